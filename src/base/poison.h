@@ -1,0 +1,12 @@
+/*
+ * poison.h - functions nobody in this tree may call, enforced by the compiler.
+ *
+ * Included last by .c files (through config of the build: -include is not used,
+ * because system headers must be read first).
+ */
+#ifndef BASE_POISON_H
+#define BASE_POISON_H
+
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok strncpy gets alloca strlcat
+
+#endif
