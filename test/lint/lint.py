@@ -55,7 +55,7 @@ INLINE = re.compile(r"^static\s+inline\b[^;{}()]*?\b(\w+)\s*\(", re.M)
 TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.S)
 POISON = re.compile(r"^[ \t]*#[ \t]*pragma[^\n]*", re.M)
 # What the compiler adds to an instrumented object.
-INSTRUMENT = re.compile(r"asan|ubsan|tsan|sancov|^\.L|^__gcov|^__llvm|^__prof|^__unnamed|^_GLOBAL__|^_sub_[ID]_")
+INSTRUMENT = re.compile(r"(^|_)(asan|ubsan|tsan)[._]|sancov|^\.L|^__gcov|^__llvm|^__prof|^__unnamed|^_GLOBAL__|^_sub_[ID]_")
 
 Symbol = collections.namedtuple("Symbol", "name section exported function")
 
