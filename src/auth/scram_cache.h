@@ -1,0 +1,45 @@
+/*
+ * scram_cache.h - SCRAM keys derived from passwords, so that a repeated login costs
+ * microseconds instead of PBKDF2's milliseconds.
+ *
+ * One for each worker, used by that thread only; the owner outlives its logins.
+ * A bounded least-recently-used map; its keys are keyed digests, so no password
+ * is kept in it.  Used in both roles: judging clients and logging in to servers.
+ */
+#ifndef AUTH_SCRAM_CACHE_H
+#define AUTH_SCRAM_CACHE_H
+
+#include "auth/credential.h"
+#include "base/dlist.h"
+#include "base/hash.h"
+
+struct scram_cache {
+	struct hash_map map;
+	struct dlist lru; /* most recently used first */
+	size_t capacity;
+	uint64_t hits, derivations;
+	uint8_t digest_key[32];
+	uint8_t process_key[32];
+};
+
+/* capacity > 0.  process_key: 32 bytes of rnd_secure, the same for all workers of the process (and
+ * handed over to its successor): the salts of users without a stored salt, known or not, come from it. */
+void scram_cache_init(struct scram_cache *c, size_t capacity, const uint8_t process_key[32]);
+void scram_cache_fini(struct scram_cache *c); /* wipes */
+/* Forgets everything (after a reload that changed passwords). */
+void scram_cache_clear(struct scram_cache *c);
+
+/* ClientKey and ServerKey of a password: from the cache, else computed and kept.
+ * iterations in 1..SCRAMKEY_ITERATIONS_MAX, else -1. */
+int scram_cache_derive(struct scram_cache *c, const char *user, const void *password, size_t n,
+		       const uint8_t *salt, size_t salt_len, uint32_t iterations,
+		       struct credential_keys *out) FX_MUST_USE;
+/* The same, but nothing is kept: for a password nobody has verified yet.  scram_cache_keep does it then. */
+int scram_cache_try(struct scram_cache *c, const char *user, const void *password, size_t n,
+		    const uint8_t *salt, size_t salt_len, uint32_t iterations,
+		    struct credential_keys *out) FX_MUST_USE;
+void scram_cache_keep(struct scram_cache *c, const char *user, const void *password, size_t n,
+		      const uint8_t *salt, size_t salt_len, uint32_t iterations,
+		      const struct credential_keys *keys);
+
+#endif
