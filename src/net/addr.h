@@ -1,0 +1,40 @@
+/*
+ * addr.h - socket addresses in 20 bytes, and their text.
+ *
+ * Values; any thread.  No name look-up here (see resolve.h).
+ */
+#ifndef NET_ADDR_H
+#define NET_ADDR_H
+
+#include "base/check.h"
+
+#include <sys/socket.h>
+
+enum addr_family {
+	ADDR_NONE,
+	ADDR_IPV4,
+	ADDR_IPV6,
+	ADDR_UNIX, /* the path is kept by whoever needs it; uid of the peer where known */
+};
+
+struct addr {
+	uint8_t family; /* enum addr_family */
+	uint16_t port;	/* host order */
+	uint8_t ip[16]; /* IPv4: first 4; unix: uid of the peer in the first 4, native order */
+};
+
+#define ADDR_TEXT_MAX 48
+
+/* Numeric IPv4/IPv6 text only. */
+bool addr_parse(struct addr *a, const char *text, uint16_t port);
+void addr_from_sockaddr(struct addr *a, const struct sockaddr_storage *ss);
+/* Length of the sockaddr written.  IPv4 and IPv6 only. */
+socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);
+/* "127.0.0.1", "::1", "unix"; without port */
+void addr_format(const struct addr *a, char *out, size_t size);
+bool addr_is_equal(const struct addr *a, const struct addr *b);
+/* Where we connect to: an address, or a Unix socket path.  Path of more than sun_path: -1.
+ * A path that begins with '@' is abstract. */
+int addr_unix_sockaddr(const char *path, struct sockaddr_storage *ss, socklen_t *len) FX_MUST_USE;
+
+#endif

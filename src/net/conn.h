@@ -1,0 +1,120 @@
+/*
+ * conn.h - one connection: an fd with its transport, its out-queue and its callbacks.
+ *
+ * One thread: the loop's.  The struct is embedded in its owner (client, server,
+ * cancel request), who frees it through loop_defer_free.  Callbacks come from the
+ * loop only, never from inside a conn_* call, with one exception that is named
+ * there.  After conn_close no callback comes any more.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include "base/dlist.h"
+#include "net/addr.h"
+#include "net/chunk.h"
+
+struct conn;
+struct loop;
+struct conn_seg;
+
+enum conn_end {
+	CONN_END_EOF,	  /* the peer closed its side */
+	CONN_END_RESET,	  /* error while reading or writing; err is an errno */
+	CONN_END_CONNECT, /* could not connect; err is an errno */
+};
+
+struct conn_ops {
+	/* Bytes arrived; data lies in chunk and is lent until return (take a reference on chunk to
+	 * keep it longer).  Returns how many bytes were used; fewer than n only after conn_pause: the
+	 * rest is kept and comes again after conn_resume. */
+	size_t (*on_bytes)(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n);
+	/* The out-queue was above CONN_HIGH and is now below CONN_LOW, or empty after conn_notify_empty. */
+	void (*on_drained)(struct conn *c);
+	void (*on_closed)(struct conn *c, enum conn_end end, int err);
+	void (*on_connected)(struct conn *c); /* NULL for accepted ones */
+};
+
+/* Out-queue marks in bytes. */
+#define CONN_HIGH ((size_t)256 * 1024)
+#define CONN_LOW ((size_t)64 * 1024)
+
+/* Room for the engine's own record. */
+#define CONN_ENGINE_SIZE 56
+
+struct conn {
+	struct loop *loop;
+	const struct conn_ops *ops;
+	struct conn_seg *out_head, *out_tail;
+	uint8_t *kept; /* bytes that arrived while paused */
+	struct dlist dirty; /* on loop->dirty when there is something to do at the end of the turn */
+	size_t out_bytes;
+	uint32_t kept_len, kept_cap;
+	uint32_t keep_limit;
+	int fd;
+	int end_err;
+	uint8_t end_kind; /* enum conn_end, with must_end */
+	bool is_open : 1;	/* attached to its loop */
+	bool is_connecting : 1;
+	bool is_paused : 1;	/* the owner wants no bytes */
+	bool is_stopped : 1;	/* the engine does not watch for reading */
+	bool is_blocked : 1;	/* the engine waits for writability */
+	bool is_write_dead : 1; /* writing failed: out-queue is thrown away, reading tells the end */
+	bool is_above_high : 1;
+	bool wants_empty : 1;
+	bool must_end : 1; /* an end to be reported at the end of the turn */
+	bool has_engine_fd : 1;
+	_Alignas(8) uint8_t engine[CONN_ENGINE_SIZE];
+};
+
+/* Takes fd (non-blocking, close-on-exec) and starts reading.  -1: the engine cannot take it; fd is closed. */
+int conn_open(struct conn *c, struct loop *loop, int fd, const struct conn_ops *ops) FX_MUST_USE;
+/* Starts connecting; on_connected or on_closed(CONN_END_CONNECT) follows, never from inside this call.
+ * path: a Unix socket's path, else NULL and to is used. */
+void conn_connect(struct conn *c, struct loop *loop, const struct addr *to, const char *path,
+		  const struct conn_ops *ops);
+/* Closes the fd, drops both queues.  Harmless on a closed one. */
+void conn_close(struct conn *c);
+/* Moves an open, not paused conn with empty queues off its loop (its thread), and onto another (that one's thread). */
+void conn_detach(struct conn *c);
+int conn_attach(struct conn *c, struct loop *loop) FX_MUST_USE;
+
+/* Queues bytes that lie in chunk (a reference is taken), or copies them when chunk is NULL.
+ * What was queued in one turn of the loop leaves in one system call at its end. */
+void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk);
+/* Tries to write the queue now instead of at the end of the turn. */
+void conn_flush(struct conn *c);
+/* Queued and not yet written. */
+static inline size_t conn_out_pending(const struct conn *c)
+{
+	return c->out_bytes;
+}
+/* on_drained will be called when the queue is empty (from the loop, also when it is empty already). */
+void conn_notify_empty(struct conn *c);
+
+/* No on_bytes until conn_resume.  Up to keep_limit bytes are still read and kept, so that the
+ * peer's leaving is noticed; 0: reading stops at once (back-pressure). */
+void conn_pause(struct conn *c, size_t keep_limit);
+/* Kept bytes are delivered from the loop at the end of the turn, then reading goes on. */
+void conn_resume(struct conn *c);
+/* Is there anything unread that we know of: kept bytes. */
+static inline bool conn_has_kept(const struct conn *c)
+{
+	return c->kept_len > 0;
+}
+
+/* For engines only. */
+void conn_input(struct conn *c, size_t n); /* n bytes were read to loop_read_room's place */
+void conn_input_end(struct conn *c, enum conn_end end, int err);
+void conn_output_done(struct conn *c, size_t n); /* n bytes of the queue were written */
+void conn_output_failed(struct conn *c, int err);
+void conn_connected(struct conn *c, int err);
+void conn_compact(struct conn *c); /* the queue is blocked: let go of shared chunks where it is small */
+bool conn_wants_read(const struct conn *c);
+/* For the loop only: work at the end of a turn. */
+void conn_settle(struct conn *c);
+
+struct iovec;
+/* Fills at most max vectors with the queue's front; returns how many. */
+int conn_out_vectors(const struct conn *c, struct iovec *vec, int max);
+
+#endif

@@ -1,0 +1,332 @@
+/*
+ * engine_ev.c - I/O by readiness, on libev.
+ *
+ * A system call is tried at once and a watcher is armed only when it would
+ * block; an fd stays registered for reading, so the steady state makes no
+ * epoll_ctl.  Reading stops at a short read; the loop is level-triggered.
+ */
+#include "net/engine.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/listener.h"
+#include "net/loop.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define ENGINE_VECTORS 64
+
+struct engine_ev {
+	struct ev_loop *ev;
+	ev_prepare prepare;
+	ev_check check;
+	ev_timer timer;
+	ev_io wake;
+	int wake_fd;
+};
+
+_Static_assert(sizeof(struct engine_ev) <= LOOP_ENGINE_SIZE, "LOOP_ENGINE_SIZE");
+_Static_assert(sizeof(ev_io) <= CONN_ENGINE_SIZE, "CONN_ENGINE_SIZE");
+_Static_assert(sizeof(ev_io) <= LISTENER_ENGINE_SIZE, "LISTENER_ENGINE_SIZE");
+
+static struct engine_ev *engine_ev_of(struct loop *loop)
+{
+	return (void *)loop->engine_state;
+}
+
+static ev_io *engine_ev_io(struct conn *c)
+{
+	return (void *)c->engine;
+}
+
+static void engine_ev_on_prepare(struct ev_loop *ev, ev_prepare *w FX_UNUSED, int events FX_UNUSED)
+{
+	loop_turn_end(ev_userdata(ev));
+}
+
+static void engine_ev_on_check(struct ev_loop *ev, ev_check *w FX_UNUSED, int events FX_UNUSED)
+{
+	loop_turn_begin(ev_userdata(ev));
+}
+
+/* the deadlines themselves run in loop_turn_end */
+static void engine_ev_on_timer(struct ev_loop *ev, ev_timer *w FX_UNUSED, int events FX_UNUSED)
+{
+	struct loop *loop = ev_userdata(ev);
+
+	loop->timer_due = 0;
+}
+
+static void engine_ev_on_wake(struct ev_loop *ev FX_UNUSED, ev_io *w, int events FX_UNUSED)
+{
+	uint64_t count;
+	ssize_t got;
+
+	/* the mail itself is delivered in loop_turn_end */
+	do
+		got = read(w->fd, &count, sizeof(count));
+	while (got < 0 && errno == EINTR);
+}
+
+static int engine_ev_init(struct loop *loop)
+{
+	struct engine_ev *e = engine_ev_of(loop);
+
+	e->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (e->wake_fd < 0)
+		return -1;
+	e->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	if (e->ev == NULL) {
+		close(e->wake_fd);
+		return -1;
+	}
+	ev_set_userdata(e->ev, loop);
+	ev_prepare_init(&e->prepare, engine_ev_on_prepare);
+	ev_prepare_start(e->ev, &e->prepare);
+	ev_check_init(&e->check, engine_ev_on_check);
+	ev_set_priority(&e->check, EV_MAXPRI);
+	ev_check_start(e->ev, &e->check);
+	ev_init(&e->timer, engine_ev_on_timer);
+	ev_io_init(&e->wake, engine_ev_on_wake, e->wake_fd, EV_READ);
+	ev_io_start(e->ev, &e->wake);
+	return 0;
+}
+
+static void engine_ev_fini(struct loop *loop)
+{
+	struct engine_ev *e = engine_ev_of(loop);
+
+	ev_loop_destroy(e->ev);
+	close(e->wake_fd);
+}
+
+static void engine_ev_run(struct loop *loop)
+{
+	ev_run(engine_ev_of(loop)->ev, 0);
+}
+
+static void engine_ev_stop(struct loop *loop)
+{
+	ev_break(engine_ev_of(loop)->ev, EVBREAK_ALL);
+}
+
+static void engine_ev_wake(struct loop *loop)
+{
+	static const uint64_t one = 1;
+	ssize_t put;
+
+	do
+		put = write(engine_ev_of(loop)->wake_fd, &one, sizeof(one));
+	while (put < 0 && errno == EINTR);
+}
+
+static void engine_ev_set_timer(struct loop *loop, uint64_t due)
+{
+	struct engine_ev *e = engine_ev_of(loop);
+	uint64_t now = clock_mono_us();
+
+	ev_timer_stop(e->ev, &e->timer);
+	if (due == 0)
+		return;
+	/* libev's own idea of now is as old as the turn; 500 us later is never before the deadline */
+	ev_timer_set(&e->timer, due > now ? (double)(due - now) / 1e6 + 0.0005 : 0., 0.);
+	ev_timer_start(e->ev, &e->timer);
+}
+
+static uint64_t engine_ev_now(struct loop *loop FX_UNUSED)
+{
+	return clock_mono_us();
+}
+
+static void engine_ev_read(struct conn *c)
+{
+	size_t room;
+	uint8_t *to = loop_read_room(c->loop, &room);
+	ssize_t n;
+
+	do
+		n = recv(c->fd, to, room, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		conn_input(c, (size_t)n);
+	else if (n == 0)
+		conn_input_end(c, CONN_END_EOF, 0);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+		conn_input_end(c, CONN_END_RESET, errno);
+}
+
+static void engine_ev_update(struct conn *c);
+
+static void engine_ev_on_connect(struct conn *c)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		err = errno;
+	conn_connected(c, err);
+	if (c->is_open)
+		engine_ev_update(c);
+}
+
+static void engine_ev_flush(struct conn *c)
+{
+	struct iovec vec[ENGINE_VECTORS];
+	struct msghdr msg = {.msg_iov = vec};
+	ssize_t n;
+
+	while (c->is_open && c->out_bytes > 0) {
+		msg.msg_iovlen = (size_t)conn_out_vectors(c, vec, ENGINE_VECTORS);
+		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+		if (n >= 0) {
+			conn_output_done(c, (size_t)n);
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			if (!c->is_blocked) {
+				c->is_blocked = true;
+				engine_ev_update(c);
+			}
+			conn_compact(c);
+			return;
+		}
+		conn_output_failed(c, errno);
+		break;
+	}
+	if (c->is_open && c->is_blocked) {
+		c->is_blocked = false;
+		engine_ev_update(c);
+	}
+}
+
+static void engine_ev_on_io(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
+{
+	struct conn *c = w->data;
+
+	if (c->is_connecting) {
+		engine_ev_on_connect(c);
+		return;
+	}
+	if ((events & EV_WRITE) && c->is_blocked)
+		engine_ev_flush(c);
+	if ((events & EV_READ) && c->is_open && conn_wants_read(c))
+		engine_ev_read(c);
+}
+
+/* makes the watcher's mask what the conn wants; epoll_ctl happens before the next wait, if at all */
+static void engine_ev_update(struct conn *c)
+{
+	ev_io *w = engine_ev_io(c);
+	struct ev_loop *ev = engine_ev_of(c->loop)->ev;
+	int want = 0;
+
+	if (c->is_connecting || c->is_blocked)
+		want |= EV_WRITE;
+	if (!c->is_connecting && conn_wants_read(c))
+		want |= EV_READ;
+	c->is_stopped = (want & EV_READ) == 0 && !c->is_connecting;
+	if (ev_is_active(w) && (w->events & (EV_READ | EV_WRITE)) == want)
+		return;
+	ev_io_stop(ev, w);
+	if (want != 0) {
+		ev_io_set(w, c->fd, want);
+		ev_io_start(ev, w);
+	}
+}
+
+static int engine_ev_attach(struct conn *c)
+{
+	ev_io *w = engine_ev_io(c);
+
+	ev_io_init(w, engine_ev_on_io, c->fd, EV_READ);
+	w->data = c;
+	engine_ev_update(c);
+	return 0;
+}
+
+static void engine_ev_detach(struct conn *c)
+{
+	ev_io_stop(engine_ev_of(c->loop)->ev, engine_ev_io(c));
+}
+
+static void engine_ev_close(struct conn *c)
+{
+	engine_ev_detach(c);
+	close(c->fd);
+}
+
+static int engine_ev_connect(struct conn *c, const struct addr *to, const char *path)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int one = 1;
+
+	if (path != NULL) {
+		if (addr_unix_sockaddr(path, &ss, &len) < 0)
+			return ENAMETOOLONG;
+	} else {
+		len = addr_to_sockaddr(to, &ss);
+	}
+	c->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return errno;
+	if (path == NULL)
+		(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(c->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS) {
+		int err = errno;
+
+		close(c->fd);
+		c->fd = -1;
+		return err;
+	}
+	return engine_ev_attach(c);
+}
+
+static void engine_ev_on_listen(struct ev_loop *ev FX_UNUSED, ev_io *w, int events FX_UNUSED)
+{
+	listener_ready(w->data);
+}
+
+static int engine_ev_listen(struct listener *l)
+{
+	ev_io *w = (void *)l->engine;
+
+	ev_io_init(w, engine_ev_on_listen, l->fd, EV_READ);
+	w->data = l;
+	ev_io_start(engine_ev_of(l->loop)->ev, w);
+	return 0;
+}
+
+static void engine_ev_unlisten(struct listener *l)
+{
+	ev_io_stop(engine_ev_of(l->loop)->ev, (void *)l->engine);
+}
+
+const struct engine_ops engine_ev_ops = {
+	.name = "libev",
+	.init = engine_ev_init,
+	.fini = engine_ev_fini,
+	.run = engine_ev_run,
+	.stop = engine_ev_stop,
+	.wake = engine_ev_wake,
+	.set_timer = engine_ev_set_timer,
+	.now = engine_ev_now,
+	.attach = engine_ev_attach,
+	.detach = engine_ev_detach,
+	.interest = engine_ev_update,
+	.flush = engine_ev_flush,
+	.connect = engine_ev_connect,
+	.close = engine_ev_close,
+	.listen = engine_ev_listen,
+	.unlisten = engine_ev_unlisten,
+};

@@ -1,0 +1,249 @@
+/*
+ * listener.c - listening sockets.
+ *
+ * Made on the control thread, run on one loop.  Accepting never spins when
+ * descriptors run out: the listener rests for a while instead.
+ */
+#include "net/listener.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LISTENER_BURST 16 /* connections accepted in one turn */
+#define LISTENER_REST_US 100000
+#define LISTENER_DEFER_SECONDS 45
+
+static void listener_on_retry(struct timeout *t)
+{
+	struct listener *l = container_of(t, struct listener, retry);
+
+	if (l->loop != NULL && !l->is_watched)
+		l->is_watched = l->loop->engine->listen(l) == 0;
+}
+
+static struct listener *listener_new(int fd, const struct addr *at)
+{
+	struct listener *l = mem_zalloc(sizeof(*l));
+
+	l->fd = fd;
+	l->addr = *at;
+	timeout_init(&l->retry, listener_on_retry);
+	return l;
+}
+
+static void listener_error(char *error, size_t size, const char *what, const char *where, int err)
+{
+	snprintf(error, size, "cannot %s %s: %s", what, where, strerrordesc_np(err));
+}
+
+struct listener *listener_new_tcp(const struct addr *at, const struct listener_options *o, char *error, size_t size)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(at, &ss);
+	char text[ADDR_TEXT_MAX], where[ADDR_TEXT_MAX + 8];
+	int one = 1, defer = LISTENER_DEFER_SECONDS, fd;
+
+	addr_format(at, text, sizeof(text));
+	snprintf(where, sizeof(where), at->family == ADDR_IPV6 ? "[%s]:%u" : "%s:%u", text, at->port);
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		listener_error(error, size, "make a socket for", where, errno);
+		return NULL;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (o->reuse_port)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	if (at->family == ADDR_IPV6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (o->defer_accept)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, o->backlog) < 0) {
+		listener_error(error, size, "listen on", where, errno);
+		close(fd);
+		return NULL;
+	}
+	return listener_new(fd, at);
+}
+
+/* a socket file that nobody listens on any more is removed; a live one is an error */
+static int listener_unix_clear(const char *path, const struct sockaddr_storage *ss, socklen_t len, char *error,
+			       size_t size)
+{
+	int fd, rc;
+
+	if (path[0] == '@')
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	rc = connect(fd, (const struct sockaddr *)ss, len);
+	close(fd);
+	if (rc == 0) {
+		snprintf(error, size, "unix socket %s is in use by a running process", path);
+		return -1;
+	}
+	if (errno == ECONNREFUSED && unlink(path) < 0) {
+		listener_error(error, size, "remove the stale unix socket", path, errno);
+		return -1;
+	}
+	return 0;
+}
+
+static int listener_unix_group(const char *path, const char *group, char *error, size_t size)
+{
+	struct group gr, *found = NULL;
+	char room[4096];
+
+	if (group == NULL || group[0] == '\0' || path[0] == '@')
+		return 0;
+	if (getgrnam_r(group, &gr, room, sizeof(room), &found) != 0 || found == NULL) {
+		snprintf(error, size, "unix_socket_group: no such group \"%s\"", group);
+		return -1;
+	}
+	if (chown(path, (uid_t)-1, found->gr_gid) < 0) {
+		listener_error(error, size, "set the group of", path, errno);
+		return -1;
+	}
+	return 0;
+}
+
+struct listener *listener_new_unix(const char *path, const struct listener_options *o, char *error, size_t size)
+{
+	struct addr at = {.family = ADDR_UNIX};
+	struct sockaddr_storage ss;
+	struct listener *l;
+	socklen_t len;
+	mode_t mask;
+	int fd, rc;
+
+	if (addr_unix_sockaddr(path, &ss, &len) < 0) {
+		snprintf(error, size, "unix socket path %s is too long", path);
+		return NULL;
+	}
+	if (listener_unix_clear(path, &ss, len, error, size) < 0)
+		return NULL;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		listener_error(error, size, "make a socket for", path, errno);
+		return NULL;
+	}
+	/* the file is born with its final mode: no window in which others may connect */
+	mask = umask(~(mode_t)o->unix_mode & 0777);
+	rc = bind(fd, (struct sockaddr *)&ss, len);
+	umask(mask);
+	if (rc < 0 || listener_unix_group(path, o->unix_group, error, size) < 0 || listen(fd, o->backlog) < 0) {
+		if (rc < 0 || error[0] == '\0')
+			listener_error(error, size, "listen on", path, errno);
+		close(fd);
+		return NULL;
+	}
+	l = listener_new(fd, &at);
+	l->is_unix = true;
+	if (path[0] != '@')
+		l->unlink_path = mem_strdup(path);
+	return l;
+}
+
+void listener_free(struct listener *l)
+{
+	if (l == NULL)
+		return;
+	CHECK(!l->is_watched);
+	close(l->fd);
+	if (l->unlink_path != NULL)
+		(void)unlink(l->unlink_path);
+	mem_free(l->unlink_path);
+	mem_free(l);
+}
+
+int listener_start(struct listener *l, struct loop *loop)
+{
+	l->loop = loop;
+	if (loop->engine->listen(l) < 0)
+		return -1;
+	l->is_watched = true;
+	return 0;
+}
+
+void listener_stop(struct listener *l)
+{
+	timeout_disarm(&l->retry);
+	if (l->is_watched)
+		l->loop->engine->unlisten(l);
+	l->is_watched = false;
+	l->loop = NULL;
+}
+
+static void listener_peer(int fd, const struct sockaddr_storage *ss, struct addr *peer)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	addr_from_sockaddr(peer, ss);
+	if (ss->ss_family != AF_UNIX) {
+		int one = 1;
+
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		return;
+	}
+	peer->family = ADDR_UNIX;
+	memset(peer->ip, 0xff, sizeof(peer->ip));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		memcpy(peer->ip, &cred.uid, sizeof(cred.uid));
+}
+
+static void listener_starve(struct listener *l, int err)
+{
+	l->loop->engine->unlisten(l);
+	l->is_watched = false;
+	loop_arm(l->loop, &l->retry, LISTENER_REST_US);
+	l->on_starved(l, err);
+}
+
+void listener_ready(struct listener *l)
+{
+	for (int i = 0; i < LISTENER_BURST && l->is_watched; i++) {
+		struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
+		socklen_t len = sizeof(ss);
+		struct addr peer;
+		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				listener_starve(l, errno);
+			return;
+		}
+		if (l->is_unix)
+			ss.ss_family = AF_UNIX;
+		listener_peer(fd, &ss, &peer);
+		l->on_accept(l, fd, &peer);
+	}
+}
+
+void listener_tune(int fd, const struct listener_tuning *t)
+{
+	int on = t->keepalive ? 1 : 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (t->keepcnt > 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &t->keepcnt, sizeof(t->keepcnt));
+	if (t->keepidle > 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &t->keepidle, sizeof(t->keepidle));
+	if (t->keepintvl > 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &t->keepintvl, sizeof(t->keepintvl));
+	if (t->user_timeout_ms > 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &t->user_timeout_ms, sizeof(t->user_timeout_ms));
+	if (t->socket_buffer > 0) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &t->socket_buffer, sizeof(t->socket_buffer));
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &t->socket_buffer, sizeof(t->socket_buffer));
+	}
+}

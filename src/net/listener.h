@@ -1,0 +1,58 @@
+/*
+ * listener.h - a listening socket, watched by one loop.
+ *
+ * Opened by the control thread before it is given to a loop; afterwards only
+ * that loop's thread touches it.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "net/addr.h"
+#include "net/loop.h"
+
+#define LISTENER_ENGINE_SIZE 56
+
+struct listener {
+	int fd;
+	bool is_unix;
+	bool is_watched;
+	struct loop *loop;
+	/* takes fd; peer is filled in, for Unix sockets with the peer's uid */
+	void (*on_accept)(struct listener *l, int fd, const struct addr *peer);
+	/* accept failed for want of descriptors or memory: the listener stopped itself for a while */
+	void (*on_starved)(struct listener *l, int err);
+	void *owner;
+	struct timeout retry;
+	char *unlink_path; /* of a Unix socket we made */
+	struct addr addr;
+	_Alignas(8) uint8_t engine[LISTENER_ENGINE_SIZE];
+};
+
+struct listener_options {
+	int backlog;
+	bool reuse_port;
+	bool defer_accept;
+	unsigned unix_mode; /* permission bits of a Unix socket */
+	const char *unix_group;
+};
+
+/* Binds and listens.  On error NULL and a sentence. */
+struct listener *listener_new_tcp(const struct addr *at, const struct listener_options *o, char *error, size_t size);
+struct listener *listener_new_unix(const char *path, const struct listener_options *o, char *error, size_t size);
+/* Closes; a Unix socket's file is removed if it is still ours. */
+void listener_free(struct listener *l);
+int listener_start(struct listener *l, struct loop *loop) FX_MUST_USE;
+void listener_stop(struct listener *l);
+/* For engines: the socket is readable. */
+void listener_ready(struct listener *l);
+
+/* Options of a connected TCP socket. */
+struct listener_tuning {
+	bool keepalive;
+	int keepcnt, keepidle, keepintvl; /* 0: system's */
+	int user_timeout_ms;		  /* 0: system's */
+	int socket_buffer;		  /* bytes, 0: system's */
+};
+void listener_tune(int fd, const struct listener_tuning *t);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * loop.h - one thread's loop: its conns, deadlines, mail and I/O memory.
+ *
+ * One thread, except loop_post and loop_stop (any thread).  A turn is: wait,
+ * take the time once, deliver events, deliver mail, fire deadlines, then settle:
+ * write every out-queue that was touched, once, and free what has died.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include "base/dlist.h"
+#include "net/chunk.h"
+#include "net/engine.h"
+#include "net/mailbox.h"
+#include "net/timeout.h"
+
+#define LOOP_ENGINE_SIZE 512
+
+#define LOOP_BLOCK_SIZE 1024 /* a paused conn keeps its bytes in one of these when they fit */
+
+struct loop_block {
+	struct loop_block *next;
+};
+
+struct loop_grave; /* something to be freed at the end of the turn */
+
+struct loop {
+	const struct engine_ops *engine;
+	unsigned index; /* the owner's number for it */
+	void *owner;
+	uint64_t now; /* monotonic microseconds of this turn */
+	struct mailbox mailbox;
+	struct timeouts timeouts;
+	uint64_t timer_due; /* what the engine's timer is set to */
+	struct dlist dirty;
+	struct chunk_pool chunks;
+	struct chunk *rx; /* reading goes here */
+	size_t rx_pos;
+	struct chunk *tx; /* copies of what we say ourselves */
+	size_t tx_pos;
+	struct conn_seg *free_segs;
+	struct loop_block *free_blocks; /* for bytes kept by paused conns */
+	unsigned free_seg_count, free_block_count;
+	struct loop_grave *graves;
+	uint64_t turns;
+	bool stopping;
+	_Alignas(16) uint8_t engine_state[LOOP_ENGINE_SIZE];
+};
+
+/* 0, or -1 when the engine cannot start (errno is set). */
+int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index, void *owner) FX_MUST_USE;
+void loop_fini(struct loop *loop);
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+static inline uint64_t loop_now(const struct loop *loop)
+{
+	return loop->now;
+}
+
+/* Any thread.  Takes the mail. */
+void loop_post(struct loop *loop, struct mail *mail, mail_fn *deliver);
+/* Takes p; destroy(p) runs at the end of the turn. */
+struct loop_grave {
+	struct loop_grave *next;
+	void (*destroy)(struct loop_grave *);
+};
+void loop_defer_free(struct loop *loop, struct loop_grave *grave, void (*destroy)(struct loop_grave *));
+void loop_arm(struct loop *loop, struct timeout *t, uint64_t duration);
+
+/* For engines. */
+uint8_t *loop_read_room(struct loop *loop, size_t *n); /* where to read to; at least 16 KiB */
+void loop_turn_begin(struct loop *loop);	       /* after waiting */
+void loop_turn_end(struct loop *loop);		       /* before waiting */
+/* For conn.c. */
+uint8_t *loop_block_take(struct loop *loop); /* NULL: no memory */
+void loop_block_give(struct loop *loop, uint8_t *block);
+void loop_mark_dirty(struct loop *loop, struct conn *c);
+
+#endif
