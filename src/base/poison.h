@@ -7,6 +7,7 @@
 #ifndef BASE_POISON_H
 #define BASE_POISON_H
 
+#undef alloca /* a macro of stdlib.h */
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok strncpy gets alloca strlcat
 
 #endif
