@@ -1,0 +1,288 @@
+"""A cancel reaches the query it was meant for, or nothing."""
+
+import random
+import struct
+import threading
+import time
+
+import pytest
+
+from harness import wire
+from harness.wire import extended, q, send_cancel, wait_until
+
+compat = pytest.mark.compat
+
+
+@compat
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+@pytest.mark.parametrize("how", ["simple", "extended"])
+def test_cancel_ends_the_running_query(pg, pooler, mode, how):
+    p = pooler(pool_mode=mode, pool_size=2, max_overflow=0)
+    c = p.client()
+    c.query("SELECT 1")
+    c.send(q("SELECT pg_sleep(30)") if how == "simple" else extended("SELECT pg_sleep(30)"))
+    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    t = time.monotonic()
+    c.cancel()
+    r = c.result()
+    assert time.monotonic() - t < 3
+    assert r.error["C"] == "57014" and r.status == "I"
+    assert c.value("SELECT 1") == "1"
+    c.quit()
+
+
+@compat
+def test_cancel_inside_a_transaction_leaves_it_failed(pg, pooler):
+    p = pooler(pool_size=1, max_overflow=0)
+    c = p.client()
+    c.query("BEGIN")
+    c.send(q("SELECT pg_sleep(30)"))
+    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    c.cancel()
+    r = c.result()
+    assert r.error["C"] == "57014" and r.status == "E"
+    c.query("ROLLBACK")
+    assert c.value("SELECT 1") == "1"
+    c.quit()
+
+
+@compat
+def test_cancel_of_copy_in(pg, pooler):
+    p = pooler(pool_size=1, max_overflow=0)
+    c = p.client()
+    c.send(q("COPY sink FROM STDIN"))
+    assert c.recv().type == "G"
+    c.send(wire.copy_data("1\tx\n"))
+    c.cancel()
+    time.sleep(0.1)                         # PostgreSQL looks at it when more data comes
+    c.send(wire.copy_data("2\ty\n" * 1000))
+    r = c.result()
+    assert r.error["C"] == "57014", r.error
+    assert c.value("SELECT 1") == "1"
+    c.quit()
+
+
+@compat
+def test_cancel_goes_through_when_the_pool_is_full(pg, pooler):
+    p = pooler(pool_size=1, max_overflow=0)
+    c = p.client()
+    c.query("SELECT 1")
+    c.send(q("SELECT pg_sleep(30)"))
+    others = [p.client() for _ in range(3)]
+    for o in others:
+        o.send(q("SELECT 1"))
+    wait_until(lambda: p.pool()["cl_waiting"] == 3, 3)
+    c.cancel()
+    assert c.result().error["C"] == "57014"
+    for o in others:
+        assert o.result().rows == [("1",)]
+        o.quit()
+    c.quit()
+
+
+def test_cancel_of_a_waiting_client(pooler):
+    """D2: its request is dropped, it is told, and stays in step; the one with the server is not touched."""
+    p = pooler(pool_size=1, max_overflow=0)
+    a, b, c = p.client(), p.client(), p.client()
+    a.query("BEGIN")
+    a.send(q("SELECT pg_sleep(1.5), 'unharmed'"))
+    b.send(q("SELECT 'must not run'"))
+    c.send(extended("SELECT 'must not run'"))
+    wait_until(lambda: p.pool()["cl_waiting"] == 2, 3)
+    t = time.monotonic()
+    for x in (b, c):
+        x.cancel()
+        r = x.result()
+        assert r.error["C"] == "57014" and r.types == "EZ" and r.status == "I", r.msgs
+    assert time.monotonic() - t < 1.2
+    assert p.pool()["cl_waiting"] == 0
+    assert a.result().rows == [("", "unharmed")]
+    a.query("COMMIT")
+    assert b.value("SELECT 'b'") == "b" and c.value("SELECT 'c'") == "c"
+    for x in (a, b, c):
+        x.quit()
+
+
+@compat
+def test_cancel_of_an_idle_client_does_nothing(pooler):
+    p = pooler(pool_size=2, max_overflow=0)
+    c = p.client()
+    for _ in range(20):
+        c.query("SELECT 1")
+        c.cancel()
+        assert c.ask("SELECT pg_sleep(0.002)").error is None
+    c.quit()
+
+
+@compat
+def test_cancel_of_an_idle_transaction_does_not_end_it(pooler):
+    p = pooler(pool_size=2, max_overflow=0)
+    c = p.client()
+    c.query("BEGIN")
+    c.cancel()
+    time.sleep(0.1)
+    assert c.ask("SELECT 1").status == "T"
+    c.quit()
+
+
+@compat
+def test_V_C04_wrong_keys_do_nothing(pg, pooler):
+    p = pooler(pool_size=3, max_overflow=0)
+    c, d = p.client(), p.client()
+    c.query("SELECT 1")
+    c.send(q("SELECT pg_sleep(1), 'whole'"))
+    time.sleep(0.1)
+    for pid, key in ((0, 0), (-1, -1), (c.pid, c.key ^ 1), (c.pid ^ 1, c.key), (c.pid, 0), (0, c.key), (d.pid, c.key), (c.pid, d.key),
+                     (c.key, c.pid), (0x7FFFFFFF, 0x80000000)):
+        if (pid & 0xFFFFFFFF, key & 0xFFFFFFFF) != (c.pid, c.key):
+            send_cancel(p.addr, pid, key)
+    # a key of somebody who left
+    old = d.pid, d.key
+    d.quit()
+    send_cancel(p.addr, *old)
+    # a server's own key is nobody's business here
+    for r in pg.sql("SELECT pid FROM pg_stat_activity WHERE usename='app'"):
+        send_cancel(p.addr, int(r[0]), c.key)
+    assert c.result().rows == [("", "whole")]
+    c.quit()
+
+
+@pytest.mark.parametrize("packet", [
+    struct.pack("!III", 12, wire.CANCEL_REQUEST, 1), struct.pack("!IIHBB", 12, wire.CANCEL_REQUEST, 1, 1, 1),
+    struct.pack("!III", 15, wire.CANCEL_REQUEST, 1) + b"abc", struct.pack("!IIII", 17, wire.CANCEL_REQUEST, 1, 1) + b"x",
+    struct.pack("!II", 268, wire.CANCEL_REQUEST) + b"k" * 260, struct.pack("!II", 269, wire.CANCEL_REQUEST) + b"k" * 261,
+    struct.pack("!II", 8, wire.CANCEL_REQUEST),
+], ids=["12", "12b", "15", "17", "268", "269", "8"])
+def test_V_C01_odd_lengths_close(pooler, packet):
+    p = pooler()
+    c = p.conn()
+    c.send(packet)
+    c.rest(3)
+    assert p.show("VERSION")
+
+
+@compat
+def test_V_C03_cancel_after_ssl_request(pg, pooler):
+    p = pooler(pool_size=1, max_overflow=0)
+    c = p.client()
+    c.query("SELECT 1")
+    c.send(q("SELECT pg_sleep(30)"))
+    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    x = p.conn()
+    x.send(wire.request(wire.SSL_REQUEST))
+    assert x.recv_exact(1) == b"N"
+    x.send(wire.cancel(c.pid, c.key))
+    x.rest(3)
+    assert c.result().error["C"] == "57014"
+    c.quit()
+
+
+@compat
+def test_V_C02_bytes_after_the_cancel_are_not_read(pooler):
+    p = pooler()
+    c = p.conn()
+    c.send(wire.cancel(1, 1) + wire.startup({"user": "app", "database": "db0"}) + q("SELECT 1"))
+    assert not [m for m in c.rest(3) if m.type in "RTDZ"]
+
+
+def test_T_CAN_02_server_is_not_given_away_while_its_cancel_is_on_the_way(pg, pooler):
+    """Cancel races the end of the query, over and over, one server: the follower is never the one cancelled."""
+    p = pooler(pool_size=1, max_overflow=0)
+    a, b = p.client(), p.client()
+    rnd = random.Random(2)
+    hits = 0
+    for _ in range(300):
+        a.send(q("SELECT pg_sleep(0.001)"))
+        b.send(q("SELECT pg_sleep(0.002), 'b'"))
+        time.sleep(rnd.random() * 0.002)
+        send_cancel(p.addr, a.pid, a.key, wait=False)
+        r = a.result()
+        hits += bool(r.error)
+        assert not r.error or r.error["C"] == "57014"
+        r = b.result()
+        assert not r.error, f"the follower was cancelled: {r.error}"
+        assert r.rows == [("", "b")]
+    a.quit(), b.quit()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [1, 4])
+def test_T_CAN_01_storm_never_hits_a_victim(pg, pooler, workers):
+    """Short form: 60 victims that never cancel, 60 cancellers, 8 servers, 6 s."""
+    p = pooler(workers=workers, pool_size=8, max_overflow=0, max_client_conn=1000, pool_timeout=30)
+    victims = [p.client() for _ in range(60)]
+    others = [p.client() for _ in range(60)]
+    stop = threading.Event()
+    faults = []
+
+    def canceller():
+        rnd = random.Random(11)
+        while not stop.is_set():
+            c = rnd.choice(others)
+            try:
+                send_cancel(p.addr, c.pid, c.key, wait=rnd.random() < 0.5)
+            except OSError:
+                pass
+
+    threads = [threading.Thread(target=canceller, daemon=True) for _ in range(3)]
+    for t in threads:
+        t.start()
+    done = cancelled = 0
+    end = time.monotonic() + 6
+    try:
+        while time.monotonic() < end and not faults:
+            for i, c in enumerate(victims):
+                c.send(q(f"SELECT {i}, pg_sleep(0.001)") if i % 2 else extended(f"SELECT {i}, pg_sleep(0.001)"))
+            for i, c in enumerate(others):
+                c.send(q(f"SELECT {i}, pg_sleep(0.002)"))
+            for i, c in enumerate(victims):
+                r = c.result()
+                done += 1
+                if r.error or r.rows != [(str(i), "")]:
+                    faults.append((i, r.error, r.rows))
+            for i, c in enumerate(others):
+                r = c.result()
+                if r.error:
+                    cancelled += 1
+                    assert r.error["C"] == "57014" and r.types.endswith("EZ"), r.error
+                else:
+                    assert r.rows == [(str(i), "")]
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(15)
+    assert not faults, faults
+    assert done > 500 and cancelled > 5, (done, cancelled)
+    for c in victims + others:
+        c.quit()
+
+
+def test_T_CAN_03_bogus_cancels_hold_nothing(pooler):
+    """5,000 of them, as fast as they go: no file stays open, nothing is queued, queries go on."""
+    p = pooler(pool_size=2, max_overflow=0)
+    c = p.client()
+    c.query("SELECT 1")
+    before = p.fds()
+    rnd = random.Random(3)
+    for i in range(5000):
+        send_cancel(p.addr, rnd.getrandbits(32), rnd.getrandbits(32), wait=i % 50 == 0)
+        if i % 100 == 0:
+            assert c.value("SELECT 1") == "1"
+    wait_until(lambda: p.fds() <= before + 3, 5, what="files closed")
+    row = p.pool()
+    assert row["cl_active_cancel_req"] == row["cl_waiting_cancel_req"] == 0
+    c.quit()
+
+
+def test_T_CAN_05_client_leaves_with_its_cancel_on_the_way(pg, pooler):
+    p = pooler(pool_size=2, max_overflow=0)
+    for i in range(50):
+        c = p.client()
+        c.query("SELECT 1")
+        c.send(q("SELECT pg_sleep(5)"))
+        send_cancel(p.addr, c.pid, c.key, wait=False)
+        c.abort() if i % 2 else c.close()
+    with p.client() as d:
+        d.settimeout(10)
+        assert d.value("SELECT 1") == "1"
+        d.quit()
