@@ -47,6 +47,9 @@ def count_check(root):
 
 def count_pytest(path):
     passed = failed = 0
+    if not os.path.exists(path):
+        print("pytest left no results: it did not start, or was cut short", file=sys.stderr)
+        return 0, 1
     for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
         bad = [tag for tag in ("failure", "error", "skipped") if case.find(tag) is not None]
         if bad:
