@@ -1,0 +1,420 @@
+/*
+ * clientauth.c - the login of a client as a table of steps.
+ *
+ * A doomed login (no such user, no usable secret) walks the same steps with keys of
+ * chance and fails where a wrong password would.
+ */
+#include "auth/clientauth.h"
+
+#include "auth/md5.h"
+#include "auth/scram_server.h"
+#include "auth/scramkey.h"
+#include "base/cursor.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "proto/reply.h"
+
+#include "base/poison.h"
+
+#define MECHANISM	"SCRAM-SHA-256"
+#define PASSWORD_MAX	65535 /* bytes of a cleartext password */
+#define MD5_MESSAGE_MAX 1024
+#define SASL_INITIAL_MAX (SCRAM_TEXT_MAX + 64)
+
+enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, STEP_OVER, STEP_COUNT };
+
+struct clientauth {
+	enum step step;
+	enum clientauth_method method; /* asked for, then what is really used */
+	bool is_known, is_doomed, mock_scram, offer_plus;
+	bool has_succeeded;
+	char *user;
+	struct credential credential;
+	struct scram_cache *cache;
+	uint32_t iterations; /* for salts of ours */
+	uint8_t md5_salt[4];
+	struct scram_server scram;
+	struct credential_keys learnt;
+	const char *error, *sqlstate, *detail;
+};
+
+struct clientauth *clientauth_new(const struct clientauth_ask *ask)
+{
+	struct clientauth *a = mem_try_zalloc(sizeof(*a));
+	size_t user_len = strlen(ask->user);
+
+	if (a == NULL)
+		return NULL;
+	a->user = mem_try_alloc(user_len + 1);
+	if (a->user == NULL) {
+		mem_free(a);
+		return NULL;
+	}
+	memcpy(a->user, ask->user, user_len + 1);
+	a->method = ask->method;
+	a->is_known = ask->credential != NULL;
+	if (a->is_known)
+		credential_copy(&a->credential, ask->credential);
+	a->is_doomed = a->credential.kind == CREDENTIAL_NONE;
+	a->mock_scram = ask->mock_scram;
+	a->offer_plus = ask->offer_plus;
+	a->cache = ask->cache;
+	a->iterations = ask->scram_iterations ? ask->scram_iterations : SCRAMKEY_ITERATIONS;
+	if (a->iterations > SCRAMKEY_ITERATIONS_MAX)
+		a->iterations = SCRAMKEY_ITERATIONS_MAX;
+	scram_server_init(&a->scram, a->offer_plus);
+	return a;
+}
+
+void clientauth_free(struct clientauth *a)
+{
+	if (a == NULL)
+		return;
+	scram_server_fini(&a->scram);
+	credential_fini(&a->credential);
+	mem_free(a->user);
+	secret_wipe(a, sizeof(*a));
+	mem_free(a);
+}
+
+static enum clientauth_verdict succeed(struct clientauth *a)
+{
+	a->step = STEP_OVER;
+	a->has_succeeded = true;
+	return CLIENTAUTH_OK;
+}
+
+static enum clientauth_verdict fail(struct clientauth *a, const char *sqlstate, const char *error,
+				    const char *detail)
+{
+	a->step = STEP_OVER;
+	a->sqlstate = sqlstate;
+	a->error = error;
+	a->detail = detail;
+	credential_keys_wipe(&a->learnt);
+	return CLIENTAUTH_FAILED;
+}
+
+/* What a wrong password gets, whatever is wrong with it. */
+static enum clientauth_verdict deny(struct clientauth *a, const char *detail)
+{
+	const char *why = !a->is_known ? "no such user" : a->is_doomed ? "user has no usable secret" : detail;
+	bool is_sasl = a->method == CLIENTAUTH_SCRAM;
+
+	return fail(a, "28P01", is_sasl ? "SASL authentication failed" : "password authentication failed", why);
+}
+
+static enum clientauth_verdict send_challenge(struct clientauth *a, enum step next, int rc)
+{
+	if (rc < 0)
+		return fail(a, "53200", "out of memory", "out of memory");
+	a->step = next;
+	return CLIENTAUTH_MORE;
+}
+
+static enum clientauth_verdict start_scram(struct clientauth *a, struct buf *out)
+{
+	static const char *const mechanisms[] = {MECHANISM, NULL};
+
+	a->method = CLIENTAUTH_SCRAM;
+	if (a->credential.kind == CREDENTIAL_MD5)
+		a->is_doomed = true;
+	return send_challenge(a, STEP_SASL_FIRST, reply_auth_sasl(out, mechanisms));
+}
+
+static enum clientauth_verdict start_md5(struct clientauth *a, struct buf *out)
+{
+	bool is_scram = a->credential.kind == CREDENTIAL_SCRAM ||
+		(a->credential.kind == CREDENTIAL_NONE && a->mock_scram);
+
+	if (is_scram)
+		return start_scram(a, out);
+	rnd_secure(a->md5_salt, sizeof(a->md5_salt));
+	return send_challenge(a, STEP_MD5, reply_auth_md5(out, a->md5_salt));
+}
+
+enum clientauth_verdict clientauth_start(struct clientauth *a, struct buf *out)
+{
+	CHECK(a->step == STEP_START);
+	switch (a->method) {
+	case CLIENTAUTH_TRUST:
+		if (!a->is_known)
+			return fail(a, "28000", "\"trust\" authentication failed", "no such user");
+		return succeed(a);
+	case CLIENTAUTH_PROVEN:
+		return succeed(a);
+	case CLIENTAUTH_PLAIN:
+		return send_challenge(a, STEP_PLAIN, reply_auth_cleartext(out));
+	case CLIENTAUTH_MD5:
+		return start_md5(a, out);
+	case CLIENTAUTH_SCRAM:
+		return start_scram(a, out);
+	case CLIENTAUTH_REJECT:
+		break;
+	}
+	return fail(a, "28000", "login rejected", "rejected by the rules of access");
+}
+
+/* PasswordMessage: one string, all of the body.  *n is its length without the NUL. */
+static const char *read_password(const void *body, size_t len, size_t *n)
+{
+	struct cursor c = cursor_over(body, len);
+	const char *text = cursor_cstr(&c);
+
+	if (text == NULL || cursor_left(&c) > 0)
+		return NULL;
+	*n = len - 1;
+	return text;
+}
+
+/* Verifies a cleartext password against a SCRAM secret, or goes through the same work for nobody. */
+static bool is_scram_password(struct clientauth *a, const char *given, size_t n)
+{
+	const struct credential *c = &a->credential;
+	uint8_t salt[SCRAMKEY_SALT_LEN], stored[SCRAMKEY_LEN];
+	bool is_real = c->kind == CREDENTIAL_SCRAM, is_right;
+	const uint8_t *s = is_real ? c->salt : salt;
+	size_t s_len = is_real ? c->salt_len : sizeof(salt);
+	uint32_t iterations = is_real ? c->iterations : a->iterations;
+	struct credential_keys keys;
+
+	scramkey_salt(a->cache->process_key, a->user, salt);
+	if (scram_cache_try(a->cache, a->user, given, n, s, s_len, iterations, &keys) < 0)
+		return false;
+	scramkey_stored(keys.client_key, stored);
+	is_right = secret_is_equal(c->stored_key, sizeof(stored), stored, sizeof(stored)) && is_real;
+	if (is_right) {
+		scram_cache_keep(a->cache, a->user, given, n, s, s_len, iterations, &keys);
+		a->learnt = keys;
+	}
+	credential_keys_wipe(&keys);
+	secret_wipe(stored, sizeof(stored));
+	return is_right;
+}
+
+static bool is_plain_password(struct clientauth *a, const char *given, size_t n)
+{
+	const struct credential *c = &a->credential;
+	char hash[MD5_TEXT_SIZE];
+	bool is_right;
+
+	switch (c->kind) {
+	case CREDENTIAL_PLAIN:
+		return secret_is_equal(c->text.data, c->text.len, given, n);
+	case CREDENTIAL_MD5:
+		if (md5_stored(given, n, a->user, hash) < 0)
+			return false;
+		is_right = secret_is_equal(c->text.data, c->text.len, hash, CREDENTIAL_MD5_LEN);
+		secret_wipe(hash, sizeof(hash));
+		return is_right;
+	case CREDENTIAL_SCRAM:
+		return is_scram_password(a, given, n);
+	case CREDENTIAL_NONE:
+		break;
+	}
+	return a->mock_scram ? is_scram_password(a, given, n) : secret_is_equal("", 0, given, n) && false;
+}
+
+static enum clientauth_verdict judge_plain(struct clientauth *a, const void *body, size_t len, struct buf *out)
+{
+	size_t n = 0;
+	const char *given = read_password(body, len, &n);
+
+	(void)out;
+	if (given == NULL)
+		return fail(a, "08P01", "invalid password packet size", "malformed PasswordMessage");
+	if (n == 0)
+		return fail(a, "28P01", "empty password returned by client", "empty password");
+	if (n > PASSWORD_MAX)
+		return deny(a, "password too long");
+	return is_plain_password(a, given, n) ? succeed(a) : deny(a, "wrong password");
+}
+
+/* The answer that the user's secret would give; for nobody one that nothing can equal. */
+static int expected_md5(const struct clientauth *a, char expected[MD5_TEXT_SIZE])
+{
+	char stored[MD5_TEXT_SIZE];
+	uint8_t chance[16];
+	int rc;
+
+	rnd_secure(chance, sizeof(chance));
+	if (a->credential.kind == CREDENTIAL_PLAIN)
+		rc = md5_stored(a->credential.text.data, a->credential.text.len, a->user, stored);
+	else
+		rc = md5_stored(chance, sizeof(chance), a->user, stored);
+	if (a->credential.kind == CREDENTIAL_MD5)
+		memcpy(stored, a->credential.text.data, MD5_TEXT_SIZE);
+	if (rc == 0)
+		rc = md5_answer(stored, a->md5_salt, expected);
+	secret_wipe(stored, sizeof(stored));
+	return rc;
+}
+
+static enum clientauth_verdict judge_md5(struct clientauth *a, const void *body, size_t len, struct buf *out)
+{
+	char expected[MD5_TEXT_SIZE];
+	size_t n = 0;
+	const char *given = read_password(body, len, &n);
+	bool is_right;
+
+	(void)out;
+	if (given == NULL)
+		return fail(a, "08P01", "invalid password packet size", "malformed PasswordMessage");
+	if (n == 0)
+		return fail(a, "28P01", "empty password returned by client", "empty password");
+	if (expected_md5(a, expected) < 0)
+		return deny(a, "MD5 is not available on this system");
+	is_right = secret_is_equal(expected, CREDENTIAL_MD5_LEN, given, n) && !a->is_doomed;
+	return is_right ? succeed(a) : deny(a, "wrong password");
+}
+
+/* SASLInitialResponse: mechanism, length, that many bytes and no more. */
+static enum clientauth_verdict read_sasl_first(struct clientauth *a, const void *body, size_t len,
+					       struct buf *out)
+{
+	const struct credential *c = &a->credential;
+	struct cursor cursor = cursor_over(body, len);
+	const char *mechanism = cursor_cstr(&cursor);
+	uint32_t declared = cursor_u32(&cursor);
+	size_t n = cursor_left(&cursor);
+	uint8_t salt[SCRAMKEY_SALT_LEN];
+	struct buf text;
+	int rc;
+
+	if (mechanism == NULL || strcmp(mechanism, MECHANISM) != 0)
+		return fail(a, "08P01", "client selected an invalid SASL authentication mechanism",
+			"unknown SASL mechanism");
+	if (cursor.bad || declared != n)
+		return fail(a, "08P01", "SASL authentication failed", "malformed SASLInitialResponse");
+	buf_init(&text, 0);
+	scramkey_salt(a->cache->process_key, a->user, salt);
+	if (c->has_keys)
+		rc = scram_server_first(&a->scram, cursor.p, n, c->salt, c->salt_len, c->iterations, NULL, &text);
+	else
+		rc = scram_server_first(&a->scram, cursor.p, n, salt, sizeof(salt), a->iterations, NULL, &text);
+	if (rc == 0)
+		rc = reply_auth_sasl_continue(out, text.data, text.len);
+	buf_fini(&text);
+	if (rc < 0)
+		return fail(a, "08P01", "SASL authentication failed", a->scram.error ? a->scram.error : "out of memory");
+	a->step = STEP_SASL_FINAL;
+	return CLIENTAUTH_MORE;
+}
+
+/* StoredKey and ServerKey to judge by; keys of chance for nobody. */
+static int find_keys(struct clientauth *a, uint8_t stored[SCRAMKEY_LEN], uint8_t server[SCRAMKEY_LEN])
+{
+	struct credential *c = &a->credential;
+	uint8_t salt[SCRAMKEY_SALT_LEN];
+	struct credential_keys keys;
+
+	if (a->is_doomed) {
+		rnd_secure(stored, SCRAMKEY_LEN);
+		rnd_secure(server, SCRAMKEY_LEN);
+		return 0;
+	}
+	if (c->has_keys) {
+		memcpy(stored, c->stored_key, SCRAMKEY_LEN);
+		memcpy(server, c->server_key, SCRAMKEY_LEN);
+		return 0;
+	}
+	scramkey_salt(a->cache->process_key, a->user, salt);
+	if (scram_cache_derive(a->cache, a->user, c->text.data, c->text.len, salt, sizeof(salt), a->iterations,
+		    &keys) < 0)
+		return -1;
+	scramkey_stored(keys.client_key, stored);
+	memcpy(server, keys.server_key, SCRAMKEY_LEN);
+	credential_keys_wipe(&keys);
+	return 0;
+}
+
+static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body, size_t len, struct buf *out)
+{
+	uint8_t stored[SCRAMKEY_LEN], client[SCRAMKEY_LEN];
+	struct buf text;
+	int rc;
+
+	if (scram_server_read_final(&a->scram, body, len) < 0)
+		return fail(a, "08P01", "SASL authentication failed", a->scram.error);
+	if (find_keys(a, stored, a->learnt.server_key) < 0)
+		return deny(a, "keys could not be derived");
+	buf_init(&text, 0);
+	rc = scram_server_verify(&a->scram, stored, a->learnt.server_key, client, &text);
+	if (rc == 0 && !a->is_doomed)
+		rc = reply_auth_sasl_final(out, text.data, text.len);
+	buf_fini(&text);
+	memcpy(a->learnt.client_key, client, SCRAMKEY_LEN);
+	secret_wipe(client, sizeof(client));
+	secret_wipe(stored, sizeof(stored));
+	if (rc < 0 || a->is_doomed)
+		return deny(a, a->credential.kind == CREDENTIAL_MD5 ? "user has an md5 secret" : "wrong password");
+	a->learnt.is_set = a->credential.kind == CREDENTIAL_SCRAM;
+	return succeed(a);
+}
+
+/* A step that is not listed takes no message. */
+static const struct {
+	enum clientauth_verdict (*input)(struct clientauth *, const void *, size_t, struct buf *);
+	size_t max;
+} steps[STEP_COUNT] = {
+	[STEP_PLAIN] = {judge_plain, PASSWORD_MAX + 1},
+	[STEP_MD5] = {judge_md5, MD5_MESSAGE_MAX},
+	[STEP_SASL_FIRST] = {read_sasl_first, SASL_INITIAL_MAX},
+	[STEP_SASL_FINAL] = {judge_sasl, SCRAM_TEXT_MAX},
+};
+
+enum clientauth_verdict clientauth_input(struct clientauth *a, const void *body, size_t n, struct buf *out)
+{
+	if (steps[a->step].input == NULL)
+		return fail(a, "08P01", "unexpected password message", "password message out of order");
+	if (n > steps[a->step].max)
+		return clientauth_refuse(a);
+	return steps[a->step].input(a, body, n, out);
+}
+
+size_t clientauth_message_max(const struct clientauth *a)
+{
+	return steps[a->step].max;
+}
+
+enum clientauth_verdict clientauth_refuse(struct clientauth *a)
+{
+	return deny(a, "authentication message too long");
+}
+
+const char *clientauth_error(const struct clientauth *a)
+{
+	return a->error;
+}
+
+const char *clientauth_sqlstate(const struct clientauth *a)
+{
+	return a->sqlstate;
+}
+
+const char *clientauth_detail(const struct clientauth *a)
+{
+	return a->detail;
+}
+
+bool clientauth_learnt(const struct clientauth *a, struct credential_keys *keys)
+{
+	if (!a->has_succeeded || !a->learnt.is_set)
+		return false;
+	*keys = a->learnt;
+	return true;
+}
+
+const char *clientauth_method_name(const struct clientauth *a)
+{
+	static const char *const names[] = {
+		[CLIENTAUTH_TRUST] = "trust",
+		[CLIENTAUTH_PROVEN] = "proven",
+		[CLIENTAUTH_PLAIN] = "plain",
+		[CLIENTAUTH_MD5] = "md5",
+		[CLIENTAUTH_SCRAM] = "scram-sha-256",
+		[CLIENTAUTH_REJECT] = "reject",
+	};
+
+	return names[a->method];
+}

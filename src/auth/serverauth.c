@@ -1,0 +1,278 @@
+/*
+ * serverauth.c - the login to a server as a table of (step, request).
+ */
+#include "auth/serverauth.h"
+
+#include "auth/md5.h"
+#include "auth/scram_client.h"
+#include "auth/scramkey.h"
+#include "base/cursor.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "proto/frontend.h"
+
+#include "base/poison.h"
+
+#define MECHANISM "SCRAM-SHA-256"
+
+enum step {
+	STEP_START,	 /* nothing asked yet */
+	STEP_ANSWERED,	 /* a password was sent, the server judges */
+	STEP_SASL_FIRST, /* client-first-message sent */
+	STEP_SASL_FINAL, /* the proof sent */
+	STEP_VERIFIED,	 /* the server proved itself */
+	STEP_OVER,
+};
+
+struct serverauth {
+	enum step step;
+	unsigned may;
+	bool has_answered;
+	char *user;
+	struct credential credential;
+	struct credential_keys keys; /* pass-through */
+	struct scram_cache *cache;
+	struct scram_client scram;
+	char error[128];
+};
+
+struct serverauth *serverauth_new(const struct serverauth_ask *ask)
+{
+	struct serverauth *a = mem_try_zalloc(sizeof(*a));
+	size_t user_len = strlen(ask->user);
+
+	if (a == NULL)
+		return NULL;
+	a->user = mem_try_alloc(user_len + 1);
+	if (a->user == NULL) {
+		mem_free(a);
+		return NULL;
+	}
+	memcpy(a->user, ask->user, user_len + 1);
+	a->may = ask->may ? ask->may : SERVERAUTH_MAY_ALL;
+	if (ask->credential != NULL)
+		credential_copy(&a->credential, ask->credential);
+	if (ask->keys != NULL)
+		a->keys = *ask->keys;
+	a->cache = ask->cache;
+	scram_client_init(&a->scram);
+	return a;
+}
+
+void serverauth_free(struct serverauth *a)
+{
+	if (a == NULL)
+		return;
+	scram_client_fini(&a->scram);
+	credential_fini(&a->credential);
+	mem_free(a->user);
+	secret_wipe(a, sizeof(*a));
+	mem_free(a);
+}
+
+static enum serverauth_verdict fail(struct serverauth *a, const char *error)
+{
+	a->step = STEP_OVER;
+	(void)str_copy(a->error, sizeof(a->error), error);
+	return SERVERAUTH_FAILED;
+}
+
+static enum serverauth_verdict fail_code(struct serverauth *a, const char *what, uint32_t code)
+{
+	struct buf b;
+
+	buf_init(&b, sizeof(a->error));
+	(void)buf_printf(&b, "%s: %u", what, code);
+	(void)fail(a, buf_text(&b));
+	buf_fini(&b);
+	return SERVERAUTH_FAILED;
+}
+
+static enum serverauth_verdict go_on(struct serverauth *a, enum step next, int rc)
+{
+	if (rc < 0)
+		return fail(a, "out of memory");
+	a->step = next;
+	return SERVERAUTH_MORE;
+}
+
+/* Why a secret of this kind can't answer; PgBouncer's sentence where it has one. */
+static enum serverauth_verdict fail_secret(struct serverauth *a)
+{
+	if (a->credential.kind == CREDENTIAL_NONE && !a->keys.is_set)
+		return fail(a, "the server asks for a password, but none is known for this user");
+	return fail(a, "wrong password type");
+}
+
+static enum serverauth_verdict on_ok(struct serverauth *a, struct cursor *c)
+{
+	if (cursor_left(c) > 0)
+		return fail(a, "malformed AuthenticationOk from server");
+	switch (a->step) {
+	case STEP_START:
+		if ((a->may & SERVERAUTH_MAY_TRUST) == 0)
+			return fail(a, "server asked for no proof, but one is required");
+		break;
+	case STEP_ANSWERED:
+	case STEP_VERIFIED:
+		break;
+	default:
+		return fail(a, "server accepted the login without proving that it knows the secret");
+	}
+	a->step = STEP_OVER;
+	return SERVERAUTH_OK;
+}
+
+static enum serverauth_verdict on_cleartext(struct serverauth *a, struct cursor *c, struct buf *out)
+{
+	const struct secret *s = &a->credential.text;
+
+	if (cursor_left(c) > 0)
+		return fail(a, "malformed authentication request from server");
+	if (a->credential.kind != CREDENTIAL_PLAIN)
+		return fail_secret(a);
+	a->has_answered = true;
+	return go_on(a, STEP_ANSWERED, frontend_password(out, s->data, s->len));
+}
+
+static enum serverauth_verdict on_md5(struct serverauth *a, struct cursor *c, struct buf *out)
+{
+	const struct secret *s = &a->credential.text;
+	char stored[MD5_TEXT_SIZE], answer[MD5_TEXT_SIZE];
+	const uint8_t *salt = cursor_bytes(c, 4);
+	int rc = 0;
+
+	if (salt == NULL || cursor_left(c) > 0)
+		return fail(a, "malformed md5 authentication request from server");
+	if (a->credential.kind == CREDENTIAL_MD5)
+		memcpy(stored, s->data, MD5_TEXT_SIZE);
+	else if (a->credential.kind == CREDENTIAL_PLAIN)
+		rc = md5_stored(s->data, s->len, a->user, stored);
+	else
+		return fail_secret(a);
+	if (rc < 0 || md5_answer(stored, salt, answer) < 0)
+		return fail(a, "MD5 is not available on this system");
+	a->has_answered = true;
+	rc = frontend_password(out, answer, CREDENTIAL_MD5_LEN);
+	secret_wipe(stored, sizeof(stored));
+	return go_on(a, STEP_ANSWERED, rc);
+}
+
+/* The list of mechanisms: strings, ended by an empty one, which is all of the rest. */
+static bool has_mechanism(struct cursor *c, bool *is_listed)
+{
+	const char *name;
+
+	*is_listed = false;
+	while ((name = cursor_cstr(c)) != NULL && name[0] != '\0')
+		if (strcmp(name, MECHANISM) == 0)
+			*is_listed = true;
+	return name != NULL && cursor_left(c) == 0;
+}
+
+static enum serverauth_verdict on_sasl(struct serverauth *a, struct cursor *c, struct buf *out)
+{
+	struct buf text;
+	bool is_listed;
+	int rc;
+
+	if (!has_mechanism(c, &is_listed))
+		return fail(a, "malformed AuthenticationSASL from server");
+	if (!is_listed)
+		return fail(a, "none of the server's SASL authentication mechanisms are supported");
+	if (a->credential.kind != CREDENTIAL_PLAIN && !a->keys.is_set)
+		return fail_secret(a);
+	buf_init(&text, 0);
+	rc = scram_client_first(&a->scram, "", NULL, &text);
+	if (rc == 0)
+		rc = frontend_sasl_initial(out, MECHANISM, text.data, text.len);
+	buf_fini(&text);
+	return go_on(a, STEP_SASL_FIRST, rc);
+}
+
+static enum serverauth_verdict on_sasl_continue(struct serverauth *a, struct cursor *c, struct buf *out)
+{
+	struct scram_client *scram = &a->scram;
+	const struct secret *s = &a->credential.text;
+	struct credential_keys keys = a->keys;
+	struct buf text;
+	int rc = 0;
+
+	if (scram_client_read_first(scram, c->p, cursor_left(c)) < 0)
+		return fail(a, scram->error);
+	if (a->credential.kind == CREDENTIAL_PLAIN)
+		rc = scram_cache_derive(a->cache, a->user, s->data, s->len, scram->salt, scram->salt_len,
+			scram->iterations, &keys);
+	if (rc < 0)
+		return fail(a, "SCRAM keys could not be derived");
+	buf_init(&text, 0);
+	rc = scram_client_final(scram, &keys, &text);
+	if (rc == 0)
+		rc = frontend_sasl_response(out, text.data, text.len);
+	buf_wipe(&text);
+	credential_keys_wipe(&keys);
+	a->has_answered = true;
+	return go_on(a, STEP_SASL_FINAL, rc);
+}
+
+static enum serverauth_verdict on_sasl_final(struct serverauth *a, struct cursor *c)
+{
+	if (scram_client_verify(&a->scram, c->p, cursor_left(c)) < 0)
+		return fail(a, a->scram.error);
+	a->step = STEP_VERIFIED;
+	return SERVERAUTH_MORE;
+}
+
+/* Is the request one that we follow at all? */
+static bool is_allowed(const struct serverauth *a, uint32_t code)
+{
+	return (code == AUTH_CLEARTEXT && (a->may & SERVERAUTH_MAY_CLEARTEXT)) ||
+		(code == AUTH_MD5 && (a->may & SERVERAUTH_MAY_MD5)) ||
+		(code == AUTH_SASL && (a->may & SERVERAUTH_MAY_SCRAM));
+}
+
+enum serverauth_verdict serverauth_input(struct serverauth *a, const void *body, size_t n, struct buf *out)
+{
+	struct cursor c = cursor_over(body, n);
+	uint32_t code = cursor_u32(&c);
+
+	if (a->step == STEP_OVER)
+		return fail(a, "authentication message from server out of order");
+	if (c.bad || n > SERVERAUTH_MESSAGE_MAX)
+		return fail(a, "malformed authentication message from server");
+	switch (code) {
+	case AUTH_OK:
+		return on_ok(a, &c);
+	case AUTH_SASL_CONTINUE:
+		if (a->step != STEP_SASL_FIRST)
+			return fail(a, "protocol error: AuthenticationSASLContinue out of order");
+		return on_sasl_continue(a, &c, out);
+	case AUTH_SASL_FINAL:
+		if (a->step != STEP_SASL_FINAL)
+			return fail(a, "protocol error: AuthenticationSASLFinal out of order");
+		return on_sasl_final(a, &c);
+	case AUTH_CLEARTEXT:
+	case AUTH_MD5:
+	case AUTH_SASL:
+		break;
+	default:
+		return fail_code(a, "unknown/unsupported auth method", code);
+	}
+	if (a->step != STEP_START)
+		return fail_code(a, "protocol error: second authentication request from server", code);
+	if (!is_allowed(a, code))
+		return fail_code(a, "server asks for an authentication method that is not allowed", code);
+	if (code == AUTH_SASL)
+		return on_sasl(a, &c, out);
+	return code == AUTH_MD5 ? on_md5(a, &c, out) : on_cleartext(a, &c, out);
+}
+
+const char *serverauth_error(const struct serverauth *a)
+{
+	return a->error;
+}
+
+bool serverauth_has_answered(const struct serverauth *a)
+{
+	return a->has_answered;
+}
