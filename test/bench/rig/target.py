@@ -1,0 +1,205 @@
+"""What is compared: a way for a client to reach the server. Each has a user of its own inside PostgreSQL, so that its
+server connections can be counted there."""
+import os
+import re
+import shutil
+import socket
+import time
+
+import proc
+from proc import BenchError
+from server import DBNAME, PASSWORD, free_port
+
+POOL_SIZE = 20
+MAX_CLIENTS = 12000
+
+
+class Target:
+    """`spec` is what the user asked for: NAME or NAME:key=value,… (settings added to the target's own section)."""
+    pools = False       # shares POOL_SIZE server connections between its clients
+    pid = None          # of the process between client and server; None for direct
+
+    def __init__(self, bench, spec, number):
+        self.bench, self.spec = bench, spec
+        self.name, _, settings = spec.partition(":")
+        self.settings = dict(s.split("=", 1) for s in settings.split(",")) if settings else {}
+        self.user = "bench_u%d" % number
+        self.dir = os.path.join(bench.tmp, "target%d" % number)
+        self.process = None
+        self.port = None
+        self.log = None
+
+    def find(self):
+        """Says why this target cannot run, or None."""
+        return None
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w") as f:
+            f.write(text)
+        self.bench.procs.own(path)
+        return path
+
+    def start(self):
+        os.makedirs(self.dir, exist_ok=True)
+        self.bench.procs.own(self.dir)
+        self.port = free_port()
+        self.log = os.path.join(self.dir, "output.log")
+        with open(self.log, "ab") as out:
+            self.process = self.bench.procs.start(self.command(), unprivileged=True, cwd=self.dir, stdout=out,
+                                                  stderr=out)
+        self.pid = self.process.pid
+        self._wait()
+
+    def _wait(self):
+        for _ in range(200):
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise BenchError("%s does not start\n%s" % (self.spec, self.last_words()))
+
+    def last_words(self):
+        text = ""
+        for name in ("output.log", "log"):
+            try:
+                with open(os.path.join(self.dir, name), errors="replace") as f:
+                    text += f.read()[-1500:]
+            except OSError:
+                pass
+        return text
+
+    def check_alive(self):
+        if self.process is not None and self.process.poll() is not None:
+            raise BenchError("%s ended by itself, status %d\n%s"
+                             % (self.spec, self.process.returncode, self.last_words()))
+
+    def stop(self):
+        if self.process is not None:
+            self.bench.procs.stop(self.process)
+            self.process = self.pid = None
+
+    def conninfo(self):
+        return "host=127.0.0.1 port=%d user=%s dbname=%s password=%s sslmode=disable gssencmode=disable" \
+            % (self.port, self.user, DBNAME, PASSWORD)
+
+    def cpu(self):
+        """(total ns, user ticks, system ticks) since its start."""
+        if self.pid is None:
+            return (0, 0, 0)
+        return (proc.cpu_tree_ns(self.pid),) + proc.stat_ticks(self.pid)[:2]
+
+    def version(self):
+        return ""
+
+
+class Direct(Target):
+    def start(self):
+        self.port = self.bench.server.port
+
+
+class Pooler(Target):
+    pools = True
+    section = {}
+
+    def ini(self, own):
+        """`own` are the keys in which the poolers differ; all else is the same for both."""
+        bench = self.bench
+        keys = {
+            "listen_addr": "127.0.0.1", "listen_port": self.port, "unix_socket_dir": self.dir,
+            "auth_type": bench.auth, "auth_file": self.write("userlist.txt", '"%s" "%s"\n' % (self.user, PASSWORD)),
+            "admin_users": "bench_admin", "pool_mode": "transaction", "max_client_conn": MAX_CLIENTS,
+            "logfile": os.path.join(self.dir, "log"), "pidfile": os.path.join(self.dir, "pid"),
+        }
+        keys.update(own)
+        keys.update(self.settings)
+        text = "[%s]\n" % self.section + "".join("%s = %s\n" % kv for kv in keys.items())
+        text += "\n[databases]\n%s = host=127.0.0.1 port=%d dbname=%s\n" % (DBNAME, bench.server.port, DBNAME)
+        return self.write("%s.ini" % self.section, text)
+
+
+class PgBouncer(Pooler):
+    section = "pgbouncer"
+
+    def find(self):
+        self.binary = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer", path="/usr/sbin:" + os.environ["PATH"])
+        return None if self.binary else "no pgbouncer found; set PGBOUNCER"
+
+    def command(self):
+        return [self.binary, "-q", self.ini({"default_pool_size": POOL_SIZE, "reserve_pool_size": 0})]
+
+    def version(self):
+        return self.bench.procs.run([self.binary, "-V"]).splitlines()[0]
+
+
+class HAProxy(Target):
+    def find(self):
+        self.binary = os.environ.get("HAPROXY") or shutil.which("haproxy", path="/usr/sbin:" + os.environ["PATH"])
+        return None if self.binary else "no haproxy found; set HAPROXY"
+
+    def command(self):
+        config = """global
+	maxconn %d
+	nbthread %s
+defaults
+	mode tcp
+	timeout connect 5s
+	timeout client 1h
+	timeout server 1h
+listen postgresql
+	bind 127.0.0.1:%d
+	server one 127.0.0.1:%d
+""" % (MAX_CLIENTS // 8, self.settings.get("nbthread", 1), self.port, self.bench.server.port)
+        return [self.binary, "-db", "-f", self.write("haproxy.cfg", config)]
+
+    def version(self):
+        return self.bench.procs.run([self.binary, "-v"]).splitlines()[0].split(" - ")[0]
+
+
+class Fynixpool(Pooler):
+    section = "fynixpool"
+
+    def find(self):
+        self.binary = os.path.join(self.bench.tmp, "fynixpool")
+        if os.path.exists(self.binary):
+            return None
+        top = os.path.join(os.path.dirname(__file__), "..", "..", "..")
+        given = os.environ.get("FYNIXPOOL")
+        for path in [given] if given else ["fynixpool", os.path.join(top, "fynixpool")]:
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                # A copy: a rebuild during the run does not change what is measured, and any user can read it.
+                shutil.copy(path, self.binary)
+                os.chmod(self.binary, 0o755)
+                self.bench.note("fynixpool binary", os.path.abspath(path))
+                self._look_inside()
+                return None
+        return "no fynixpool binary at %s; set FYNIXPOOL=/path/to/fynixpool" % (given or "./fynixpool")
+
+    def _look_inside(self):
+        with open(self.binary, "rb") as f:
+            found = re.search(rb"__(asan|tsan|msan)_init", f.read())
+        if found:
+            self.bench.note("WARNING", "this fynixpool is built with a sanitizer (%s): its figures say nothing"
+                            % found.group(1).decode())
+
+    def command(self):
+        return [self.binary, "-q",
+                self.ini({"worker_threads": 1, "pool_size": POOL_SIZE, "max_overflow": 0})]
+
+    def version(self):
+        return self.bench.procs.run([self.binary, "-V"]).splitlines()[0]
+
+
+KINDS = {"direct": Direct, "pgbouncer": PgBouncer, "haproxy": HAProxy, "fynixpool": Fynixpool}
+
+
+def make(bench, spec, number):
+    kind = KINDS.get(spec.partition(":")[0])
+    if kind is None:
+        raise BenchError("unknown target %s; known: %s" % (spec, ", ".join(KINDS)))
+    if ":" in spec and not all("=" in s for s in spec.partition(":")[2].split(",")):
+        raise BenchError("target %s: settings are written key=value,key=value" % spec)
+    return kind(bench, spec, number)
