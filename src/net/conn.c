@@ -6,6 +6,7 @@
  */
 #include "net/conn.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "net/loop.h"
 
@@ -22,6 +23,7 @@ struct conn_seg {
 };
 
 #define CONN_SEG_KEEP 1024
+#define CONN_UNREAD_MAX ((size_t)1 << 30)
 #define CONN_COMPACT_MAX ((size_t)8 * 1024) /* a blocked queue up to this is copied, to let go of its chunks */
 
 static struct conn_seg *conn_seg_new(struct loop *loop)
@@ -101,7 +103,7 @@ void conn_connected(struct conn *c, int err)
 		c->ops->on_closed(c, CONN_END_CONNECT, err);
 		return;
 	}
-	if (c->out_bytes > 0)
+	if (c->out_bytes > 0 || c->wants_shutdown)
 		loop_mark_dirty(c->loop, c);
 	c->ops->on_connected(c);
 }
@@ -209,7 +211,7 @@ static void conn_append_copy(struct conn *c, const uint8_t *data, size_t n)
 
 void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk)
 {
-	if (!c->is_open || c->is_write_dead || n == 0)
+	if (!c->is_open || c->is_write_dead || c->wants_shutdown || n == 0)
 		return;
 	if (chunk != NULL)
 		conn_append(c, data, n, chunk);
@@ -226,6 +228,42 @@ void conn_flush(struct conn *c)
 {
 	if (c->is_open && c->out_bytes > 0 && !c->is_blocked && !c->is_connecting)
 		c->loop->engine->flush(c);
+}
+
+static bool conn_drain_is_due(const struct conn *c)
+{
+	return (c->is_above_high && c->out_bytes <= CONN_LOW) || (c->wants_empty && c->out_bytes == 0);
+}
+
+size_t conn_take_out(struct conn *c, struct buf *to)
+{
+	size_t n = c->out_bytes;
+
+	if (!c->is_open || n == 0 || buf_reserve(to, n) < 0)
+		return 0;
+	for (const struct conn_seg *seg = c->out_head; seg != NULL; seg = seg->next)
+		if (buf_append(to, seg->data, seg->len) < 0)
+			return 0;
+	conn_drop_out(c);
+	if (conn_drain_is_due(c) || c->wants_shutdown)
+		loop_mark_dirty(c->loop, c);
+	return n;
+}
+
+void conn_shutdown(struct conn *c)
+{
+	c->wants_shutdown = true;
+	if (c->is_open && c->out_bytes == 0)
+		loop_mark_dirty(c->loop, c);
+}
+
+static void conn_shut_if_due(struct conn *c)
+{
+	if (!c->wants_shutdown || c->is_shut || c->is_write_dead || c->is_connecting || c->out_bytes > 0 ||
+	    !c->has_engine_fd)
+		return;
+	c->is_shut = true;
+	c->loop->engine->shutdown(c);
 }
 
 void conn_notify_empty(struct conn *c)
@@ -286,6 +324,21 @@ static bool conn_keep_room(struct conn *c, size_t n)
 	c->kept_len = (uint32_t)need;
 	c->kept_cap = (uint32_t)cap;
 	return true;
+}
+
+int conn_unread(struct conn *c, const void *p, size_t n)
+{
+	CHECK(c->is_open && c->is_paused);
+	if (n == 0)
+		return 0;
+	if (n > CONN_UNREAD_MAX || !conn_keep_room(c, n))
+		return -1;
+	memmove(c->kept + n, c->kept, c->kept_len);
+	memcpy(c->kept, p, n);
+	c->kept_len += (uint32_t)n;
+	if (!conn_wants_read(c) && !c->is_stopped && !c->is_connecting)
+		c->loop->engine->interest(c);
+	return 0;
 }
 
 static void conn_keep(struct conn *c, const uint8_t *data, size_t n)
@@ -363,11 +416,6 @@ static void conn_deliver_kept(struct conn *c)
 	c->kept_len += (uint32_t)(n - used);
 }
 
-static bool conn_drain_is_due(const struct conn *c)
-{
-	return (c->is_above_high && c->out_bytes <= CONN_LOW) || (c->wants_empty && c->out_bytes == 0);
-}
-
 void conn_settle(struct conn *c)
 {
 	if (!c->is_open)
@@ -379,6 +427,7 @@ void conn_settle(struct conn *c)
 	if (c->is_stopped && conn_wants_read(c) && !c->is_connecting && !c->must_end)
 		c->loop->engine->interest(c);
 	conn_flush(c);
+	conn_shut_if_due(c);
 	if (c->is_open && conn_drain_is_due(c)) {
 		c->is_above_high = false;
 		if (c->out_bytes == 0)
@@ -396,6 +445,7 @@ void conn_output_done(struct conn *c, size_t n)
 {
 	CHECK(n <= c->out_bytes);
 	c->out_bytes -= n;
+	c->written += n;
 	while (n > 0) {
 		struct conn_seg *seg = c->out_head;
 
@@ -410,7 +460,7 @@ void conn_output_done(struct conn *c, size_t n)
 			c->out_tail = NULL;
 		conn_seg_free(c->loop, seg);
 	}
-	if (conn_drain_is_due(c))
+	if (conn_drain_is_due(c) || (c->wants_shutdown && c->out_bytes == 0))
 		loop_mark_dirty(c->loop, c);
 }
 

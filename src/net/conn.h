@@ -13,6 +13,7 @@
 #include "net/addr.h"
 #include "net/chunk.h"
 
+struct buf;
 struct conn;
 struct loop;
 struct conn_seg;
@@ -48,6 +49,7 @@ struct conn {
 	uint8_t *kept; /* bytes that arrived while paused */
 	struct dlist dirty; /* on loop->dirty when there is something to do at the end of the turn */
 	size_t out_bytes;
+	uint64_t written; /* bytes that the engine has taken from the queue, ever */
 	uint32_t kept_len, kept_cap;
 	uint32_t keep_limit;
 	int fd;
@@ -63,6 +65,8 @@ struct conn {
 	bool wants_empty : 1;
 	bool must_end : 1; /* an end to be reported at the end of the turn */
 	bool has_engine_fd : 1;
+	bool wants_shutdown : 1; /* conn_shutdown was called */
+	bool is_shut : 1;	 /* and done */
 	_Alignas(8) uint8_t engine[CONN_ENGINE_SIZE];
 };
 
@@ -88,6 +92,18 @@ static inline size_t conn_out_pending(const struct conn *c)
 {
 	return c->out_bytes;
 }
+/* Bytes written since the conn was opened.  A request that was queued when conn_written +
+ * conn_out_pending was m is wholly unwritten as long as conn_written <= m. */
+static inline uint64_t conn_written(const struct conn *c)
+{
+	return c->written;
+}
+/* Moves the unwritten queue to the end of to (before conn_close; on_closed is the place).  Gives how
+ * many bytes; when to has no room for them: 0, to->bad is set and the queue stays. */
+size_t conn_take_out(struct conn *c, struct buf *to);
+/* Ends our direction once the queue is empty; reading goes on, so that the peer's end can be awaited.
+ * conn_send is ignored from now on. */
+void conn_shutdown(struct conn *c);
 /* on_drained will be called when the queue is empty (from the loop, also when it is empty already). */
 void conn_notify_empty(struct conn *c);
 
@@ -96,6 +112,9 @@ void conn_notify_empty(struct conn *c);
 void conn_pause(struct conn *c, size_t keep_limit);
 /* Kept bytes are delivered from the loop at the end of the turn, then reading goes on. */
 void conn_resume(struct conn *c);
+/* Puts n bytes before the kept ones of a paused conn: they come first after conn_resume.  -1: no memory, nothing
+ * has changed. */
+int conn_unread(struct conn *c, const void *p, size_t n) FX_MUST_USE;
 /* Is there anything unread that we know of: kept bytes. */
 static inline bool conn_has_kept(const struct conn *c)
 {

@@ -29,6 +29,7 @@ struct engine_ops {
 	void (*flush)(struct conn *c);	  /* write the queue as far as possible */
 	/* Begins to connect; 0, or an errno.  Sets c->fd. */
 	int (*connect)(struct conn *c, const struct addr *to, const char *path);
+	void (*shutdown)(struct conn *c); /* end our direction; the queue is empty, reading goes on */
 	void (*close)(struct conn *c);
 	int (*listen)(struct listener *l); /* watch l->fd for connections */
 	void (*unlisten)(struct listener *l);

@@ -259,6 +259,11 @@ static void engine_ev_detach(struct conn *c)
 	ev_io_stop(engine_ev_of(c->loop)->ev, engine_ev_io(c));
 }
 
+static void engine_ev_shutdown(struct conn *c)
+{
+	(void)shutdown(c->fd, SHUT_WR);
+}
+
 static void engine_ev_close(struct conn *c)
 {
 	engine_ev_detach(c);
@@ -326,6 +331,7 @@ const struct engine_ops engine_ev_ops = {
 	.interest = engine_ev_update,
 	.flush = engine_ev_flush,
 	.connect = engine_ev_connect,
+	.shutdown = engine_ev_shutdown,
 	.close = engine_ev_close,
 	.listen = engine_ev_listen,
 	.unlisten = engine_ev_unlisten,
