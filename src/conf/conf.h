@@ -169,7 +169,7 @@ struct conf_limits {
 /* What the command line said; it wins over the file, at RELOAD too. */
 struct conf_overrides {
 	const char *user; /* NULL: not given */
-	int verbose;	  /* added to the file's */
+	int verbose;	  /* 0: not given */
 };
 
 /* Control thread.  Reads the file (NULL: the environment alone), its includes, auth_file and the environment.  NULL when

@@ -1,0 +1,140 @@
+/*
+ * checks.c - what no single row can tell.
+ */
+#include "conf/checks.h"
+
+#include "base/clock.h"
+#include "conf/option_value.h"
+#include "conf/value.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/un.h>
+
+struct checks_place {
+	const char *file;
+	int line;
+};
+
+static struct checks_place checks_place(const struct conf *c, const char *name)
+{
+	size_t row = (size_t)(option_find(OPTION_GLOBAL, name) - option_at(OPTION_GLOBAL, 0));
+	const struct item *it = c->state->said[row];
+
+	return (struct checks_place){it ? it->file : NULL, it ? it->line : 0};
+}
+
+/* Ignoring these would leave a door open that the operator believes shut. */
+static void checks_unsupported(const struct conf *c, struct conf_report *report)
+{
+	static const char *const tls[] = {"client_tls_sslmode", "server_tls_sslmode"};
+	const int mode[] = {c->set.client_tls_sslmode, c->set.server_tls_sslmode};
+	struct checks_place at = checks_place(c, "auth_type");
+
+	switch (c->set.auth_type) {
+	case CONF_AUTH_ANY:
+	case CONF_AUTH_TRUST:
+	case CONF_AUTH_PLAIN:
+	case CONF_AUTH_MD5:
+	case CONF_AUTH_SCRAM:
+		break;
+	default:
+		conf_report_error(report, at.file, at.line, "auth_type = %s is not supported yet",
+				  value_word_name(VALUE_WORDS_AUTH, c->set.auth_type));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(tls); i++) {
+		if (mode[i] < CONF_TLS_REQUIRE)
+			continue;
+		at = checks_place(c, tls[i]);
+		conf_report_error(report, at.file, at.line,
+				  "%s = %s is not supported yet; connections would not be encrypted", tls[i],
+				  value_word_name(VALUE_WORDS_TLS, mode[i]));
+	}
+}
+
+static void checks_whole_seconds(const struct conf *c, const char *name, uint64_t us, struct conf_report *report)
+{
+	struct checks_place at = checks_place(c, name);
+
+	if (us % CLOCK_US_PER_SEC != 0)
+		conf_report_error(report, at.file, at.line, "%s must be whole seconds", name);
+}
+
+static void checks_listeners(const struct conf *c, struct conf_report *report)
+{
+	struct checks_place at = checks_place(c, "unix_socket_dir");
+	/* room for "/.s.PGSQL.65535" and the NUL */
+	size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - strlen("/.s.PGSQL.65535") - 1;
+
+	if (c->set.listen_addr[0] == '\0' && c->set.unix_socket_dir[0] == '\0')
+		conf_report_error(report, at.file, at.line,
+				  "listen_addr and unix_socket_dir are both empty: nobody could connect");
+	if (strlen(c->set.unix_socket_dir) > max)
+		conf_report_error(report, at.file, at.line, "unix_socket_dir is longer than %zu bytes", max);
+}
+
+static void checks_not_in_effect(const struct conf *c, struct conf_report *report)
+{
+	const struct option *o;
+	char value[64], standard[64], error[OPTION_VALUE_ERROR_MAX];
+	struct conf_settings defaults = {.verbose = 0};
+
+	for (size_t i = 0; (o = option_at(OPTION_GLOBAL, i)) != NULL; i++) {
+		const struct item *it = c->state->said[i];
+		const char *text = o->default_text[c->profile];
+
+		if (o->is_effective || it == NULL)
+			continue;
+		if (text == NULL)
+			text = o->type == OPTION_STR ? "" : "0";
+		CHECK(option_value_set(o, &defaults, text, error) == 0);
+		if (strcmp(option_value_print(o, &c->set, value, sizeof(value)),
+			   option_value_print(o, &defaults, standard, sizeof(standard))) != 0)
+			conf_report_warning(report, it->file, it->line, "%s is accepted, but not in effect yet", o->name);
+	}
+}
+
+static void checks_tls_wish(const struct conf *c, struct conf_report *report)
+{
+	struct checks_place at = checks_place(c, "server_tls_sslmode");
+
+	/* prefer is the default, so only what was asked for is worth a line */
+	if (at.file != NULL && c->set.server_tls_sslmode == CONF_TLS_PREFER)
+		conf_report_warning(report, at.file, at.line,
+				    "server_tls_sslmode = prefer: connections to servers are not encrypted yet");
+}
+
+static void checks_warnings(const struct conf *c, struct conf_report *report)
+{
+	struct checks_place at;
+
+	if (c->databases == 0)
+		conf_report_warning(report, c->set.conffile, 0,
+				    "[databases] is empty: clients can reach the console only");
+	if (c->peers > 0)
+		conf_report_warning(report, c->set.conffile, 0, "[peers] is accepted, but not in effect yet");
+	if (c->secrets == 0 && c->set.auth_type != CONF_AUTH_ANY) {
+		at = checks_place(c, "auth_file");
+		conf_report_warning(report, at.file ? at.file : c->set.conffile, at.line,
+				    "auth_file names no user: nobody can log in");
+	}
+	if (c->set.default_pool_size > 0 && c->set.min_pool_size > c->set.default_pool_size) {
+		at = checks_place(c, "min_pool_size");
+		conf_report_warning(report, at.file, at.line,
+				    "min_pool_size is greater than default_pool_size (%" PRId64 "), which counts",
+				    c->set.default_pool_size);
+	}
+}
+
+void checks_run(const struct conf *c, bool errors_only, struct conf_report *report)
+{
+	checks_unsupported(c, report);
+	checks_listeners(c, report);
+	checks_whole_seconds(c, "tcp_keepidle", c->set.tcp_keepidle, report);
+	checks_whole_seconds(c, "tcp_keepintvl", c->set.tcp_keepintvl, report);
+	if (errors_only)
+		return;
+	checks_not_in_effect(c, report);
+	checks_tls_wish(c, report);
+	checks_warnings(c, report);
+}
