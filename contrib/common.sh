@@ -55,7 +55,7 @@ no_main_cluster_over()
 # install_packages NAME...: installs what is missing, or prints how to and stops with status 3
 install_packages()
 {
-	local missing
+	local missing update=
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 		say "$ME: this is not a Debian system, so nothing is installed; going on with what is here"
 		return
@@ -63,10 +63,11 @@ install_packages()
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if ! may_be_root; then
+		apt-cache show "${missing[0]}" >/dev/null 2>&1 || update='apt-get update && '
 		cat >&2 <<-END
 			$ME: these packages are missing, and I am neither root nor may I use sudo. As root, run:
 
-			    apt-get install --no-install-recommends ${missing[*]}
+			    ${update}apt-get install --no-install-recommends ${missing[*]}
 
 		END
 		case " ${missing[*]} " in
