@@ -40,6 +40,9 @@ int buf_reserve(struct buf *b, size_t extra)
 	size_t need, cap;
 	uint8_t *p;
 
+	/* no object is larger, and need + 1 must not wrap around */
+	if (max > PTRDIFF_MAX - 1)
+		max = PTRDIFF_MAX - 1;
 	if (b->len > max || extra > max - b->len) {
 		b->bad = true;
 		return -1;

@@ -18,7 +18,7 @@ struct cursor {
 
 static inline struct cursor cursor_over(const void *p, size_t n)
 {
-	return (struct cursor){.p = p, .end = (const uint8_t *)p + n, .bad = false};
+	return (struct cursor){.p = p, .end = p != NULL ? (const uint8_t *)p + n : NULL, .bad = false};
 }
 
 static inline size_t cursor_left(const struct cursor *c)
@@ -64,7 +64,7 @@ static inline uint32_t cursor_u32(struct cursor *c)
 static inline const char *cursor_cstr(struct cursor *c)
 {
 	const uint8_t *at = c->p;
-	const uint8_t *nul = c->bad ? NULL : memchr(at, 0, cursor_left(c));
+	const uint8_t *nul = c->bad || at == NULL ? NULL : memchr(at, 0, cursor_left(c));
 
 	if (nul == NULL) {
 		c->bad = true;

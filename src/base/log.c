@@ -85,7 +85,7 @@ static bool log_put(int fd, const char *line, size_t n)
 	return write(fd, line, n) == (ssize_t)n;
 }
 
-static void log_emit(const char *line, size_t n)
+static bool log_emit(const char *line, size_t n)
 {
 	bool ok = true;
 
@@ -93,8 +93,7 @@ static void log_emit(const char *line, size_t n)
 		ok = log_put(log_state.file_fd, line, n);
 	if (log_state.to_stderr && !log_put(STDERR_FILENO, line, n))
 		ok = false;
-	if (!ok)
-		atomic_fetch_add_explicit(&log_state.dropped, 1, memory_order_relaxed);
+	return ok;
 }
 
 /* JSON needs quotes and backslashes escaped; str_escape has already doubled the backslashes */
@@ -112,7 +111,7 @@ static void log_quote(char *dst, size_t size, const char *src)
 
 static size_t log_format(char *line, size_t size, enum log_level level, const char *context, const char *text)
 {
-	char when[48], quoted[LOG_LINE_MAX], who[512] = "";
+	char when[48], quoted[LOG_LINE_MAX - 700], who[512] = "";
 	int n;
 
 	clock_format_log(clock_wall_us(), when, sizeof(when));
@@ -155,10 +154,12 @@ void log_vwrite(enum log_level level, const char *context, const char *fmt, va_l
 
 		snprintf(told, sizeof(told), "%llu log lines were lost",
 			 (unsigned long long)(dropped - log_state.dropped_told));
-		log_state.dropped_told = dropped;
-		log_emit(line, log_format(line, sizeof(line), LOG_WARNING, NULL, told));
+		/* told again until it gets through */
+		if (log_emit(line, log_format(line, sizeof(line), LOG_WARNING, NULL, told)))
+			log_state.dropped_told = dropped;
 	}
-	log_emit(line, log_format(line, sizeof(line), level, context != NULL ? who : NULL, text));
+	if (!log_emit(line, log_format(line, sizeof(line), level, context != NULL ? who : NULL, text)))
+		atomic_fetch_add_explicit(&log_state.dropped, 1, memory_order_relaxed);
 	lock_drop(&log_state.lock);
 }
 
