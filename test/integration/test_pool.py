@@ -462,7 +462,7 @@ def enter(p):
 @pytest.mark.parametrize("workers", [1, 4])
 def test_max_client_conn_is_exact_in_a_storm(pooler, workers):
     """60 logins at once, 20 allowed: 20 get in, 40 are told why."""
-    p = pooler(workers=workers, max_client_conn=20)
+    p = pooler(workers=workers, max_client_conn=20, max_unauthenticated_percent=100)
     conns = [p.conn() for _ in range(60)]
     for c in conns:
         c.send(wire.startup({"user": "app", "database": "db0"}))
