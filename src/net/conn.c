@@ -2,7 +2,8 @@
  * conn.c - out-queue, kept bytes, and the life of a connection.
  *
  * Called by owners and engines on the loop's thread.  Knows no message and no
- * system call that moves bytes.
+ * system call that moves bytes.  After a callback the conn may be closed, be
+ * another connection already, or belong to another thread: loop->active tells.
  */
 #include "net/conn.h"
 
@@ -12,45 +13,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 
-struct conn_seg {
-	struct conn_seg *next; /* first: loop_fini frees by it */
-	struct chunk *chunk;   /* NULL: own is freed instead */
-	uint8_t *own;
-	const uint8_t *data;
-	size_t len;
-};
-
-#define CONN_SEG_KEEP 1024
-#define CONN_UNREAD_MAX ((size_t)1 << 30)
-#define CONN_COMPACT_MAX ((size_t)8 * 1024) /* a blocked queue up to this is copied, to let go of its chunks */
-
-static struct conn_seg *conn_seg_new(struct loop *loop)
-{
-	struct conn_seg *seg = loop->free_segs;
-
-	if (seg == NULL)
-		return mem_alloc(sizeof(*seg));
-	loop->free_segs = seg->next;
-	loop->free_seg_count--;
-	return seg;
-}
-
-static void conn_seg_free(struct loop *loop, struct conn_seg *seg)
-{
-	if (seg->chunk != NULL)
-		chunk_unref(seg->chunk);
-	else
-		mem_free(seg->own);
-	if (loop->free_seg_count >= CONN_SEG_KEEP) {
-		mem_free(seg);
-		return;
-	}
-	seg->next = loop->free_segs;
-	loop->free_segs = seg;
-	loop->free_seg_count++;
-}
+#define CONN_KEEP_MAX ((size_t)1 << 30) /* whatever the owner says; keeps kept_len in its 32 bits */
 
 static void conn_init(struct conn *c, struct loop *loop, const struct conn_ops *ops)
 {
@@ -72,12 +36,28 @@ int conn_open(struct conn *c, struct loop *loop, int fd, const struct conn_ops *
 	return -1;
 }
 
+/* the engine's watching follows what the conn wants */
+static void conn_update(struct conn *c)
+{
+	if (c->has_engine_fd && !c->is_connecting && conn_wants_read(c) == c->is_stopped)
+		c->loop->engine->interest(c);
+}
+
 static void conn_set_end(struct conn *c, enum conn_end end, int err)
 {
 	c->must_end = true;
 	c->end_kind = (uint8_t)end;
 	c->end_err = err;
+	conn_update(c);
 	loop_mark_dirty(c->loop, c);
+}
+
+static void conn_report_end(struct conn *c, enum conn_end end, int err)
+{
+	c->must_end = false;
+	c->has_ended = true;
+	conn_update(c);
+	c->ops->on_closed(c, end, err);
 }
 
 void conn_connect(struct conn *c, struct loop *loop, const struct addr *to, const char *path,
@@ -99,8 +79,11 @@ void conn_connected(struct conn *c, int err)
 	if (!c->is_open || !c->is_connecting)
 		return;
 	c->is_connecting = false;
+	if (c->has_engine_fd)
+		c->loop->engine->interest(c);
 	if (err != 0) {
-		c->ops->on_closed(c, CONN_END_CONNECT, err);
+		c->is_write_dead = true;
+		conn_report_end(c, CONN_END_CONNECT, err);
 		return;
 	}
 	if (c->out_bytes > 0 || c->wants_shutdown)
@@ -110,38 +93,43 @@ void conn_connected(struct conn *c, int err)
 
 static void conn_drop_out(struct conn *c)
 {
-	while (c->out_head != NULL) {
-		struct conn_seg *seg = c->out_head;
-
-		c->out_head = seg->next;
-		conn_seg_free(c->loop, seg);
-	}
-	c->out_tail = NULL;
+	outq_drop(&c->out, c->loop);
 	c->out_bytes = 0;
+}
+
+static void conn_free_kept(struct loop *loop, uint8_t *kept, size_t cap)
+{
+	if (kept != NULL && cap == LOOP_BLOCK_SIZE)
+		loop_block_give(loop, kept);
+	else
+		mem_free(kept);
 }
 
 static void conn_drop_kept(struct conn *c)
 {
-	if (c->kept == NULL)
-		return;
-	if (c->kept_cap == LOOP_BLOCK_SIZE)
-		loop_block_give(c->loop, c->kept);
-	else
-		mem_free(c->kept);
+	conn_free_kept(c->loop, c->kept, c->kept_cap);
 	c->kept = NULL;
 	c->kept_len = c->kept_cap = 0;
+}
+
+/* c is not, or not at present, this loop's: whoever called back into the owner leaves it alone */
+static void conn_leave(struct conn *c)
+{
+	dlist_remove(&c->dirty);
+	if (c->loop->active == c)
+		c->loop->active = NULL;
+	c->has_engine_fd = false;
 }
 
 void conn_close(struct conn *c)
 {
 	if (!c->is_open)
 		return;
-	c->is_open = false;
-	c->must_end = false;
-	dlist_remove(&c->dirty);
+	CHECK(c->loop != NULL);
+	c->is_open = c->must_end = false;
 	if (c->has_engine_fd)
 		c->loop->engine->close(c);
-	c->has_engine_fd = false;
+	conn_leave(c);
 	c->fd = -1;
 	conn_drop_out(c);
 	conn_drop_kept(c);
@@ -149,10 +137,11 @@ void conn_close(struct conn *c)
 
 void conn_detach(struct conn *c)
 {
-	CHECK(c->is_open && !c->is_connecting && c->out_bytes == 0 && c->kept_len == 0 && !c->must_end);
-	dlist_remove(&c->dirty);
+	CHECK(c->is_open && !c->is_connecting && c->out_bytes == 0 && c->kept_len == 0);
+	CHECK(!c->must_end && !c->has_ended && !c->wants_shutdown);
+	c->is_above_high = c->wants_empty = false;
 	c->loop->engine->detach(c);
-	c->has_engine_fd = false;
+	conn_leave(c);
 	c->loop = NULL;
 }
 
@@ -162,72 +151,10 @@ int conn_attach(struct conn *c, struct loop *loop)
 	c->loop = loop;
 	c->has_engine_fd = true;
 	c->is_paused = c->is_stopped = c->is_blocked = false;
-	return loop->engine->attach(c);
-}
-
-static void conn_append(struct conn *c, const uint8_t *data, size_t n, struct chunk *chunk)
-{
-	struct conn_seg *tail = c->out_tail;
-
-	if (tail != NULL && tail->chunk == chunk && tail->data + tail->len == data) {
-		tail->len += n;
-		return;
-	}
-	tail = conn_seg_new(c->loop);
-	*tail = (struct conn_seg){.chunk = chunk, .data = data, .len = n};
-	chunk_ref(chunk);
-	if (c->out_tail != NULL)
-		c->out_tail->next = tail;
-	else
-		c->out_head = tail;
-	c->out_tail = tail;
-}
-
-static void conn_append_copy(struct conn *c, const uint8_t *data, size_t n)
-{
-	struct loop *loop = c->loop;
-
-	while (n > 0) {
-		size_t fit;
-
-		if (loop->tx != NULL && loop->tx_pos == CHUNK_SIZE) {
-			chunk_unref(loop->tx);
-			loop->tx = NULL;
-		}
-		if (loop->tx == NULL) {
-			loop->tx = chunk_new(&loop->chunks);
-			loop->tx_pos = 0;
-		}
-		fit = CHUNK_SIZE - loop->tx_pos;
-		if (fit > n)
-			fit = n;
-		memcpy(loop->tx->data + loop->tx_pos, data, fit);
-		conn_append(c, loop->tx->data + loop->tx_pos, fit, loop->tx);
-		loop->tx_pos += fit;
-		data += fit;
-		n -= fit;
-	}
-}
-
-void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk)
-{
-	if (!c->is_open || c->is_write_dead || c->wants_shutdown || n == 0)
-		return;
-	if (chunk != NULL)
-		conn_append(c, data, n, chunk);
-	else
-		conn_append_copy(c, data, n);
-	c->out_bytes += n;
-	if (c->out_bytes >= CONN_HIGH)
-		c->is_above_high = true;
-	if (!c->is_blocked)
-		loop_mark_dirty(c->loop, c);
-}
-
-void conn_flush(struct conn *c)
-{
-	if (c->is_open && c->out_bytes > 0 && !c->is_blocked && !c->is_connecting)
-		c->loop->engine->flush(c);
+	if (loop->engine->attach(c) == 0)
+		return 0;
+	conn_close(c);
+	return -1;
 }
 
 static bool conn_drain_is_due(const struct conn *c)
@@ -235,18 +162,50 @@ static bool conn_drain_is_due(const struct conn *c)
 	return (c->is_above_high && c->out_bytes <= CONN_LOW) || (c->wants_empty && c->out_bytes == 0);
 }
 
+/* the queue is emptier: somebody may wait for that */
+static void conn_out_eased(struct conn *c)
+{
+	if (conn_drain_is_due(c) || (c->wants_shutdown && c->out_bytes == 0))
+		loop_mark_dirty(c->loop, c);
+}
+
+void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk)
+{
+	bool must_wait = c->is_blocked || c->is_connecting;
+
+	if (!c->is_open || c->wants_shutdown || n == 0 || (c->is_write_dead && c->has_ended))
+		return;
+	if (must_wait && (chunk == NULL || n <= OUTQ_COPY_MAX) && outq_add_own(&c->out, c->loop, data, n))
+		;
+	else if (chunk != NULL)
+		outq_add(&c->out, c->loop, data, n, chunk);
+	else
+		outq_add_copy(&c->out, c->loop, data, n);
+	c->out_bytes += n;
+	if (c->out_bytes >= CONN_HIGH)
+		c->is_above_high = true;
+	if (!must_wait)
+		loop_mark_dirty(c->loop, c);
+}
+
+void conn_flush(struct conn *c)
+{
+	if (c->has_engine_fd && c->out_bytes > 0 && !c->is_blocked && !c->is_connecting && !c->is_write_dead)
+		c->loop->engine->flush(c);
+}
+
 size_t conn_take_out(struct conn *c, struct buf *to)
 {
 	size_t n = c->out_bytes;
 
-	if (!c->is_open || n == 0 || buf_reserve(to, n) < 0)
+	if (n == 0 || buf_reserve(to, n) < 0 || outq_save(&c->out, to) < 0)
 		return 0;
-	for (const struct conn_seg *seg = c->out_head; seg != NULL; seg = seg->next)
-		if (buf_append(to, seg->data, seg->len) < 0)
-			return 0;
 	conn_drop_out(c);
-	if (conn_drain_is_due(c) || c->wants_shutdown)
-		loop_mark_dirty(c->loop, c);
+	if (c->is_blocked) {
+		c->is_blocked = false;
+		c->loop->engine->interest(c);
+	}
+	conn_out_eased(c);
 	return n;
 }
 
@@ -259,7 +218,7 @@ void conn_shutdown(struct conn *c)
 
 static void conn_shut_if_due(struct conn *c)
 {
-	if (!c->wants_shutdown || c->is_shut || c->is_write_dead || c->is_connecting || c->out_bytes > 0 ||
+	if (!c->wants_shutdown || c->is_shut || c->out_bytes > 0 || c->is_write_dead || c->is_connecting ||
 	    !c->has_engine_fd)
 		return;
 	c->is_shut = true;
@@ -275,15 +234,23 @@ void conn_notify_empty(struct conn *c)
 
 bool conn_wants_read(const struct conn *c)
 {
-	return c->is_open && !(c->is_paused && c->kept_len >= c->keep_limit);
+	return c->is_open && !c->must_end && !c->has_ended && !(c->is_paused && c->kept_len >= c->keep_limit);
+}
+
+size_t conn_read_max(const struct conn *c)
+{
+	if (!c->is_paused)
+		return SIZE_MAX;
+	return c->kept_len < c->keep_limit ? c->keep_limit - c->kept_len : 0;
 }
 
 void conn_pause(struct conn *c, size_t keep_limit)
 {
-	c->is_paused = true;
-	c->keep_limit = keep_limit > UINT32_MAX ? UINT32_MAX : (uint32_t)keep_limit;
-	if (c->is_open && !c->is_connecting && !conn_wants_read(c) && !c->is_stopped)
-		c->loop->engine->interest(c);
+	c->is_paused = c->was_paused = true;
+	c->keep_limit = (uint32_t)(keep_limit > CONN_KEEP_MAX ? CONN_KEEP_MAX : keep_limit);
+	conn_update(c);
+	if (c->must_end)
+		loop_mark_dirty(c->loop, c);
 }
 
 void conn_resume(struct conn *c)
@@ -291,11 +258,8 @@ void conn_resume(struct conn *c)
 	if (!c->is_paused)
 		return;
 	c->is_paused = false;
-	if (!c->is_open || c->is_connecting)
-		return;
-	if (c->is_stopped)
-		c->loop->engine->interest(c);
-	if (c->kept_len > 0 || c->must_end)
+	conn_update(c);
+	if (c->is_open && (c->kept_len > 0 || c->must_end))
 		loop_mark_dirty(c->loop, c);
 }
 
@@ -306,22 +270,22 @@ static bool conn_keep_room(struct conn *c, size_t n)
 
 	if (need <= c->kept_cap)
 		return true;
+	if (need > 2 * CONN_KEEP_MAX)
+		return false;
 	if (need <= LOOP_BLOCK_SIZE && c->kept == NULL) {
 		c->kept = loop_block_take(c->loop);
 		c->kept_cap = c->kept != NULL ? LOOP_BLOCK_SIZE : 0;
 		return c->kept != NULL;
 	}
-	/* n is never more than was read at once, so this is bounded by keep_limit + a chunk */
-	cap = (need + 4095) & ~(size_t)4095;
+	cap = need > 2 * (size_t)c->kept_cap ? need : 2 * (size_t)c->kept_cap;
+	cap = (cap + 4095) & ~(size_t)4095;
 	p = mem_try_alloc(cap);
 	if (p == NULL)
 		return false;
 	if (c->kept_len > 0)
 		memcpy(p, c->kept, c->kept_len);
-	need = c->kept_len;
-	conn_drop_kept(c);
+	conn_free_kept(c->loop, c->kept, c->kept_cap);
 	c->kept = p;
-	c->kept_len = (uint32_t)need;
 	c->kept_cap = (uint32_t)cap;
 	return true;
 }
@@ -331,114 +295,123 @@ int conn_unread(struct conn *c, const void *p, size_t n)
 	CHECK(c->is_open && c->is_paused);
 	if (n == 0)
 		return 0;
-	if (n > CONN_UNREAD_MAX || !conn_keep_room(c, n))
+	if (n > CONN_KEEP_MAX || !conn_keep_room(c, n))
 		return -1;
 	memmove(c->kept + n, c->kept, c->kept_len);
 	memcpy(c->kept, p, n);
 	c->kept_len += (uint32_t)n;
-	if (!conn_wants_read(c) && !c->is_stopped && !c->is_connecting)
-		c->loop->engine->interest(c);
+	conn_update(c);
 	return 0;
 }
 
 static void conn_keep(struct conn *c, const uint8_t *data, size_t n)
 {
+	bool has_gap = c->must_end && c->end_kind == CONN_END_RESET && c->end_err == ENOMEM;
+
+	if (n == 0 || has_gap)
+		return;
 	if (!conn_keep_room(c, n)) {
+		/* told at the end of this turn; nothing comes after the gap */
 		conn_set_end(c, CONN_END_RESET, ENOMEM);
 		return;
 	}
 	memcpy(c->kept + c->kept_len, data, n);
 	c->kept_len += (uint32_t)n;
-	if (!conn_wants_read(c) && !c->is_stopped)
-		c->loop->engine->interest(c);
+	conn_update(c);
+	if (!c->is_paused)
+		loop_mark_dirty(c->loop, c);
+}
+
+/* Lends n bytes at the reading place of the loop.  false: c is not ours any more. */
+static bool conn_deliver(struct conn *c, struct loop *loop, size_t n)
+{
+	struct chunk *rx = loop->rx;
+	uint8_t *data = rx->data + loop->rx_pos;
+	size_t used;
+
+	CHECK(n <= CHUNK_SIZE - loop->rx_pos);
+	c->was_paused = c->is_paused;
+	used = c->ops->on_bytes(c, rx, data, n);
+	if (rx->refs > 1)
+		loop->rx_pos += n;
+	if (loop->active != c)
+		return false;
+	CHECK(used == n || (used < n && c->was_paused));
+	conn_keep(c, data + used, n - used);
+	return true;
 }
 
 void conn_input(struct conn *c, size_t n)
 {
 	struct loop *loop = c->loop;
-	struct chunk *rx = loop->rx;
-	const uint8_t *data = rx->data + loop->rx_pos;
 
 	if (c->is_paused || c->kept_len > 0) {
-		conn_keep(c, data, n);
-		if (!c->is_paused)
-			loop_mark_dirty(loop, c);
+		conn_keep(c, loop->rx->data + loop->rx_pos, n);
 		return;
 	}
-	size_t used = c->ops->on_bytes(c, rx, data, n);
-
-	if (used < n && c->is_open) {
-		CHECK(c->is_paused);
-		conn_keep(c, data + used, n - used);
-	}
-	if (rx->refs > 1)
-		loop->rx_pos += n;
+	loop->active = c;
+	(void)conn_deliver(c, loop, n);
+	loop->active = NULL;
 }
 
 void conn_input_end(struct conn *c, enum conn_end end, int err)
 {
-	if (!c->is_open)
+	if (!c->is_open || c->has_ended || c->must_end)
 		return;
 	/* what was kept comes before the end, unless the owner is not reading: then it must know now */
-	if (!c->is_paused && c->kept_len > 0) {
+	if (!c->is_paused && c->kept_len > 0)
 		conn_set_end(c, end, err);
-		return;
-	}
-	c->ops->on_closed(c, end, err);
+	else
+		conn_report_end(c, end, err);
 }
 
-static void conn_deliver_kept(struct conn *c)
+/* Takes the kept bytes off the conn, since the owner may put others in their place (conn_unread).  false: c is not
+ * ours any more. */
+static bool conn_deliver_kept(struct conn *c, struct loop *loop)
 {
-	size_t room, n, used;
-	uint8_t *to = loop_read_room(c->loop, &room);
-	struct chunk *rx = c->loop->rx;
+	uint8_t *kept = c->kept;
+	size_t len = c->kept_len, cap = c->kept_cap, room, n;
+	uint8_t *to = loop_read_room(loop, &room);
+	bool is_ours;
 
-	n = c->kept_len < room ? c->kept_len : room;
-	memcpy(to, c->kept, n);
-	c->kept_len -= (uint32_t)n;
-	if (c->kept_len > 0)
-		memmove(c->kept, c->kept + n, c->kept_len);
-	else
-		conn_drop_kept(c);
-	used = c->ops->on_bytes(c, rx, to, n);
-	if (rx->refs > 1)
-		c->loop->rx_pos += n;
-	if (!c->is_open || used == n)
-		return;
-	CHECK(c->is_paused);
-	if (!conn_keep_room(c, n - used)) {
-		conn_set_end(c, CONN_END_RESET, ENOMEM);
-		return;
-	}
-	if (c->kept_len > 0)
-		memmove(c->kept + (n - used), c->kept, c->kept_len);
-	memcpy(c->kept, to + used, n - used);
-	c->kept_len += (uint32_t)(n - used);
+	n = len < room ? len : room;
+	memcpy(to, kept, n);
+	c->kept = NULL;
+	c->kept_len = c->kept_cap = 0;
+	is_ours = conn_deliver(c, loop, n);
+	if (is_ours)
+		conn_keep(c, kept + n, len - n);
+	conn_free_kept(loop, kept, cap);
+	return is_ours;
+}
+
+static bool conn_end_is_due(const struct conn *c)
+{
+	return c->must_end &&
+	       !(c->end_kind == CONN_END_EOF && c->is_paused && c->keep_limit == 0 && c->kept_len > 0);
 }
 
 void conn_settle(struct conn *c)
 {
-	if (!c->is_open)
-		return;
-	while (c->is_open && !c->is_paused && c->kept_len > 0)
-		conn_deliver_kept(c);
-	if (!c->is_open)
-		return;
-	if (c->is_stopped && conn_wants_read(c) && !c->is_connecting && !c->must_end)
-		c->loop->engine->interest(c);
+	struct loop *loop = c->loop;
+
+	loop->active = c;
+	while (!c->is_paused && c->kept_len > 0)
+		if (!conn_deliver_kept(c, loop))
+			return;
 	conn_flush(c);
 	conn_shut_if_due(c);
-	if (c->is_open && conn_drain_is_due(c)) {
+	if (conn_drain_is_due(c)) {
 		c->is_above_high = false;
 		if (c->out_bytes == 0)
 			c->wants_empty = false;
 		c->ops->on_drained(c);
+		if (loop->active != c)
+			return;
 	}
-	if (c->is_open && c->must_end && (!c->is_paused || c->end_kind != CONN_END_EOF || c->kept_len == 0)) {
-		c->must_end = false;
-		dlist_remove(&c->dirty);
-		c->ops->on_closed(c, (enum conn_end)c->end_kind, c->end_err);
-	}
+	if (conn_end_is_due(c))
+		conn_report_end(c, (enum conn_end)c->end_kind, c->end_err);
+	loop->active = NULL;
 }
 
 void conn_output_done(struct conn *c, size_t n)
@@ -446,69 +419,32 @@ void conn_output_done(struct conn *c, size_t n)
 	CHECK(n <= c->out_bytes);
 	c->out_bytes -= n;
 	c->written += n;
-	while (n > 0) {
-		struct conn_seg *seg = c->out_head;
-
-		if (n < seg->len) {
-			seg->data += n;
-			seg->len -= n;
-			break;
-		}
-		n -= seg->len;
-		c->out_head = seg->next;
-		if (c->out_head == NULL)
-			c->out_tail = NULL;
-		conn_seg_free(c->loop, seg);
-	}
-	if (conn_drain_is_due(c) || (c->wants_shutdown && c->out_bytes == 0))
-		loop_mark_dirty(c->loop, c);
+	outq_consume(&c->out, c->loop, n);
+	conn_out_eased(c);
 }
 
 void conn_output_failed(struct conn *c, int err)
 {
-	/* the peer may have said why before it went: reading tells, if we read */
 	c->is_write_dead = true;
 	c->is_blocked = false;
-	conn_drop_out(c);
-	if (!conn_wants_read(c))
-		conn_set_end(c, CONN_END_RESET, err);
-	else if (c->wants_empty)
-		loop_mark_dirty(c->loop, c);
+	if (c->has_ended) {
+		/* nobody waits for an end any more, only for the queue */
+		conn_drop_out(c);
+		conn_out_eased(c);
+	} else if (!conn_wants_read(c) || (err != EPIPE && err != ECONNRESET)) {
+		if (!c->must_end)
+			conn_set_end(c, CONN_END_RESET, err);
+	}
+	/* else the peer may have said why before it went: reading tells that, and the end */
+	c->loop->engine->interest(c);
 }
 
 int conn_out_vectors(const struct conn *c, struct iovec *vec, int max)
 {
-	int n = 0;
-
-	for (const struct conn_seg *seg = c->out_head; seg != NULL && n < max; seg = seg->next, n++) {
-		union {
-			const uint8_t *from;
-			void *to;
-		} base = {.from = seg->data};
-
-		vec[n] = (struct iovec){.iov_base = base.to, .iov_len = seg->len};
-	}
-	return n;
+	return outq_vectors(&c->out, vec, max);
 }
 
 void conn_compact(struct conn *c)
 {
-	struct conn_seg *seg;
-	uint8_t *own;
-	size_t at = 0;
-
-	if (c->out_bytes == 0 || c->out_bytes > CONN_COMPACT_MAX || c->out_head->chunk == NULL)
-		return;
-	own = mem_try_alloc(c->out_bytes);
-	if (own == NULL)
-		return;
-	for (seg = c->out_head; seg != NULL; seg = seg->next) {
-		memcpy(own + at, seg->data, seg->len);
-		at += seg->len;
-	}
-	conn_drop_out(c);
-	seg = conn_seg_new(c->loop);
-	*seg = (struct conn_seg){.own = own, .data = own, .len = at};
-	c->out_head = c->out_tail = seg;
-	c->out_bytes = at;
+	outq_compact(&c->out, c->loop);
 }

@@ -3,8 +3,9 @@
  *
  * One thread: the loop's.  The struct is embedded in its owner (client, server,
  * cancel request), who frees it through loop_defer_free.  Callbacks come from the
- * loop only, never from inside a conn_* call, with one exception that is named
- * there.  After conn_close no callback comes any more.
+ * loop only, never from inside a conn_* call.  Inside one the owner may do
+ * anything: close, close and connect again, detach.  After conn_close no callback
+ * comes any more.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -12,11 +13,11 @@
 #include "base/dlist.h"
 #include "net/addr.h"
 #include "net/chunk.h"
+#include "net/outq.h"
 
 struct buf;
 struct conn;
 struct loop;
-struct conn_seg;
 
 enum conn_end {
 	CONN_END_EOF,	  /* the peer closed its side */
@@ -26,11 +27,14 @@ enum conn_end {
 
 struct conn_ops {
 	/* Bytes arrived; data lies in chunk and is lent until return (take a reference on chunk to
-	 * keep it longer).  Returns how many bytes were used; fewer than n only after conn_pause: the
-	 * rest is kept and comes again after conn_resume. */
+	 * keep it longer).  Returns how many bytes were used; fewer than n only when conn_pause was
+	 * called inside: the rest is kept and comes again after conn_resume. */
 	size_t (*on_bytes)(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n);
 	/* The out-queue was above CONN_HIGH and is now below CONN_LOW, or empty after conn_notify_empty. */
 	void (*on_drained)(struct conn *c);
+	/* Once, and the last but on_drained.  The owner closes the conn, at once or when what it still
+	 * has to say is written (a peer that ended its side may read on).  On a paused conn with a
+	 * keep_limit the end overtakes the kept bytes; with keep_limit 0 it waits for conn_resume. */
 	void (*on_closed)(struct conn *c, enum conn_end end, int err);
 	void (*on_connected)(struct conn *c); /* NULL for accepted ones */
 };
@@ -45,7 +49,7 @@ struct conn_ops {
 struct conn {
 	struct loop *loop;
 	const struct conn_ops *ops;
-	struct conn_seg *out_head, *out_tail;
+	struct outq out;
 	uint8_t *kept; /* bytes that arrived while paused */
 	struct dlist dirty; /* on loop->dirty when there is something to do at the end of the turn */
 	size_t out_bytes;
@@ -60,10 +64,12 @@ struct conn {
 	bool is_paused : 1;	/* the owner wants no bytes */
 	bool is_stopped : 1;	/* the engine does not watch for reading */
 	bool is_blocked : 1;	/* the engine waits for writability */
-	bool is_write_dead : 1; /* writing failed: out-queue is thrown away, reading tells the end */
+	bool is_write_dead : 1; /* writing failed: the queue stays for conn_take_out, reading tells the end */
 	bool is_above_high : 1;
 	bool wants_empty : 1;
-	bool must_end : 1; /* an end to be reported at the end of the turn */
+	bool was_paused : 1; /* since the last on_bytes began */
+	bool must_end : 1;   /* an end to be reported at the end of the turn */
+	bool has_ended : 1;  /* it was reported; nothing is read any more */
 	bool has_engine_fd : 1;
 	bool wants_shutdown : 1; /* conn_shutdown was called */
 	bool is_shut : 1;	 /* and done */
@@ -78,7 +84,8 @@ void conn_connect(struct conn *c, struct loop *loop, const struct addr *to, cons
 		  const struct conn_ops *ops);
 /* Closes the fd, drops both queues.  Harmless on a closed one. */
 void conn_close(struct conn *c);
-/* Moves an open, not paused conn with empty queues off its loop (its thread), and onto another (that one's thread). */
+/* Moves an open conn with empty queues off its loop (its thread), and onto another (that one's thread), where it
+ * is not paused.  In between it belongs to nobody's loop: no call but conn_attach.  -1: it is closed. */
 void conn_detach(struct conn *c);
 int conn_attach(struct conn *c, struct loop *loop) FX_MUST_USE;
 
@@ -127,8 +134,9 @@ void conn_input_end(struct conn *c, enum conn_end end, int err);
 void conn_output_done(struct conn *c, size_t n); /* n bytes of the queue were written */
 void conn_output_failed(struct conn *c, int err);
 void conn_connected(struct conn *c, int err);
-void conn_compact(struct conn *c); /* the queue is blocked: let go of shared chunks where it is small */
+void conn_compact(struct conn *c); /* the queue is blocked: let go of shared chunks where slices are small */
 bool conn_wants_read(const struct conn *c);
+size_t conn_read_max(const struct conn *c); /* how much to read at most (a paused conn keeps little) */
 /* For the loop only: work at the end of a turn. */
 void conn_settle(struct conn *c);
 

@@ -150,8 +150,11 @@ static void engine_ev_read(struct conn *c)
 {
 	size_t room;
 	uint8_t *to = loop_read_room(c->loop, &room);
+	size_t max = conn_read_max(c);
 	ssize_t n;
 
+	if (room > max)
+		room = max;
 	do
 		n = recv(c->fd, to, room, 0);
 	while (n < 0 && errno == EINTR);
@@ -163,8 +166,6 @@ static void engine_ev_read(struct conn *c)
 		conn_input_end(c, CONN_END_RESET, errno);
 }
 
-static void engine_ev_update(struct conn *c);
-
 static void engine_ev_on_connect(struct conn *c)
 {
 	int err = 0;
@@ -173,8 +174,17 @@ static void engine_ev_on_connect(struct conn *c)
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		err = errno;
 	conn_connected(c, err);
-	if (c->is_open)
+}
+
+static void engine_ev_update(struct conn *c);
+
+static void engine_ev_block(struct conn *c)
+{
+	if (!c->is_blocked) {
+		c->is_blocked = true;
 		engine_ev_update(c);
+	}
+	conn_compact(c);
 }
 
 static void engine_ev_flush(struct conn *c)
@@ -183,27 +193,30 @@ static void engine_ev_flush(struct conn *c)
 	struct msghdr msg = {.msg_iov = vec};
 	ssize_t n;
 
-	while (c->is_open && c->out_bytes > 0) {
+	while (c->out_bytes > 0) {
+		size_t asked = 0;
+
 		msg.msg_iovlen = (size_t)conn_out_vectors(c, vec, ENGINE_VECTORS);
+		for (size_t i = 0; i < msg.msg_iovlen; i++)
+			asked += vec[i].iov_len;
 		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 		if (n >= 0) {
 			conn_output_done(c, (size_t)n);
-			continue;
+			if ((size_t)n == asked)
+				continue;
+			/* a short write: asking again would only cost a call */
+			engine_ev_block(c);
+			return;
 		}
 		if (errno == EINTR)
 			continue;
-		if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (!c->is_blocked) {
-				c->is_blocked = true;
-				engine_ev_update(c);
-			}
-			conn_compact(c);
-			return;
-		}
-		conn_output_failed(c, errno);
-		break;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			engine_ev_block(c);
+		else
+			conn_output_failed(c, errno);
+		return;
 	}
-	if (c->is_open && c->is_blocked) {
+	if (c->is_blocked) {
 		c->is_blocked = false;
 		engine_ev_update(c);
 	}
@@ -213,6 +226,14 @@ static void engine_ev_on_io(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
 {
 	struct conn *c = w->data;
 
+	if (events & EV_ERROR) {
+		/* libev could not watch the fd, and has stopped the watcher */
+		if (c->is_connecting)
+			conn_connected(c, ENOMEM);
+		else
+			conn_input_end(c, CONN_END_RESET, ENOMEM);
+		return;
+	}
 	if (c->is_connecting) {
 		engine_ev_on_connect(c);
 		return;
@@ -239,7 +260,8 @@ static void engine_ev_update(struct conn *c)
 		return;
 	ev_io_stop(ev, w);
 	if (want != 0) {
-		ev_io_set(w, c->fd, want);
+		/* unlike ev_io_set this lets libev see that nothing has changed in the end */
+		ev_io_modify(w, want);
 		ev_io_start(ev, w);
 	}
 }
@@ -287,7 +309,7 @@ static int engine_ev_connect(struct conn *c, const struct addr *to, const char *
 		return errno;
 	if (path == NULL)
 		(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(c->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS) {
+	if (connect(c->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS && errno != EINTR) {
 		int err = errno;
 
 		close(c->fd);
@@ -297,9 +319,12 @@ static int engine_ev_connect(struct conn *c, const struct addr *to, const char *
 	return engine_ev_attach(c);
 }
 
-static void engine_ev_on_listen(struct ev_loop *ev FX_UNUSED, ev_io *w, int events FX_UNUSED)
+static void engine_ev_on_listen(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
 {
-	listener_ready(w->data);
+	if (events & EV_ERROR)
+		listener_rest(w->data, ENOMEM);
+	else
+		listener_ready(w->data);
 }
 
 static int engine_ev_listen(struct listener *l)

@@ -26,8 +26,10 @@ static void listener_on_retry(struct timeout *t)
 {
 	struct listener *l = container_of(t, struct listener, retry);
 
-	if (l->loop != NULL && !l->is_watched)
-		l->is_watched = l->loop->engine->listen(l) == 0;
+	if (l->loop->engine->listen(l) == 0)
+		l->is_watched = true;
+	else
+		loop_arm(l->loop, &l->retry, LISTENER_REST_US);
 }
 
 static struct listener *listener_new(int fd, const struct addr *at)
@@ -74,24 +76,33 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 	return listener_new(fd, at);
 }
 
-/* a socket file that nobody listens on any more is removed; a live one is an error */
+/* a socket file that nobody listens on any more is removed; a live one, or another kind of file, is an error */
 static int listener_unix_clear(const char *path, const struct sockaddr_storage *ss, socklen_t len, char *error,
 			       size_t size)
 {
-	int fd, rc;
+	struct stat st;
+	int fd, rc, err;
 
-	if (path[0] == '@')
+	if (path[0] == '@' || lstat(path, &st) < 0)
 		return 0;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		snprintf(error, size, "cannot listen on %s: there is a file that is not a socket", path);
+		return -1;
+	}
+	/* not waiting: a live one with a full queue says EAGAIN */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		listener_error(error, size, "make a socket for", path, errno);
+		return -1;
+	}
 	rc = connect(fd, (const struct sockaddr *)ss, len);
+	err = errno;
 	close(fd);
-	if (rc == 0) {
+	if (rc == 0 || err == EAGAIN || err == EINPROGRESS) {
 		snprintf(error, size, "unix socket %s is in use by a running process", path);
 		return -1;
 	}
-	if (errno == ECONNREFUSED && unlink(path) < 0) {
+	if (err == ECONNREFUSED && unlink(path) < 0 && errno != ENOENT) {
 		listener_error(error, size, "remove the stale unix socket", path, errno);
 		return -1;
 	}
@@ -116,17 +127,41 @@ static int listener_unix_group(const char *path, const char *group, char *error,
 	return 0;
 }
 
+/* Binds so that the file is born with at most the wanted mode (umask may take bits off, which come back with chmod),
+ * and nobody can connect before listen.  -1 with a sentence; the file is gone again then. */
+static int listener_unix_bind(int fd, const char *path, const struct sockaddr_storage *ss, socklen_t len,
+			      const struct listener_options *o, char *error, size_t size)
+{
+	mode_t mode = (mode_t)o->unix_mode & 0777;
+
+	if (fchmod(fd, mode) < 0 || bind(fd, (const struct sockaddr *)ss, len) < 0) {
+		listener_error(error, size, "listen on", path, errno);
+		return -1;
+	}
+	if (path[0] != '@' && chmod(path, mode) < 0)
+		listener_error(error, size, "set the mode of", path, errno);
+	else if (listener_unix_group(path, o->unix_group, error, size) < 0)
+		;
+	else if (listen(fd, o->backlog) < 0)
+		listener_error(error, size, "listen on", path, errno);
+	else
+		return 0;
+	if (path[0] != '@')
+		(void)unlink(path);
+	return -1;
+}
+
 struct listener *listener_new_unix(const char *path, const struct listener_options *o, char *error, size_t size)
 {
 	struct addr at = {.family = ADDR_UNIX};
 	struct sockaddr_storage ss;
 	struct listener *l;
+	struct stat st;
 	socklen_t len;
-	mode_t mask;
-	int fd, rc;
+	int fd;
 
 	if (addr_unix_sockaddr(path, &ss, &len) < 0) {
-		snprintf(error, size, "unix socket path %s is too long", path);
+		snprintf(error, size, "unix socket path %s is empty or too long", path);
 		return NULL;
 	}
 	if (listener_unix_clear(path, &ss, len, error, size) < 0)
@@ -136,30 +171,31 @@ struct listener *listener_new_unix(const char *path, const struct listener_optio
 		listener_error(error, size, "make a socket for", path, errno);
 		return NULL;
 	}
-	/* the file is born with its final mode: no window in which others may connect */
-	mask = umask(~(mode_t)o->unix_mode & 0777);
-	rc = bind(fd, (struct sockaddr *)&ss, len);
-	umask(mask);
-	if (rc < 0 || listener_unix_group(path, o->unix_group, error, size) < 0 || listen(fd, o->backlog) < 0) {
-		if (rc < 0 || error[0] == '\0')
-			listener_error(error, size, "listen on", path, errno);
+	if (listener_unix_bind(fd, path, &ss, len, o, error, size) < 0) {
 		close(fd);
 		return NULL;
 	}
 	l = listener_new(fd, &at);
 	l->is_unix = true;
-	if (path[0] != '@')
+	if (path[0] != '@' && lstat(path, &st) == 0) {
 		l->unlink_path = mem_strdup(path);
+		l->file_dev = st.st_dev;
+		l->file_ino = st.st_ino;
+	}
 	return l;
 }
 
 void listener_free(struct listener *l)
 {
+	struct stat st;
+
 	if (l == NULL)
 		return;
-	CHECK(!l->is_watched);
+	CHECK(l->loop == NULL);
 	close(l->fd);
-	if (l->unlink_path != NULL)
+	/* another process may have put its own in the place of ours */
+	if (l->unlink_path != NULL && lstat(l->unlink_path, &st) == 0 && st.st_dev == l->file_dev &&
+	    st.st_ino == l->file_ino)
 		(void)unlink(l->unlink_path);
 	mem_free(l->unlink_path);
 	mem_free(l);
@@ -168,8 +204,10 @@ void listener_free(struct listener *l)
 int listener_start(struct listener *l, struct loop *loop)
 {
 	l->loop = loop;
-	if (loop->engine->listen(l) < 0)
+	if (loop->engine->listen(l) < 0) {
+		l->loop = NULL;
 		return -1;
+	}
 	l->is_watched = true;
 	return 0;
 }
@@ -201,12 +239,34 @@ static void listener_peer(int fd, const struct sockaddr_storage *ss, struct addr
 		memcpy(peer->ip, &cred.uid, sizeof(cred.uid));
 }
 
-static void listener_starve(struct listener *l, int err)
+void listener_rest(struct listener *l, int err)
 {
 	l->loop->engine->unlisten(l);
 	l->is_watched = false;
 	loop_arm(l->loop, &l->retry, LISTENER_REST_US);
 	l->on_starved(l, err);
+}
+
+/* errors of the one connection that was to be accepted, which is gone now */
+static bool listener_is_peers_error(int err)
+{
+	switch (err) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 void listener_ready(struct listener *l)
@@ -218,8 +278,10 @@ void listener_ready(struct listener *l)
 		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				listener_starve(l, errno);
+			if (listener_is_peers_error(errno))
+				continue;
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				listener_rest(l, errno);
 			return;
 		}
 		if (l->is_unix)

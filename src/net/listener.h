@@ -17,13 +17,15 @@ struct listener {
 	bool is_unix;
 	bool is_watched;
 	struct loop *loop;
-	/* takes fd; peer is filled in, for Unix sockets with the peer's uid */
+	/* Takes fd; peer is filled in, for Unix sockets with the peer's uid (all bits set: unknown).
+	 * May call listener_stop, but not listener_free. */
 	void (*on_accept)(struct listener *l, int fd, const struct addr *peer);
 	/* accept failed for want of descriptors or memory: the listener stopped itself for a while */
 	void (*on_starved)(struct listener *l, int err);
 	void *owner;
 	struct timeout retry;
-	char *unlink_path; /* of a Unix socket we made */
+	char *unlink_path; /* of a Unix socket we made, and what file that was */
+	uint64_t file_dev, file_ino;
 	struct addr addr;
 	_Alignas(8) uint8_t engine[LISTENER_ENGINE_SIZE];
 };
@@ -36,15 +38,19 @@ struct listener_options {
 	const char *unix_group;
 };
 
-/* Binds and listens.  On error NULL and a sentence. */
+/* Binds and listens.  On error NULL and a sentence.  A Unix socket's file is replaced when nobody listens on it any
+ * more, and has its mode and group before anybody can connect. */
 struct listener *listener_new_tcp(const struct addr *at, const struct listener_options *o, char *error, size_t size);
 struct listener *listener_new_unix(const char *path, const struct listener_options *o, char *error, size_t size);
 /* Closes; a Unix socket's file is removed if it is still ours. */
 void listener_free(struct listener *l);
+/* on_accept, on_starved and owner must be set. */
 int listener_start(struct listener *l, struct loop *loop) FX_MUST_USE;
 void listener_stop(struct listener *l);
 /* For engines: the socket is readable. */
 void listener_ready(struct listener *l);
+/* For engines: it cannot be watched or accepted from at present. */
+void listener_rest(struct listener *l, int err);
 
 /* Options of a connected TCP socket. */
 struct listener_tuning {

@@ -48,13 +48,7 @@ void loop_fini(struct loop *loop)
 	if (loop->tx != NULL)
 		chunk_unref(loop->tx);
 	chunk_pool_fini(&loop->chunks);
-	while (loop->free_segs != NULL) {
-		/* a free segment begins with its link, see conn.c */
-		void *seg = loop->free_segs;
-
-		memcpy(&loop->free_segs, seg, sizeof(loop->free_segs));
-		mem_free(seg);
-	}
+	outq_free_spares(loop);
 	while (loop->free_blocks != NULL) {
 		struct loop_block *block = loop->free_blocks;
 
@@ -67,6 +61,8 @@ void loop_fini(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+	/* deadlines armed before count from loop_init, but the first turn's must not be judged by that */
+	loop->now = loop->engine->now(loop);
 	loop->engine->run(loop);
 }
 
@@ -145,8 +141,11 @@ void loop_turn_end(struct loop *loop)
 	if (!mailbox_is_empty(&loop->mailbox))
 		mailbox_drain(&loop->mailbox, loop);
 	timeout_run(&loop->timeouts, loop->now);
-	loop_settle_dirty(loop);
-	loop_bury(loop);
+	do {
+		loop_settle_dirty(loop);
+		loop_bury(loop);
+		/* what is buried may speak its last words on another conn */
+	} while (!dlist_is_empty(&loop->dirty));
 	loop_rewind_chunks(loop);
 	due = timeout_next_due(&loop->timeouts);
 	/* a timer that fires early only costs a turn, setting it each turn costs more */

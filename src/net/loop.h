@@ -38,10 +38,11 @@ struct loop {
 	size_t rx_pos;
 	struct chunk *tx; /* copies of what we say ourselves */
 	size_t tx_pos;
-	struct conn_seg *free_segs;
+	struct outq_seg *free_segs;
 	struct loop_block *free_blocks; /* for bytes kept by paused conns */
 	unsigned free_seg_count, free_block_count;
 	struct loop_grave *graves;
+	struct conn *active; /* whose callback runs; NULL when it was closed or detached inside */
 	uint64_t turns;
 	bool stopping;
 	_Alignas(16) uint8_t engine_state[LOOP_ENGINE_SIZE];
@@ -49,8 +50,12 @@ struct loop {
 
 /* 0, or -1 when the engine cannot start (errno is set). */
 int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index, void *owner) FX_MUST_USE;
+/* After loop_run has returned, on any one thread.  Every conn and listener must be closed; deadlines are disarmed,
+ * graves are filled.  Mail that came after the stop is not delivered: whoever may have sent some calls
+ * mailbox_drain before. */
 void loop_fini(struct loop *loop);
 void loop_run(struct loop *loop);
+/* Any thread; the loop ends its turn. */
 void loop_stop(struct loop *loop);
 
 static inline uint64_t loop_now(const struct loop *loop)

@@ -6,24 +6,20 @@
  */
 #include "net/timeout.h"
 
-#include "base/mem.h"
-
-struct timeout_class {
-	uint64_t duration;
-	struct dlist armed;
-};
-
 void timeouts_init(struct timeouts *t)
 {
-	*t = (struct timeouts){.count = 0};
+	t->count = 0;
+	dlist_init(&t->odd);
 }
 
 void timeouts_fini(struct timeouts *t)
 {
 	for (unsigned i = 0; i < t->count; i++)
-		mem_free(t->class[i]);
-	mem_free(t->class);
-	timeouts_init(t);
+		while (dlist_pop_front(&t->class[i].armed) != NULL)
+			;
+	while (dlist_pop_front(&t->odd) != NULL)
+		;
+	t->count = 0;
 }
 
 void timeout_init(struct timeout *t, void (*fire)(struct timeout *))
@@ -33,65 +29,89 @@ void timeout_init(struct timeout *t, void (*fire)(struct timeout *))
 	t->fire = fire;
 }
 
+/* NULL: as many durations as there are lists are armed */
 static struct timeout_class *timeout_class_get(struct timeouts *all, uint64_t duration)
 {
-	struct timeout_class *class;
+	struct timeout_class *class = NULL;
 
-	for (unsigned i = 0; i < all->count; i++)
-		if (all->class[i]->duration == duration)
-			return all->class[i];
-	if (all->count == all->cap) {
-		all->cap = all->cap ? all->cap * 2 : 8;
-		all->class = mem_realloc(all->class, all->cap * sizeof(struct timeout_class *));
+	for (unsigned i = 0; i < all->count; i++) {
+		if (all->class[i].duration == duration)
+			return &all->class[i];
+		if (class == NULL && dlist_is_empty(&all->class[i].armed))
+			class = &all->class[i];
 	}
-	class = mem_alloc(sizeof(*class));
-	class->duration = duration;
-	dlist_init(&class->armed);
-	all->class[all->count++] = class;
+	if (all->count < TIMEOUT_CLASSES)
+		class = &all->class[all->count++];
+	if (class != NULL) {
+		class->duration = duration;
+		dlist_init(&class->armed);
+	}
 	return class;
+}
+
+static void timeout_insert_odd(struct timeouts *all, struct timeout *t)
+{
+	struct dlist *after = all->odd.prev;
+
+	while (after != &all->odd && container_of(after, struct timeout, link)->due > t->due)
+		after = after->prev;
+	dlist_push_front(after, &t->link);
 }
 
 void timeout_arm(struct timeouts *all, struct timeout *t, uint64_t now, uint64_t duration)
 {
+	struct timeout_class *class;
+
 	timeout_disarm(t);
 	if (duration == 0)
 		return;
-	t->due = now + duration;
-	dlist_push_back(&timeout_class_get(all, duration)->armed, &t->link);
+	t->due = duration < UINT64_MAX - now ? now + duration : UINT64_MAX;
+	class = timeout_class_get(all, duration);
+	if (class != NULL)
+		dlist_push_back(&class->armed, &t->link);
+	else
+		timeout_insert_odd(all, t);
+}
+
+static uint64_t timeout_due_of(struct dlist *armed, uint64_t due)
+{
+	struct dlist *first = dlist_first(armed);
+
+	if (first == NULL)
+		return due;
+	const struct timeout *t = container_of(first, struct timeout, link);
+
+	return due == 0 || t->due < due ? t->due : due;
 }
 
 uint64_t timeout_next_due(struct timeouts *all)
 {
-	uint64_t due = 0;
+	uint64_t due = timeout_due_of(&all->odd, 0);
 
-	for (unsigned i = 0; i < all->count; i++) {
-		struct dlist *first = dlist_first(&all->class[i]->armed);
-
-		if (first != NULL) {
-			uint64_t t = container_of(first, struct timeout, link)->due;
-
-			if (due == 0 || t < due)
-				due = t;
-		}
-	}
+	for (unsigned i = 0; i < all->count; i++)
+		due = timeout_due_of(&all->class[i].armed, due);
 	return due;
+}
+
+static void timeout_run_list(struct dlist *armed, uint64_t now)
+{
+	struct dlist *first;
+
+	/* the callback may do anything to the list: begin anew each time */
+	while ((first = dlist_first(armed)) != NULL) {
+		struct timeout *t = container_of(first, struct timeout, link);
+
+		if (t->due > now)
+			return;
+		dlist_remove(&t->link);
+		t->fire(t);
+	}
 }
 
 void timeout_run(struct timeouts *all, uint64_t now)
 {
+	timeout_run_list(&all->odd, now);
 	/* a callback may add classes: count is read anew each time */
-	for (unsigned i = 0; i < all->count; i++) {
-		for (;;) {
-			struct dlist *first = dlist_first(&all->class[i]->armed);
-			struct timeout *t;
-
-			if (first == NULL)
-				break;
-			t = container_of(first, struct timeout, link);
-			if (t->due > now)
-				break;
-			dlist_remove(&t->link);
-			t->fire(t);
-		}
-	}
+	for (unsigned i = 0; i < all->count; i++)
+		timeout_run_list(&all->class[i].armed, now);
 }

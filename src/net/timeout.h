@@ -4,7 +4,9 @@
  * One thread (the loop's).  Equal durations expire in the order they were armed,
  * so each list is sorted by itself; the loop needs one timer for the earliest
  * head.  Durations are microseconds; a deadline fires at or after its time,
- * never before.
+ * never before.  Lists are for the durations of the configuration; when there are
+ * more different ones at a time (jitter), the rest shares one sorted list, where
+ * arming costs a walk over the later ones.
  */
 #ifndef NET_TIMEOUT_H
 #define NET_TIMEOUT_H
@@ -17,14 +19,21 @@ struct timeout {
 	void (*fire)(struct timeout *);
 };
 
-struct timeout_class;
+#define TIMEOUT_CLASSES 24
+
+struct timeout_class {
+	uint64_t duration;
+	struct dlist armed;
+};
 
 struct timeouts {
-	struct timeout_class **class;
-	unsigned count, cap;
+	struct timeout_class class[TIMEOUT_CLASSES];
+	unsigned count;	  /* classes in use, now or once */
+	struct dlist odd; /* sorted by due */
 };
 
 void timeouts_init(struct timeouts *t);
+/* Disarms all. */
 void timeouts_fini(struct timeouts *t);
 void timeout_init(struct timeout *t, void (*fire)(struct timeout *));
 /* (Re)arms: due at now + duration.  duration 0 disarms. */
@@ -40,7 +49,8 @@ static inline bool timeout_is_armed(const struct timeout *t)
 }
 /* The earliest due time, 0 when nothing is armed. */
 uint64_t timeout_next_due(struct timeouts *all);
-/* Fires everything that is due; a callback may arm and disarm whatever it likes. */
+/* Fires everything that is due, those of one duration in the order of arming; a callback may arm and disarm
+ * whatever it likes, and free its own. */
 void timeout_run(struct timeouts *all, uint64_t now);
 
 #endif
