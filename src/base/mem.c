@@ -39,6 +39,16 @@ void *mem_zalloc(size_t size)
 	return p;
 }
 
+void *mem_aligned_zalloc(size_t align, size_t size)
+{
+	size_t whole = (size + align - 1) & ~(align - 1);
+	void *p = aligned_alloc(align, whole);
+
+	CHECK(p != NULL);
+	memset(p, 0, whole);
+	return p;
+}
+
 void *mem_realloc(void *p, size_t size)
 {
 	void *q = realloc(p, size ? size : 1);

@@ -14,6 +14,8 @@
 
 void *mem_alloc(size_t size) FX_MUST_USE;
 void *mem_zalloc(size_t size) FX_MUST_USE;
+/* align: a power of two; size is rounded up to it */
+void *mem_aligned_zalloc(size_t align, size_t size) FX_MUST_USE;
 void *mem_realloc(void *p, size_t size) FX_MUST_USE; /* takes p, gives the new block */
 char *mem_strdup(const char *s) FX_MUST_USE;
 char *mem_strndup(const char *s, size_t n) FX_MUST_USE; /* copies up to n bytes, adds a NUL */

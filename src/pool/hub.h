@@ -1,0 +1,87 @@
+/*
+ * hub.h - what all workers share: the shares of pools, and the exact counts.
+ *
+ * Any thread, under hub->lock, which is held for a few instructions and may be
+ * taken while a share's lock is held, never the other way round.  The hot path
+ * never comes here: only opening and closing servers, and logins, do.
+ */
+#ifndef POOL_HUB_H
+#define POOL_HUB_H
+
+#include "base/dlist.h"
+#include "base/hash.h"
+#include "base/lock.h"
+#include "conf/conf.h"
+#include "net/loop.h"
+
+#define HUB_WORKERS_MAX 64
+
+/* Counts for one database or one user over all its pools. */
+struct hub_tally {
+	char *name;
+	unsigned servers, clients;
+};
+
+struct share;
+
+struct hub {
+	struct lock lock;
+	unsigned workers;		     /* fixed after start */
+	struct loop *loops[HUB_WORKERS_MAX]; /* fixed after start; loop->owner is the worker's struct home */
+	struct hash_map shares;		     /* "database\0user" */
+	struct hash_map databases, users;    /* struct hub_tally */
+	struct dlist starved;		     /* shares that were refused a server for a database's or user's limit */
+	unsigned clients, logins;	     /* connected; of them not logged in yet */
+	_Atomic uint64_t next_id;	     /* of clients and servers, as shown */
+	_Atomic bool is_draining;	     /* shutting down: no new servers */
+	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
+};
+
+void hub_init(struct hub *h, unsigned workers);
+void hub_fini(struct hub *h);
+uint64_t hub_next_id(struct hub *h);
+
+enum hub_answer {
+	HUB_OK,
+	HUB_POOL_FULL,	 /* pool_size + max_overflow */
+	HUB_DATABASE_FULL, /* max_db_connections */
+	HUB_USER_FULL,	 /* max_user_connections */
+	HUB_CLIENTS_FULL, /* max_client_conn */
+	HUB_LOGINS_FULL,
+	HUB_DATABASE_CLIENTS_FULL,
+	HUB_USER_CLIENTS_FULL,
+};
+
+/* The name of the setting that said no; "" for HUB_OK. */
+const char *hub_limit_name(enum hub_answer answer);
+
+/* One more server for this share?  pool_cap: most servers of the share, 0 = no limit.  A refusal for the database or
+ * the user puts the share on the list of the starved. */
+enum hub_answer hub_take_server(struct hub *h, struct share *share, unsigned pool_cap,
+				const struct conf_limits *limits) FX_MUST_USE;
+/* A server is really gone.  Shares that starve are woken. */
+void hub_give_server(struct hub *h, struct share *share);
+/* An idle server of another share that stands in the way of this one, and the worker it idles on; false: none. */
+bool hub_find_victim(struct hub *h, struct share *share, enum hub_answer why, struct share **victim, unsigned *worker);
+
+/* A connection was accepted / is closed.  Logged in clients are counted for database and user as well. */
+enum hub_answer hub_take_client(struct hub *h, unsigned max_clients, unsigned max_logins) FX_MUST_USE;
+void hub_give_client(struct hub *h, bool was_login);
+enum hub_answer hub_take_login(struct hub *h, const char *database, const char *user, unsigned max_db_clients,
+			       unsigned max_user_clients) FX_MUST_USE;
+void hub_give_login(struct hub *h, const char *database, const char *user);
+
+/* The share of (database, user), made on first use.  Lives as long as the hub. */
+struct share *hub_share(struct hub *h, const char *database, const char *user);
+/* Calls fn for every share; fn must not take a lock of the hub. */
+void hub_each_share(struct hub *h, void (*fn)(struct share *share, void *arg), void *arg);
+
+struct hub_counts {
+	unsigned databases, users, pools, clients, logins;
+};
+void hub_count(struct hub *h, struct hub_counts *out);
+/* Servers and clients that are counted for a database / user now. */
+void hub_tally_database(struct hub *h, const char *name, unsigned *servers, unsigned *clients);
+void hub_tally_user(struct hub *h, const char *name, unsigned *servers, unsigned *clients);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * opener.c - opening servers, and what becomes of them: the owner's half of server.h.
+ *
+ * Called by pool and by the servers' callbacks on the worker.  Every server is
+ * counted in the hub from before its socket exists until PostgreSQL has let go.
+ */
+#include "pool/opener.h"
+
+#include "base/log.h"
+#include "pool/keeper.h"
+#include "pool/lease.h"
+
+#include <string.h>
+
+#define OPENER_RETRY_SOON_US (UINT64_C(200) * 1000) /* the server says that it is starting up */
+
+static struct pool *opener_pool(struct server *s)
+{
+	return s->owner;
+}
+
+static void opener_on_ready(struct server *s)
+{
+	struct pool *pool = opener_pool(s);
+	uint64_t lifetime = pool->limits.server_lifetime;
+
+	share_ready(pool->share, &s->params);
+	/* a pool that was opened at once must not expire at once */
+	s->lifetime = lifetime > 10 ? lifetime - rnd_below(&pool->home->rnd, lifetime / 10) : lifetime;
+	pool->stats.servers_opened++;
+	pool_put(pool, s);
+}
+
+static void opener_on_failed(struct server *s, const struct server_failure *why)
+{
+	struct pool *pool = opener_pool(s);
+	struct share *share = pool->share;
+	bool is_soon = strcmp(why->sqlstate, "57P03") == 0;
+	uint64_t retry = pool->home->conf->set.server_login_retry;
+	bool hopeless;
+
+	if (why->end == SERVER_END_CONNECT_FAILED || why->end == SERVER_END_CONNECT_TIMEOUT ||
+	    why->end == SERVER_END_LOOKUP_FAILED)
+		pool->stats.connect_failures++;
+	else
+		pool->stats.login_failures++;
+	log_write(LOG_WARNING, s->target->name, "closing because: %s", why->message);
+	lock_take(&share->lock);
+	share->connecting--;
+	share->is_failing = true;
+	share->failure = *why;
+	share->retry_at = loop_now(s->loop) + (is_soon && retry > OPENER_RETRY_SOON_US ? OPENER_RETRY_SOON_US : retry);
+	/* what has failed will fail for all who wait, unless other servers are there or this one asks for patience */
+	hopeless = !is_soon && share->ready == 0 && share->connecting == 0;
+	lock_drop(&share->lock);
+	pool_list(pool, s, POOL_PLACE_CLOSING);
+	if (hopeless)
+		home_refuse_waiters(share, why);
+}
+
+static void opener_on_rested(struct server *s)
+{
+	struct pool *pool = opener_pool(s);
+	struct lease *lease = s->promised;
+
+	s->promised = NULL;
+	if (lease == NULL) {
+		pool_put(pool, s);
+		return;
+	}
+	pool_list(pool, s, POOL_PLACE_ACTIVE);
+	lease_grant(lease, s);
+}
+
+static void opener_on_ending(struct server *s, enum server_end why)
+{
+	struct pool *pool = opener_pool(s);
+	struct lease *lease = s->promised;
+
+	log_write(LOG_LOG, s->target->name, "closing because: %s (age=%us)", server_end_text(why),
+		  (unsigned)((loop_now(s->loop) - s->connected_at) / 1000000));
+	lock_take(&pool->share->lock);
+	pool->share->ready--;
+	lock_drop(&pool->share->lock);
+	pool_list(pool, s, POOL_PLACE_CLOSING);
+	pool->stats.servers_closed++;
+	s->promised = NULL;
+	if (lease == NULL)
+		return;
+	/* the ping failed: the client never notices, it keeps its place in the queue */
+	pool->stats.ping_failures++;
+	lease_requeue(lease);
+	pool_serve(pool);
+	opener_launch(pool);
+}
+
+static void opener_on_gone(struct server *s)
+{
+	struct pool *pool = opener_pool(s);
+
+	pool_unlist(pool, s);
+	hub_give_server(pool->home->hub, pool->share);
+	server_free(s);
+	if (atomic_load(&pool->share->waiters) > 0)
+		home_wake_waiters(pool->share);
+}
+
+static const struct server_owner_ops opener_ops = {
+	.on_ready = opener_on_ready,
+	.on_failed = opener_on_failed,
+	.on_rested = opener_on_rested,
+	.on_ending = opener_on_ending,
+	.on_gone = opener_on_gone,
+};
+
+/* the hub has counted it already, and share->connecting too */
+static void opener_start(struct pool *pool)
+{
+	struct share *share = pool->share;
+	struct server *s = NULL;
+	struct target *target;
+
+	lock_take(&share->lock);
+	target = share->target != NULL ? target_ref(share->target) : NULL;
+	lock_drop(&share->lock);
+	if (target != NULL)
+		s = server_new(pool->home->loop, target, &pool->home->scram_cache, &opener_ops, pool);
+	target_unref(target);
+	if (s == NULL) {
+		lock_take(&share->lock);
+		share->connecting--;
+		lock_drop(&share->lock);
+		hub_give_server(pool->home->hub, share);
+		return;
+	}
+	s->id = hub_next_id(pool->home->hub);
+	keeper_prepare(pool, s);
+	pool_list(pool, s, POOL_PLACE_OPENING);
+	log_write(LOG_DEBUG, target->name, "new connection to server");
+}
+
+static void opener_make_room(struct pool *pool, enum hub_answer why)
+{
+	struct share *victim;
+	unsigned worker;
+
+	if (why != HUB_DATABASE_FULL && why != HUB_USER_FULL)
+		return;
+	if (hub_find_victim(pool->home->hub, pool->share, why, &victim, &worker))
+		home_evict(victim, worker);
+}
+
+static unsigned opener_cap_now(struct pool *pool, uint64_t oldest)
+{
+	const struct conf_limits *l = &pool->limits;
+	unsigned cap = pool_cap(pool);
+
+	if (cap > 0 && l->reserve_pool_size > 0 && l->reserve_pool_timeout > 0 && oldest > 0 &&
+	    loop_now(pool->home->loop) - oldest >= l->reserve_pool_timeout)
+		cap += (unsigned)l->reserve_pool_size;
+	return cap;
+}
+
+static bool opener_is_held_back(const struct share *share, uint64_t now)
+{
+	return atomic_load(&share->is_paused) || atomic_load(&share->hub->is_draining) || now < share->retry_at;
+}
+
+bool opener_open(struct pool *pool, unsigned cap)
+{
+	struct share *share = pool->share;
+	enum hub_answer answer;
+
+	lock_take(&share->lock);
+	if (opener_is_held_back(share, loop_now(pool->home->loop))) {
+		lock_drop(&share->lock);
+		return false;
+	}
+	answer = hub_take_server(pool->home->hub, share, cap, &pool->limits);
+	if (answer == HUB_OK)
+		share->connecting++;
+	lock_drop(&share->lock);
+	if (answer != HUB_OK) {
+		opener_make_room(pool, answer);
+		return false;
+	}
+	opener_start(pool);
+	return true;
+}
+
+void opener_launch(struct pool *pool)
+{
+	struct share *share = pool->share;
+
+	while (atomic_load(&share->waiters) > 0) {
+		unsigned waiters, coming, cap;
+		uint64_t oldest;
+
+		lock_take(&share->lock);
+		waiters = atomic_load(&share->waiters);
+		coming = share->connecting + share_idle_total(share);
+		oldest = share_oldest(share);
+		lock_drop(&share->lock);
+		if (waiters <= coming)
+			return;
+		cap = opener_cap_now(pool, oldest);
+		if (!opener_open(pool, cap))
+			return;
+		if (cap > pool_cap(pool))
+			log_write(LOG_WARNING, share->target->name, "taking connection from reserve_pool");
+	}
+}

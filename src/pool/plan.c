@@ -1,0 +1,104 @@
+/*
+ * plan.c - from the configuration to the target of a pool's servers.
+ */
+#include "pool/plan.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char *plan_dup(const char *s)
+{
+	return s != NULL && s[0] != '\0' ? mem_strdup(s) : NULL;
+}
+
+static char *plan_path(const struct conf *conf, const char *host, uint16_t port)
+{
+	const char *dir = host;
+	size_t size;
+	char *path;
+
+	if (host[0] == '\0')
+		/* PgBouncer looks where it listens itself; PostgreSQL's own default on Debian is the better guess */
+		dir = conf->profile == CONF_PROFILE_PGBOUNCER && conf->set.unix_socket_dir[0] != '\0'
+			      ? conf->set.unix_socket_dir
+			      : "/var/run/postgresql";
+	else if (host[0] != '/' && host[0] != '@')
+		return NULL;
+	size = strlen(dir) + 32;
+	path = mem_alloc(size);
+	snprintf(path, size, "%s/.s.PGSQL.%u", dir, port);
+	return path;
+}
+
+static void plan_credential(struct target *t, const struct conf *conf, const struct conf_database *db)
+{
+	const struct conf_secret *known = conf_find_secret(conf, t->user);
+	const struct secret *secret = NULL;
+	const char *error = NULL;
+
+	if (db->password.data != NULL)
+		secret = &db->password;
+	else if (known != NULL && known->has_secret)
+		secret = &known->secret;
+	if (credential_parse(&t->credential, secret != NULL ? secret->data : NULL, secret != NULL ? secret->len : 0,
+			     &error) < 0)
+		log_write(LOG_WARNING, t->name, "stored secret cannot be used: %s", error);
+}
+
+struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
+			   const char *user)
+{
+	const struct conf_settings *set = &conf->set;
+	struct target *t = target_new();
+	const char *host = db->host != NULL ? db->host : "", *check;
+	size_t size;
+
+	/* of a list of hosts the first is used */
+	t->host = mem_strndup(host, strcspn(host, ","));
+	t->port = (uint16_t)db->port;
+	t->path = plan_path(conf, t->host, t->port);
+	t->dbname = mem_strdup(db->dbname != NULL && db->dbname[0] != '\0' ? db->dbname : database);
+	t->user = mem_strdup(user);
+	size = strlen(database) + strlen(user) + 2;
+	t->name = mem_alloc(size);
+	snprintf(t->name, size, "%s/%s", database, user);
+	plan_credential(t, conf, db);
+	t->client_encoding = plan_dup(db->client_encoding);
+	t->datestyle = plan_dup(db->datestyle);
+	t->timezone = plan_dup(db->timezone);
+	t->application_name = plan_dup(db->application_name);
+	t->connect_query = plan_dup(db->connect_query);
+	check = conf_check_query(conf);
+	t->check_query = check != NULL ? mem_strdup(check) : NULL;
+	t->reset_query = mem_strdup(set->server_reset_query);
+	t->connect_timeout = set->server_connect_timeout;
+	t->clean_timeout = set->server_clean_timeout;
+	t->tuning = (struct listener_tuning){
+		.keepalive = set->tcp_keepalive,
+		.keepcnt = (int)set->tcp_keepcnt,
+		.keepidle = (int)(set->tcp_keepidle / 1000000),
+		.keepintvl = (int)(set->tcp_keepintvl / 1000000),
+		.user_timeout_ms = (int)(set->tcp_user_timeout / 1000),
+		.socket_buffer = (int)set->tcp_socket_buffer,
+	};
+	return t;
+}
+
+static bool plan_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool plan_is_same(const struct target *a, const struct target *b)
+{
+	return a == b ||
+	       (a->port == b->port && plan_same_text(a->host, b->host) && plan_same_text(a->path, b->path) &&
+		plan_same_text(a->dbname, b->dbname) && plan_same_text(a->user, b->user) &&
+		plan_same_text(a->client_encoding, b->client_encoding) && plan_same_text(a->datestyle, b->datestyle) &&
+		plan_same_text(a->timezone, b->timezone) && plan_same_text(a->application_name, b->application_name) &&
+		plan_same_text(a->connect_query, b->connect_query) &&
+		credential_is_equal(&a->credential, &b->credential));
+}

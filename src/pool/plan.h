@@ -1,0 +1,18 @@
+/*
+ * plan.h - from the configuration to the target of a pool's servers.
+ *
+ * Any thread; no state.
+ */
+#ifndef POOL_PLAN_H
+#define POOL_PLAN_H
+
+#include "conf/conf.h"
+#include "server/target.h"
+
+/* database: the name the client asked for (db may be the entry *); user: who logs in to the server.  Gives a reference. */
+struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
+			   const char *user);
+/* Do servers of a serve for b as well?  (Learnt keys don't matter.) */
+bool plan_is_same(const struct target *a, const struct target *b);
+
+#endif

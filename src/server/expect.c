@@ -1,0 +1,271 @@
+/*
+ * expect.c - the expectation queue of one server connection.
+ *
+ * Called for every message in both directions: no allocation but the growth of
+ * the ring when a pipeline is longer than ever before on this connection.
+ */
+#include "server/expect.h"
+
+#include "base/mem.h"
+#include "proto/wire.h"
+
+#include <string.h>
+
+void expect_init(struct expect *e)
+{
+	*e = (struct expect){.cap = EXPECT_INLINE};
+}
+
+void expect_fini(struct expect *e)
+{
+	mem_free(e->ring);
+	expect_init(e);
+}
+
+static const uint8_t expect_kinds[256] = {
+	[FE_QUERY] = EXPECT_QUERY,	     [FE_PARSE] = EXPECT_PARSE,	      [FE_BIND] = EXPECT_BIND,
+	[FE_CLOSE] = EXPECT_CLOSE,	     [FE_DESCRIBE] = EXPECT_DESCRIBE, [FE_EXECUTE] = EXPECT_EXECUTE,
+	[FE_SYNC] = EXPECT_SYNC,	     [FE_FUNCTION_CALL] = EXPECT_FUNCTION,
+	[FE_COPY_DONE] = EXPECT_COPY_END,    [FE_COPY_FAIL] = EXPECT_COPY_END,
+};
+
+enum expect_kind expect_kind_of(uint8_t type)
+{
+	return (enum expect_kind)expect_kinds[type];
+}
+
+static inline uint8_t *expect_bytes(struct expect *e)
+{
+	return e->ring != NULL ? e->ring : e->here;
+}
+
+static inline uint8_t expect_at(const struct expect *e, uint32_t i)
+{
+	const uint8_t *bytes = e->ring != NULL ? e->ring : e->here;
+
+	return bytes[(e->head + i) & (e->cap - 1)];
+}
+
+static inline void expect_pop(struct expect *e)
+{
+	e->head = (e->head + 1) & (e->cap - 1);
+	e->count--;
+}
+
+static int expect_grow(struct expect *e)
+{
+	uint32_t cap = e->cap * 2;
+	uint8_t *ring;
+
+	if (e->cap > UINT32_MAX / 4)
+		return -1;
+	ring = mem_try_alloc(cap);
+	if (ring == NULL)
+		return -1;
+	for (uint32_t i = 0; i < e->count; i++)
+		ring[i] = expect_at(e, i);
+	mem_free(e->ring);
+	e->ring = ring;
+	e->cap = cap;
+	e->head = 0;
+	return 0;
+}
+
+static int expect_push(struct expect *e, uint8_t entry)
+{
+	if (e->count == e->cap && expect_grow(e) < 0)
+		return -1;
+	expect_bytes(e)[(e->head + e->count) & (e->cap - 1)] = entry;
+	e->count++;
+	return 0;
+}
+
+int expect_request(struct expect *e, uint8_t type, bool ours)
+{
+	enum expect_kind kind = expect_kind_of(type);
+	uint8_t entry = (uint8_t)(kind | (ours ? EXPECT_OURS : 0));
+
+	if (kind == EXPECT_NONE)
+		return 0;
+	if (e->is_skipping) {
+		if (kind != EXPECT_SYNC)
+			return 0;
+		e->is_skipping = false;
+		e->in_batch = false;
+		return expect_push(e, entry);
+	}
+	if (e->in_copy) {
+		if (kind == EXPECT_COPY_END) {
+			e->in_copy = false;
+			return 0;
+		}
+		if (kind == EXPECT_SYNC) {
+			e->has_odd_sync = true;
+			return 0;
+		}
+		/* anything else ends the connection (protocol violation): the server will say so */
+	}
+	switch (kind) {
+	case EXPECT_COPY_END:
+		/* sent before the server asked for it; without a request it is ignored by the server */
+		return e->count > 0 ? expect_push(e, entry) : 0;
+	case EXPECT_QUERY:
+	case EXPECT_SYNC:
+		e->in_batch = false;
+		break;
+	case EXPECT_FUNCTION:
+		break;
+	default:
+		e->in_batch = true;
+		break;
+	}
+	return expect_push(e, entry);
+}
+
+/* marks whose copy never began, or is over */
+static void expect_drop_marks(struct expect *e)
+{
+	while (e->count > 0 && (expect_at(e, 0) & ~EXPECT_OURS) == EXPECT_COPY_END)
+		expect_pop(e);
+}
+
+/* the server has begun copy-in for the entry at the front: it ignores the Syncs it finds before CopyDone */
+static void expect_begin_copy(struct expect *e)
+{
+	uint8_t *bytes = expect_bytes(e);
+	uint32_t to = 1, i;
+	bool ended = false;
+
+	for (i = 1; i < e->count; i++) {
+		uint8_t entry = expect_at(e, i);
+		uint8_t kind = entry & (uint8_t)~EXPECT_OURS;
+
+		if (!ended && kind == EXPECT_SYNC) {
+			e->has_odd_sync = true;
+			continue;
+		}
+		if (!ended && kind == EXPECT_COPY_END) {
+			ended = true;
+			continue;
+		}
+		bytes[(e->head + to++) & (e->cap - 1)] = entry;
+	}
+	e->count = to;
+	e->in_copy = !ended;
+}
+
+static void expect_error(struct expect *e)
+{
+	uint8_t kind = expect_at(e, 0) & (uint8_t)~EXPECT_OURS;
+
+	if (e->in_copy && e->has_odd_sync)
+		e->is_ambiguous = true;
+	e->in_copy = false;
+	e->has_odd_sync = false;
+	if (kind == EXPECT_QUERY || kind == EXPECT_FUNCTION || kind == EXPECT_SYNC)
+		return; /* ReadyForQuery still comes */
+	while (e->count > 0 && (expect_at(e, 0) & ~EXPECT_OURS) != EXPECT_SYNC)
+		expect_pop(e);
+	if (e->count == 0)
+		e->is_skipping = true;
+}
+
+/* what a reply does to the entry at the front */
+enum expect_effect { EFFECT_NO, EFFECT_STAYS, EFFECT_POPS };
+
+static enum expect_effect expect_effect(uint8_t kind, uint8_t type)
+{
+	bool runs = kind == EXPECT_QUERY || kind == EXPECT_EXECUTE;
+	enum expect_effect ends = kind == EXPECT_QUERY ? EFFECT_STAYS : EFFECT_POPS;
+
+	switch (type) {
+	case BE_PARSE_COMPLETE:
+		return kind == EXPECT_PARSE ? EFFECT_POPS : EFFECT_NO;
+	case BE_BIND_COMPLETE:
+		return kind == EXPECT_BIND ? EFFECT_POPS : EFFECT_NO;
+	case BE_CLOSE_COMPLETE:
+		return kind == EXPECT_CLOSE ? EFFECT_POPS : EFFECT_NO;
+	case BE_PARAMETER_DESCRIPTION:
+		return kind == EXPECT_DESCRIBE ? EFFECT_STAYS : EFFECT_NO;
+	case BE_ROW_DESCRIPTION:
+		return kind == EXPECT_DESCRIBE || kind == EXPECT_QUERY ? ends : EFFECT_NO;
+	case BE_NO_DATA:
+		return kind == EXPECT_DESCRIBE ? EFFECT_POPS : EFFECT_NO;
+	case BE_COMMAND_COMPLETE:
+	case BE_EMPTY_QUERY_RESPONSE:
+		return runs ? ends : EFFECT_NO;
+	case BE_PORTAL_SUSPENDED:
+		return kind == EXPECT_EXECUTE ? EFFECT_POPS : EFFECT_NO;
+	case BE_DATA_ROW:
+	case BE_COPY_IN_RESPONSE:
+	case BE_COPY_OUT_RESPONSE:
+	case BE_COPY_DATA:
+	case BE_COPY_DONE:
+		return runs ? EFFECT_STAYS : EFFECT_NO;
+	case BE_FUNCTION_CALL_RESPONSE:
+		return kind == EXPECT_FUNCTION ? EFFECT_STAYS : EFFECT_NO;
+	case BE_READY_FOR_QUERY:
+		return kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION ? EFFECT_POPS
+											       : EFFECT_NO;
+	default:
+		return EFFECT_NO;
+	}
+}
+
+enum expect_verdict expect_reply(struct expect *e, uint8_t type)
+{
+	enum expect_verdict owner;
+	enum expect_effect effect;
+	uint8_t front;
+
+	expect_drop_marks(e);
+	if (e->count == 0) {
+		if (type == BE_NOTICE_RESPONSE || type == BE_PARAMETER_STATUS || type == BE_NOTIFICATION_RESPONSE)
+			return EXPECT_STRAY;
+		if (type == BE_ERROR_RESPONSE)
+			return EXPECT_FATAL;
+		return e->is_ambiguous && type == BE_READY_FOR_QUERY ? EXPECT_FORWARD : EXPECT_DESYNC;
+	}
+	front = expect_at(e, 0);
+	owner = front & EXPECT_OURS ? EXPECT_SWALLOW : EXPECT_FORWARD;
+	if (type == BE_NOTICE_RESPONSE || type == BE_PARAMETER_STATUS || type == BE_NOTIFICATION_RESPONSE)
+		return owner;
+	if (type == BE_ERROR_RESPONSE) {
+		expect_error(e);
+		return owner;
+	}
+	effect = expect_effect(front & (uint8_t)~EXPECT_OURS, type);
+	if (effect == EFFECT_NO)
+		return e->is_ambiguous && type == BE_READY_FOR_QUERY ? owner : EXPECT_DESYNC;
+	if (type == BE_COPY_IN_RESPONSE) {
+		if (e->in_copy)
+			return EXPECT_DESYNC;
+		expect_begin_copy(e);
+	} else if (type == BE_COMMAND_COMPLETE && !e->in_copy) {
+		e->has_odd_sync = false;
+	}
+	if (effect == EFFECT_POPS) {
+		expect_pop(e);
+		expect_drop_marks(e);
+	}
+	return owner;
+}
+
+bool expect_is_quiet(const struct expect *e)
+{
+	return e->count == 0 && !e->in_batch && !e->is_skipping && !e->in_copy && !e->is_ambiguous;
+}
+
+unsigned expect_ready_owed(const struct expect *e)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < e->count && n < 2; i++) {
+		uint8_t kind = expect_at(e, i);
+
+		/* an entry of ours carries its flag and matches nothing here */
+		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
+			n++;
+	}
+	return n;
+}

@@ -1,0 +1,66 @@
+/*
+ * expect.h - the expectation queue of one server connection.
+ *
+ * PostgreSQL "Message Flow": every message sent that owes replies is an entry
+ * (what kind, whose: the client's or ours), in the order sent; replies consume
+ * them.  After an error in an extended-query batch everything up to the next
+ * Sync is skipped by the server and dropped here; Flush ends nothing; Sync
+ * during copy-in is ignored by the server and is not an entry.
+ *
+ * Used on the server's worker only.  Memory: one byte an entry.
+ */
+#ifndef SERVER_EXPECT_H
+#define SERVER_EXPECT_H
+
+#include "base/check.h"
+
+enum expect_kind {
+	EXPECT_NONE, /* owes nothing (CopyData, Flush, Terminate) */
+	EXPECT_QUERY,
+	EXPECT_PARSE,
+	EXPECT_BIND,
+	EXPECT_CLOSE,
+	EXPECT_DESCRIBE,
+	EXPECT_EXECUTE,
+	EXPECT_SYNC,
+	EXPECT_FUNCTION,
+	EXPECT_COPY_END, /* CopyDone or CopyFail: a mark, owes nothing by itself */
+};
+
+#define EXPECT_OURS 0x80 /* flag of an entry: its replies are not for the client */
+#define EXPECT_INLINE 16
+#define EXPECT_HIGH 16384 /* more entries than this: stop reading the client */
+#define EXPECT_LOW 8192
+
+struct expect {
+	uint8_t *ring;
+	uint32_t head, count, cap; /* cap is a power of two */
+	uint8_t here[EXPECT_INLINE];
+	bool in_batch;	   /* extended messages were sent and no Sync (or Query) since */
+	bool is_skipping;  /* the server ignores everything until a Sync that was not sent yet */
+	bool in_copy;	   /* the server waits for CopyData */
+	bool has_odd_sync; /* a Sync was sent during copy-in: it may or may not count */
+	bool is_ambiguous; /* ... and an error came: only the end of the connection is safe */
+};
+
+enum expect_verdict {
+	EXPECT_FORWARD, /* belongs to the client's request */
+	EXPECT_SWALLOW, /* belongs to a message of ours */
+	EXPECT_STRAY,	/* asynchronous and nothing is owed: N, A, S */
+	EXPECT_FATAL,	/* an error and nothing is owed: the server says farewell */
+	EXPECT_DESYNC,	/* can't be: close both sides */
+};
+
+void expect_init(struct expect *e);
+void expect_fini(struct expect *e);
+/* A message of this type was sent.  -1: no memory. */
+int expect_request(struct expect *e, uint8_t type, bool ours) FX_MUST_USE;
+/* A message of this type arrived; for ReadyForQuery the entry is gone afterwards. */
+enum expect_verdict expect_reply(struct expect *e, uint8_t type);
+/* Is no reply owed and nothing half done? */
+bool expect_is_quiet(const struct expect *e);
+/* ReadyForQuery messages still owed to the client; counts no further than 2. */
+unsigned expect_ready_owed(const struct expect *e);
+enum expect_kind expect_kind_of(uint8_t type);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * login.c - our login to a PostgreSQL server.
+ *
+ * A table of message types, whole messages only, each with a bound.  What the
+ * server says about a failed login is kept in its own words.
+ */
+#include "server/login.h"
+
+#include "auth/serverauth.h"
+#include "base/cursor.h"
+#include "base/log.h"
+#include "proto/errfields.h"
+#include "proto/frontend.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { LOGIN_AUTH, LOGIN_CONNECT_QUERY };
+
+struct login_rule {
+	uint32_t max; /* 0: may not come; else bytes of the longest body + 1 */
+	void (*handle)(struct server *s, const uint8_t *body, size_t n);
+};
+
+static void login_fail(struct server *s, const char *sqlstate, const char *what)
+{
+	if (s->failure.end == SERVER_END_NONE)
+		server_set_failure(s, SERVER_END_LOGIN_FAILED, sqlstate, "%s", what);
+	server_close(s, SERVER_END_LOGIN_FAILED);
+}
+
+static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
+{
+	struct buf out;
+
+	if (s->auth == NULL) {
+		login_fail(s, "08P01", "server asked for a proof after it had accepted one");
+		return;
+	}
+	buf_init(&out, 0);
+	switch (serverauth_input(s->auth, body, n, &out)) {
+	case SERVERAUTH_MORE:
+		if (out.len > 0)
+			conn_send(&s->conn, out.data, out.len, NULL);
+		break;
+	case SERVERAUTH_OK:
+		serverauth_free(s->auth);
+		s->auth = NULL;
+		break;
+	case SERVERAUTH_FAILED:
+		login_fail(s, "28000", serverauth_error(s->auth));
+		break;
+	}
+	buf_wipe(&out);
+}
+
+static void login_on_key(struct server *s, const uint8_t *body, size_t n)
+{
+	struct cursor at = cursor_over(body, n);
+
+	if (s->auth != NULL || n < 8 || n > 4 + sizeof(s->key)) {
+		login_fail(s, "08P01", "server sent a malformed cancel key");
+		return;
+	}
+	s->pid = cursor_u32(&at);
+	s->key_len = (uint8_t)(n - 4 > UINT8_MAX ? UINT8_MAX : n - 4);
+	memcpy(s->key, at.p, s->key_len);
+}
+
+static void login_on_parameter(struct server *s, const uint8_t *body, size_t n)
+{
+	struct cursor at = cursor_over(body, n);
+	const char *name = cursor_cstr(&at);
+	const char *value = cursor_cstr(&at);
+
+	if (at.bad || cursor_left(&at) != 0)
+		login_fail(s, "08P01", "server sent a malformed parameter");
+	else if (params_set(&s->params, name, value) < 0)
+		login_fail(s, "08P01", "server reports more parameters than can be kept");
+}
+
+static void login_on_error(struct server *s, const uint8_t *body, size_t n)
+{
+	struct errfields e;
+
+	errfields_parse(body, n, &e);
+	server_set_failure(s, SERVER_END_LOGIN_FAILED, e.sqlstate, "%s", e.message);
+	log_write(LOG_WARNING, s->target->name, "server login failed: %s %s", e.severity, e.message);
+	server_close(s, SERVER_END_LOGIN_FAILED);
+}
+
+static void login_on_notice(struct server *s FX_UNUSED, const uint8_t *body FX_UNUSED, size_t n FX_UNUSED)
+{
+}
+
+static void login_on_ready(struct server *s, const uint8_t *body, size_t n)
+{
+	struct buf out;
+
+	if (s->auth != NULL || n != 1 || body[0] != TRANSACTION_IDLE) {
+		login_fail(s, "08P01", "server said it was ready before it had accepted us");
+		return;
+	}
+	s->status = TRANSACTION_IDLE;
+	s->clean_step = LOGIN_CONNECT_QUERY;
+	if (s->target->connect_query == NULL || s->target->connect_query[0] == '\0')
+		return;
+	buf_init(&out, 0);
+	(void)frontend_query(&out, s->target->connect_query);
+	if (server_note(s, FE_QUERY))
+		(void)server_say(s, &out);
+	else
+		buf_fini(&out);
+}
+
+static const struct login_rule login_rules[256] = {
+	[BE_AUTHENTICATION] = {SERVERAUTH_MESSAGE_MAX + 1, login_on_auth},
+	[BE_BACKEND_KEY_DATA] = {4 + 256 + 1, login_on_key},
+	[BE_PARAMETER_STATUS] = {16 * 1024 + 1, login_on_parameter},
+	[BE_ERROR_RESPONSE] = {64 * 1024 + 1, login_on_error},
+	[BE_NOTICE_RESPONSE] = {64 * 1024 + 1, login_on_notice},
+	[BE_NEGOTIATE_PROTOCOL_VERSION] = {1024 + 1, login_on_notice},
+	[BE_READY_FOR_QUERY] = {1 + 1, login_on_ready},
+};
+
+bool login_is_open(const struct server *s)
+{
+	return s->clean_step == LOGIN_AUTH;
+}
+
+bool login_may_receive(uint8_t type, size_t n)
+{
+	return n < login_rules[type].max;
+}
+
+bool login_on_message(struct server *s, uint8_t type, const uint8_t *body, size_t n)
+{
+	if (s->clean_step != LOGIN_AUTH)
+		return false;
+	login_rules[type].handle(s, body, n);
+	return true;
+}
+
+static void login_local_addr(struct server *s)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (s->target->path != NULL || getsockname(s->conn.fd, (struct sockaddr *)&ss, &len) < 0)
+		s->local = (struct addr){.family = ADDR_UNIX};
+	else
+		addr_from_sockaddr(&s->local, &ss);
+}
+
+void login_begin(struct server *s)
+{
+	const struct target *t = s->target;
+	const struct frontend_param params[] = {
+		{"user", t->user},
+		{"database", t->dbname},
+		{"client_encoding", t->client_encoding},
+		{"datestyle", t->datestyle},
+		{"timezone", t->timezone},
+		{"application_name", t->application_name},
+	};
+	const struct serverauth_ask ask = {
+		.user = t->user,
+		.credential = &t->credential,
+		.keys = &t->keys,
+		.cache = s->scram_cache,
+	};
+	struct buf out;
+
+	server_enter(s, SERVER_LOGIN);
+	if (t->path == NULL)
+		listener_tune(s->conn.fd, &t->tuning);
+	login_local_addr(s);
+	s->clean_step = LOGIN_AUTH;
+	s->auth = serverauth_new(&ask);
+	buf_init(&out, 0);
+	if (s->auth == NULL ||
+	    frontend_startup(&out, WIRE_PROTOCOL_3_0, params, ARRAY_LEN(params)) < 0) {
+		buf_fini(&out);
+		login_fail(s, "53200", "out of memory");
+		return;
+	}
+	(void)server_say(s, &out);
+}
+
+void login_settled(struct server *s)
+{
+	if (s->clean_step != LOGIN_CONNECT_QUERY || !server_is_quiet(s)) {
+		if (s->clean_step == LOGIN_CONNECT_QUERY && conn_out_pending(&s->conn) > 0)
+			conn_notify_empty(&s->conn);
+		return;
+	}
+	s->request_since = s->xact_since = 0;
+	server_enter(s, SERVER_IDLE);
+	s->owner_ops->on_ready(s);
+}

@@ -1,0 +1,76 @@
+/*
+ * params.c - the parameters a server reports.
+ *
+ * A dozen short pairs: walking them costs less than any index.
+ */
+#include "server/params.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+void params_init(struct params *p)
+{
+	buf_init(&p->pairs, PARAMS_MAX);
+}
+
+void params_fini(struct params *p)
+{
+	buf_fini(&p->pairs);
+}
+
+bool params_next(const struct params *p, size_t *it, const char **name, const char **value)
+{
+	const char *at;
+
+	if (*it >= p->pairs.len)
+		return false;
+	at = (const char *)p->pairs.data + *it;
+	*name = at;
+	*value = at + strlen(at) + 1;
+	*it += strlen(*name) + strlen(*value) + 2;
+	return true;
+}
+
+const char *params_get(const struct params *p, const char *name)
+{
+	const char *n, *v;
+	size_t it = 0;
+
+	while (params_next(p, &it, &n, &v))
+		if (str_is_equal_nocase(n, name))
+			return v;
+	return NULL;
+}
+
+static void params_remove(struct params *p, const char *name)
+{
+	const char *n, *v;
+	size_t it = 0, from = 0;
+
+	while (params_next(p, &it, &n, &v)) {
+		if (str_is_equal_nocase(n, name)) {
+			memmove(p->pairs.data + from, p->pairs.data + it, p->pairs.len - it);
+			p->pairs.len -= it - from;
+			return;
+		}
+		from = it;
+	}
+}
+
+int params_set(struct params *p, const char *name, const char *value)
+{
+	const char *old = params_get(p, name);
+	size_t need = strlen(name) + strlen(value) + 2;
+
+	if (old != NULL && strcmp(old, value) == 0)
+		return 0;
+	if (buf_reserve(&p->pairs, need) < 0) {
+		p->pairs.bad = false;
+		return -1;
+	}
+	params_remove(p, name);
+	(void)buf_append_cstr(&p->pairs, name);
+	(void)buf_append_cstr(&p->pairs, value);
+	return 0;
+}

@@ -1,0 +1,243 @@
+/*
+ * reader.c - what a server says: framing, expectations, and runs for the rider.
+ *
+ * The hot half of the relay.  A run is a piece of the slice that goes to the
+ * rider as it is; it ends where a message is not for the client, or at the end.
+ */
+#include "server/reader.h"
+
+#include "base/cursor.h"
+#include "base/log.h"
+#include "proto/errfields.h"
+#include "server/login.h"
+
+#define READER_LENGTH_MAX UINT32_C(0x7ffffff0)
+
+struct reader_run {
+	struct server *s;
+	struct chunk *chunk;
+	const uint8_t *from, *to;
+};
+
+static void reader_flush_run(struct reader_run *run, const uint8_t *next)
+{
+	struct server *s = run->s;
+
+	if (run->to > run->from && s->rider_ops != NULL)
+		s->rider_ops->on_reply(s, run->chunk, run->from, (size_t)(run->to - run->from));
+	run->from = run->to = next;
+}
+
+static void reader_violation(struct server *s, uint8_t type)
+{
+	log_write(LOG_WARNING, s->target->name, "server sent %s (0x%02x) where the protocol does not allow it",
+		  wire_backend_name(type), type);
+	if (s->state == SERVER_LOGIN)
+		server_set_failure(s, SERVER_END_PROTOCOL, "08P01", "server broke the protocol during login");
+	server_lost(s, SERVER_END_PROTOCOL);
+}
+
+static void reader_error(struct server *s, const uint8_t *body, size_t n)
+{
+	struct errfields e;
+
+	errfields_parse(body, n, &e);
+	if (errfields_is_fatal(&e)) {
+		s->has_spoken = true;
+		log_write(LOG_WARNING, s->target->name, "server said: %s %s: %s", e.severity, e.sqlstate, e.message);
+		if (s->failure.end == SERVER_END_NONE)
+			server_set_failure(s, SERVER_END_FAREWELL, e.sqlstate, "%s", e.message);
+	}
+	if (s->rider_ops == NULL)
+		s->is_odd = true;
+}
+
+static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
+{
+	struct cursor at = cursor_over(body, n);
+	const char *name = cursor_cstr(&at);
+	const char *value = cursor_cstr(&at);
+
+	if (at.bad || cursor_left(&at) != 0) {
+		reader_violation(s, BE_PARAMETER_STATUS);
+		return;
+	}
+	if (params_set(&s->params, name, value) < 0)
+		log_write(LOG_WARNING, s->target->name, "server reports more parameters than we keep");
+}
+
+static void reader_ready(struct server *s, const uint8_t *body, size_t n)
+{
+	char status = n == 1 ? (char)body[0] : 0;
+
+	if (status != TRANSACTION_IDLE && status != TRANSACTION_OPEN && status != TRANSACTION_FAILED) {
+		reader_violation(s, BE_READY_FOR_QUERY);
+		return;
+	}
+	s->status = status;
+	s->reader.saw_ready = true;
+	if (s->rider_ops != NULL && (s->reader.mode & READER_FORWARD))
+		s->rider_ops->on_ready(s, status);
+	if (s->expect.count == 0 && !s->expect.in_batch)
+		s->request_since = 0;
+	if (status == TRANSACTION_IDLE && s->request_since == 0)
+		s->xact_since = 0;
+}
+
+/* a message that is seen whole has come to its end */
+static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, size_t n)
+{
+	if (s->state == SERVER_LOGIN && login_on_message(s, type, body, n))
+		return;
+	switch (type) {
+	case BE_READY_FOR_QUERY:
+		reader_ready(s, body, n);
+		break;
+	case BE_PARAMETER_STATUS:
+		reader_parameter(s, body, n);
+		break;
+	case BE_ERROR_RESPONSE:
+		reader_error(s, body, n);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool reader_is_whole_type(uint8_t type)
+{
+	return type == BE_READY_FOR_QUERY || type == BE_PARAMETER_STATUS || type == BE_ERROR_RESPONSE;
+}
+
+/* What to do with the message whose header is here; -1: the connection has ended. */
+static int reader_begin(struct server *s, uint8_t type, uint32_t length)
+{
+	enum expect_verdict verdict;
+
+	if (length < 4 || length > READER_LENGTH_MAX || (type == BE_READY_FOR_QUERY && length != 5)) {
+		reader_violation(s, type);
+		return -1;
+	}
+	if (s->state == SERVER_LOGIN && login_is_open(s)) {
+		if (!login_may_receive(type, length - 4)) {
+			reader_violation(s, type);
+			return -1;
+		}
+		return READER_WHOLE;
+	}
+	verdict = expect_reply(&s->expect, type);
+	if (verdict == EXPECT_DESYNC) {
+		reader_violation(s, type);
+		return -1;
+	}
+	if (reader_is_whole_type(type)) {
+		/* an error text beyond all measure is passed on, but not looked into */
+		if (length - 4 > READER_WHOLE_MAX - 1)
+			return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
+		return READER_WHOLE | (verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD);
+	}
+	return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
+}
+
+/* bytes of a body: counted, collected where the message must be seen whole */
+static const uint8_t *reader_body(struct server *s, const uint8_t *p, const uint8_t *end)
+{
+	struct server_reader *r = &s->reader;
+	size_t n = (size_t)(end - p) < r->left ? (size_t)(end - p) : r->left;
+
+	if (r->mode & READER_WHOLE) {
+		if (n == r->left && r->whole.len == 0) {
+			r->left = 0;
+			reader_whole(s, r->type, p, n);
+			return p + n;
+		}
+		if (buf_append(&r->whole, p, n) < 0) {
+			server_lost(s, SERVER_END_NO_MEMORY);
+			return p + n;
+		}
+	}
+	r->left -= (uint32_t)n;
+	if (r->left == 0 && (r->mode & READER_WHOLE)) {
+		reader_whole(s, r->type, r->whole.data, r->whole.len);
+		buf_fini(&r->whole);
+	}
+	return p + n;
+}
+
+static inline uint32_t reader_length(const uint8_t *hdr)
+{
+	return (uint32_t)hdr[1] << 24 | (uint32_t)hdr[2] << 16 | (uint32_t)hdr[3] << 8 | hdr[4];
+}
+
+/* A header, in the slice or put together from two.  NULL: more bytes are needed or the connection has ended. */
+static const uint8_t *reader_header(struct server *s, struct reader_run *run, const uint8_t *p, const uint8_t *end)
+{
+	struct server_reader *r = &s->reader;
+	const uint8_t *start = p, *hdr = p;
+	bool split = r->have > 0 || end - p < WIRE_HEADER_LEN;
+	int mode;
+
+	if (split) {
+		reader_flush_run(run, p);
+		while (r->have < WIRE_HEADER_LEN && p < end)
+			r->hdr[r->have++] = *p++;
+		run->from = run->to = p;
+		if (r->have < WIRE_HEADER_LEN)
+			return NULL;
+		r->have = 0;
+		hdr = r->hdr;
+	} else {
+		p += WIRE_HEADER_LEN;
+	}
+	mode = reader_begin(s, hdr[0], reader_length(hdr));
+	if (mode < 0)
+		return NULL;
+	r->type = hdr[0];
+	r->mode = (uint8_t)mode;
+	r->left = reader_length(hdr) - 4;
+	if (!(mode & READER_FORWARD)) {
+		run->to = split ? p : start;
+		reader_flush_run(run, p);
+	} else if (split) {
+		s->rider_ops->on_reply(s, NULL, hdr, WIRE_HEADER_LEN);
+	} else {
+		run->to = p;
+	}
+	if (r->left == 0 && (mode & READER_WHOLE))
+		reader_whole(s, r->type, p, 0);
+	return p;
+}
+
+static bool reader_is_on(const struct server *s)
+{
+	return s->state != SERVER_GONE && s->state != SERVER_CLOSING;
+}
+
+size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n)
+{
+	struct server *s = container_of(c, struct server, conn);
+	struct reader_run run = {.s = s, .chunk = chunk, .from = data, .to = data};
+	const uint8_t *p = data, *end = data + n;
+
+	s->reader.saw_ready = false;
+	while (p < end && reader_is_on(s)) {
+		if (s->reader.left == 0) {
+			p = reader_header(s, &run, p, end);
+			if (p == NULL)
+				break;
+		}
+		if (s->reader.left > 0 && p < end && reader_is_on(s)) {
+			p = reader_body(s, p, end);
+			if (s->reader.mode & READER_FORWARD)
+				run.to = p;
+			else
+				run.from = run.to = p;
+		}
+	}
+	if (!reader_is_on(s))
+		return n;
+	reader_flush_run(&run, end);
+	if (reader_is_on(s) && (s->reader.saw_ready || s->is_throttled || s->state != SERVER_ACTIVE))
+		server_settled(s);
+	return n;
+}

@@ -1,0 +1,41 @@
+/*
+ * target.c - where a server connection goes.
+ */
+#include "server/target.h"
+
+#include "base/mem.h"
+
+struct target *target_new(void)
+{
+	struct target *t = mem_zalloc(sizeof(*t));
+
+	atomic_init(&t->refs, 1);
+	return t;
+}
+
+struct target *target_ref(struct target *t)
+{
+	atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+	return t;
+}
+
+void target_unref(struct target *t)
+{
+	if (t == NULL || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	credential_fini(&t->credential);
+	credential_keys_wipe(&t->keys);
+	mem_free(t->host);
+	mem_free(t->path);
+	mem_free(t->dbname);
+	mem_free(t->user);
+	mem_free(t->name);
+	mem_free(t->client_encoding);
+	mem_free(t->datestyle);
+	mem_free(t->timezone);
+	mem_free(t->application_name);
+	mem_free(t->connect_query);
+	mem_free(t->check_query);
+	mem_free(t->reset_query);
+	mem_free(t);
+}

@@ -1,0 +1,39 @@
+/*
+ * target.h - where a server connection goes and how it behaves: everything a
+ * connection needs of the configuration, as one immutable, counted object.
+ *
+ * Made by pool from a snapshot; shared by all servers of a pool on all workers.
+ * A reload that changes it makes a new one; servers of the old one are outdated.
+ * Any thread.
+ */
+#ifndef SERVER_TARGET_H
+#define SERVER_TARGET_H
+
+#include "auth/credential.h"
+#include "net/listener.h"
+
+#include <stdatomic.h>
+
+struct target {
+	_Atomic unsigned refs;
+	char *host;   /* address, name, directory or @name */
+	char *path;   /* Unix socket path when host says so, else NULL */
+	uint16_t port;
+	char *dbname, *user;
+	char *name; /* "database/user" for log lines */
+	struct credential credential;
+	struct credential_keys keys; /* pass-through */
+	char *client_encoding, *datestyle, *timezone, *application_name; /* NULL: not sent */
+	char *connect_query;						 /* NULL or "": none */
+	char *check_query;						 /* NULL: no ping; "": empty query */
+	char *reset_query;						 /* "": none */
+	uint64_t connect_timeout, clean_timeout;			 /* microseconds */
+	struct listener_tuning tuning;
+};
+
+/* Zeroed, one reference; the maker fills it before anybody else sees it.  Strings are the target's. */
+struct target *target_new(void);
+struct target *target_ref(struct target *t);
+void target_unref(struct target *t); /* NULL is fine */
+
+#endif
