@@ -1,0 +1,643 @@
+/*
+ * fakeclient.c - fake clients and their oracle.
+ */
+#include "fakeclient.h"
+
+#include "fakepg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fclients fclients;
+struct nsock *(*fakeclient_connect)(void);
+
+static void client_on_ready(struct nsock *s);
+static void client_on_wake(struct sim_event *e);
+static void client_on_look(struct sim_event *e);
+static void client_pump(struct fclient *c);
+
+void fakeclient_start(const struct fakeclient_manners *manners)
+{
+	memset(&fclients, 0, sizeof(fclients));
+	fclients.manners = *manners;
+}
+
+static uint32_t up_to(uint32_t n)
+{
+	return n > 0 ? sim_rnd(n) : 0;
+}
+
+void fakeclient_add(uint64_t delay)
+{
+	const struct fakeclient_manners *m = &fclients.manners;
+	struct fclient *c = calloc(1, sizeof(*c));
+
+	CHECK(c != NULL && fclients.count < CLIENTS);
+	c->id = fclients.count;
+	fclients.client[fclients.count++] = c;
+	snprintf(c->name, sizeof(c->name), "c%u", c->id);
+	snprintf(c->user, sizeof(c->user), "u%u", sim_rnd(m->users));
+	snprintf(c->db, sizeof(c->db), "d%u", sim_rnd(m->dbs));
+	pgm_init(&c->model);
+	c->wake.fire = client_on_wake;
+	c->wake.is_background = true;
+	c->look.fire = client_on_look;
+	c->batches_left = 1 + sim_rnd(m->batches);
+	c->will_die = m->die_one_in > 0 && sim_one_in(m->die_one_in);
+	if (c->will_die)
+		c->die_at = 1 + (sim_one_in(4) ? sim_rnd(60) : sim_rnd(1500));
+	sim_after(&c->wake, delay);
+}
+
+static void client_free(struct fclient *c)
+{
+	sim_cancel(&c->wake);
+	sim_cancel(&c->look);
+	for (unsigned i = 0; i < CLIENT_STEPS; i++)
+		bytes_free(&c->step[i].msgs);
+	bytes_free(&c->in);
+	bytes_free(&c->out);
+	bytes_free(&c->sent);
+	pgm_fini(&c->model);
+	free(c);
+}
+
+void fakeclient_finish(void)
+{
+	for (unsigned i = 0; i < fclients.count; i++)
+		client_free(fclients.client[i]);
+	fclients.count = 0;
+}
+
+/* --- excuses --- */
+
+static struct fclient *client_by_name(const char *name)
+{
+	unsigned id = name[0] == 'c' ? (unsigned)strtoul(name + 1, NULL, 10) : CLIENTS;
+
+	return id < fclients.count ? fclients.client[id] : NULL;
+}
+
+void fakeclient_excuse(const char *owner, const char *why)
+{
+	struct fclient *c;
+
+	if (owner == NULL) {
+		for (unsigned i = 0; i < fclients.count; i++) {
+			fclients.client[i]->is_excused_for_good = true;
+			fclients.client[i]->excuse = why;
+		}
+		return;
+	}
+	c = client_by_name(owner);
+	if (c == NULL)
+		return;
+	c->is_excused = true;
+	c->excuse = why;
+	sim_trace("client %s is excused: %s", c->name, why);
+}
+
+bool fakeclient_may_cancel(const char *owner)
+{
+	struct fclient *c = client_by_name(owner);
+
+	if (c == NULL)
+		return false;
+	if (c->state == CLIENT_GONE || c->state == CLIENT_LEAVING)
+		return true;
+	if (c->cancel_credit == 0)
+		return false;
+	c->cancel_credit--;
+	c->hits++;
+	return true;
+}
+
+/* --- the oracle --- */
+
+/* Would the server say anything before it is told more? */
+static bool client_is_owed(struct fclient *c)
+{
+	static struct pgm copy;
+	struct bytes sent = c->sent;
+	bool owed = false;
+
+	if (bytes_left(&c->model.out) > 0 || (pgm_is_busy(&c->model) && !c->model.is_copying))
+		return true;
+	copy = c->model;
+	copy.out = (struct bytes){.data = NULL};
+	for (;;) {
+		const uint8_t *body;
+		uint32_t len;
+		char type;
+
+		if (bytes_left(&copy.out) > 0 || (pgm_is_busy(&copy) && !copy.is_copying)) {
+			owed = true;
+			break;
+		}
+		/* the copy shares the bytes, and only reads them */
+		if (!bytes_next(&sent, &type, &body, &len))
+			break;
+		pgm_message(&copy, type, body, len);
+	}
+	bytes_free(&copy.out);
+	return owed;
+}
+
+/* an answer leaves only at a flush: what is owed without one is not waited for */
+static bool client_is_flushed(struct fclient *c)
+{
+	const uint8_t *p = bytes_at(&c->sent);
+	uint32_t left = bytes_left(&c->sent);
+	bool flushed = true;
+
+	/* the last message sent decides, as far as the scripts go */
+	while (left >= 5) {
+		uint32_t n = bytes_get_u32(p + 1) + 1;
+
+		flushed = strchr("QSHFdcf", p[0]) != NULL;
+		p += n;
+		left -= n;
+	}
+	return flushed;
+}
+
+bool fakeclient_is_answered(struct fclient *c)
+{
+	return !client_is_owed(c);
+}
+
+bool fakeclient_is_waiting(struct fclient *c)
+{
+	return c->state == CLIENT_RUN && !c->is_broken && bytes_left(&c->out) == 0 && client_is_flushed(c) &&
+	       client_is_owed(c);
+}
+
+static bool client_is_cancel_error(char type, const uint8_t *body, uint32_t len)
+{
+	static const char text[] = "canceling statement due to user request";
+
+	return type == 'E' && memmem(body, len, text, sizeof(text) - 1) != NULL;
+}
+
+/* makes the model say the next thing; false: it has nothing to say */
+static bool client_expect(struct fclient *c, bool cancelled)
+{
+	struct pgm *m = &c->model;
+	const uint8_t *body;
+	uint32_t len;
+	char type;
+
+	while (bytes_left(&m->out) == 0) {
+		if (pgm_is_busy(m) && !m->is_copying) {
+			bool hit = cancelled && c->hits_seen < c->hits;
+
+			c->hits_seen += hit;
+			pgm_run(m, hit ? PGM_CANCELLED : PGM_DONE);
+			continue;
+		}
+		if (!bytes_next(&c->sent, &type, &body, &len))
+			return false;
+		if (m->is_copying && cancelled && c->hits_seen < c->hits) {
+			c->hits_seen++;
+			pgm_cancel_copy(m);
+		} else {
+			pgm_message(m, type, body, len);
+		}
+		bytes_skip(&c->sent, 0);
+	}
+	return true;
+}
+
+static void client_show(char *to, size_t size, char type, const uint8_t *body, uint32_t len)
+{
+	size_t n = (size_t)snprintf(to, size, "%c ", type);
+
+	for (uint32_t i = 0; i < len && n + 2 < size; i++)
+		to[n++] = body[i] >= 32 && body[i] < 127 ? (char)body[i] : '.';
+	to[n] = '\0';
+}
+
+static void client_look_for_others(struct fclient *c, const uint8_t *body, uint32_t len)
+{
+	for (uint32_t i = 0; i + 2 < len; i++) {
+		char text[24], owner[16];
+
+		if (body[i] != '<' || body[i + 1] != 'c')
+			continue;
+		snprintf(text, sizeof(text), "%.*s", (int)(len - i < 20 ? len - i : 20), (const char *)body + i);
+		pgm_owner(text, owner);
+		if (owner[0] != '\0' && strcmp(owner, c->name) != 0)
+			sim_fail("I4: client %s got a byte of %s: %s", c->name, owner, text);
+	}
+}
+
+static bool client_has_excuse(const struct fclient *c)
+{
+	return c->is_excused || c->is_excused_for_good;
+}
+
+/* what arrived is not what the server would say */
+static void client_deviation(struct fclient *c, char type, const uint8_t *body, uint32_t len, bool has_expected)
+{
+	char got[160], want[160] = "nothing";
+
+	client_show(got, sizeof(got), type, body, len);
+	if (has_expected) {
+		struct bytes out = c->model.out;
+		const uint8_t *b = NULL;
+		uint32_t n = 0;
+		char t = 0;
+
+		bytes_next(&out, &t, &b, &n);
+		client_show(want, sizeof(want), t, b, n);
+	}
+	if (type != 'E' || !client_has_excuse(c))
+		sim_fail("I3: client %s got: %s; expected: %s", c->name, got, want);
+	sim_trace("client %s: excused error (%s): %s", c->name, c->excuse, got);
+	fclients.errors_excused++;
+	c->is_broken = true;
+}
+
+static void client_reply(struct fclient *c, char type, const uint8_t *body, uint32_t len)
+{
+	const uint8_t *p;
+	uint32_t n;
+	bool has;
+
+	client_look_for_others(c, body, len);
+	if (sim.is_verbose) {
+		char text[100];
+
+		client_show(text, sizeof(text), type, body, len);
+		sim_trace("client %s <- %s", c->name, text);
+	}
+	if (c->is_broken)
+		return;
+	if (type == 'S' || type == 'A' || (type == 'N' && memmem(body, len, "async", 5) != NULL))
+		return;
+	has = client_expect(c, client_is_cancel_error(type, body, len));
+	p = bytes_at(&c->model.out);
+	if (has) {
+		n = bytes_get_u32(p + 1) + 1;
+		if (n == len + 5 && p[0] == (uint8_t)type && memcmp(p + 5, body, len) == 0) {
+			bytes_skip(&c->model.out, n);
+			c->replies++;
+			fclients.replies++;
+			if (type == 'Z' && body[0] == 'I' && !client_is_owed(c))
+				c->is_excused = false;
+			return;
+		}
+	}
+	client_deviation(c, type, body, len, has);
+}
+
+/* --- login --- */
+
+static void client_login(struct fclient *c, char type, const uint8_t *body, uint32_t len)
+{
+	switch (type) {
+	case 'R':
+		if (bytes_get_u32(body) == 3)
+			bytes_msg_str(&c->out, 'p', "secret");
+		break;
+	case 'S':
+	case 'N':
+		break;
+	case 'K':
+		c->pid = bytes_get_u32(body);
+		c->key = bytes_get_u32(body + 4);
+		c->has_key = len == 8;
+		break;
+	case 'Z':
+		if (len != 1 || body[0] != 'I')
+			sim_fail("client %s: odd ReadyForQuery at login", c->name);
+		c->state = CLIENT_RUN;
+		sim_trace("client %s is logged in", c->name);
+		break;
+	case 'E':
+		if (!client_has_excuse(c)) {
+			char text[160];
+
+			client_show(text, sizeof(text), type, body, len);
+			sim_fail("I3: client %s cannot log in: %s", c->name, text);
+		}
+		c->is_broken = true;
+		break;
+	default:
+		sim_fail("client %s: message %c during login", c->name, type);
+	}
+}
+
+static void client_begin(struct fclient *c)
+{
+	uint32_t at = bytes_begin(&c->out, 0);
+
+	bytes_u32(&c->out, 3 << 16);
+	bytes_str(&c->out, "user");
+	bytes_str(&c->out, c->user);
+	bytes_str(&c->out, "database");
+	bytes_str(&c->out, c->db);
+	bytes_u8(&c->out, 0);
+	bytes_end(&c->out, at);
+	c->state = CLIENT_LOGIN;
+}
+
+/* --- the end --- */
+
+static void client_gone(struct fclient *c)
+{
+	c->state = CLIENT_GONE;
+	c->sock = NULL;
+	sim_cancel(&c->wake);
+	sim_cancel(&c->look);
+	fclients.gone++;
+}
+
+static void client_die(struct fclient *c)
+{
+	struct nsock *s = c->sock;
+
+	sim_trace("client %s dies after %llu bytes", c->name, (unsigned long long)c->out_total);
+	fclients.deaths++;
+	if (sim_one_in(4)) {
+		/* closes its half and goes on reading */
+		c->state = CLIENT_LEAVING;
+		c->is_broken = true;
+		net_sim_shutdown(s);
+		return;
+	}
+	s->on_ready = NULL;
+	if (sim_one_in(3))
+		net_sim_abort(s);
+	else
+		net_sim_close(s);
+	client_gone(c);
+}
+
+static void client_on_end(struct fclient *c)
+{
+	struct nsock *s = c->sock;
+
+	sim_trace("client %s: connection ended (%s)", c->name, s->is_reset ? "reset" : "EOF");
+	if (c->state != CLIENT_LEAVING && !client_has_excuse(c))
+		sim_fail("I3: client %s was disconnected without a reason", c->name);
+	s->on_ready = NULL;
+	net_sim_close(s);
+	client_gone(c);
+}
+
+/* --- cancel requests --- */
+
+struct fcancel {
+	struct nsock *sock;
+	unsigned client;
+	struct bytes out;
+};
+
+static void cancel_on_ready(struct nsock *s)
+{
+	struct fcancel *f = s->owner;
+
+	while (bytes_left(&f->out) > 0) {
+		int n = net_sim_write(s, bytes_at(&f->out), bytes_left(&f->out));
+
+		if (n <= 0)
+			break;
+		bytes_skip(&f->out, (uint32_t)n);
+	}
+	if (s->len > 0)
+		sim_fail("a cancel request was answered with %u bytes", s->len);
+	if (!s->is_eof && !s->is_reset)
+		return;
+	s->on_ready = NULL;
+	net_sim_close(s);
+	bytes_free(&f->out);
+	free(f);
+	fclients.cancels_open--;
+}
+
+static void client_cancel(struct fclient *c)
+{
+	struct fcancel *f = calloc(1, sizeof(*f));
+	uint32_t at;
+
+	CHECK(f != NULL);
+	at = bytes_begin(&f->out, 0);
+	bytes_u32(&f->out, 80877102);
+	bytes_u32(&f->out, c->pid);
+	bytes_u32(&f->out, c->key);
+	bytes_end(&f->out, at);
+	f->client = c->id;
+	f->sock = fakeclient_connect();
+	f->sock->owner = f;
+	f->sock->on_ready = cancel_on_ready;
+	fclients.cancels_open++;
+	fclients.cancels_sent++;
+	c->cancel_credit++;
+	sim_trace("client %s sends a cancel request", c->name);
+	cancel_on_ready(f->sock);
+}
+
+/* --- saying --- */
+
+static void client_write(struct fclient *c)
+{
+	while (bytes_left(&c->out) > 0 && c->sock != NULL && !c->sock->said_eof) {
+		uint32_t n = bytes_left(&c->out);
+		int put;
+
+		if (n > 1 && sim_one_in(3))
+			n = 1 + sim_rnd(n);
+		if (c->die_at > 0 && c->out_total + n > c->die_at)
+			n = (uint32_t)(c->die_at - c->out_total);
+		put = n > 0 ? net_sim_write(c->sock, bytes_at(&c->out), n) : 0;
+		if (put < 0)
+			return; /* reading tells */
+		c->out_total += (uint32_t)put;
+		bytes_skip(&c->out, (uint32_t)put);
+		if (c->die_at > 0 && c->out_total >= c->die_at) {
+			client_die(c);
+			return;
+		}
+		if (put == 0)
+			return;
+	}
+}
+
+static void client_leave(struct fclient *c)
+{
+	struct nsock *s = c->sock;
+
+	if (c->will_die) {
+		client_die(c);
+		return;
+	}
+	sim_trace("client %s leaves", c->name);
+	bytes_msg(&c->out, 'X');
+	c->state = CLIENT_LEAVING;
+	c->is_broken = true;
+	client_write(c);
+	if (c->state != CLIENT_GONE && bytes_left(&c->out) == 0 && sim_one_in(2)) {
+		s->on_ready = NULL;
+		net_sim_close(s);
+		client_gone(c);
+	}
+}
+
+static void client_think(struct fclient *c)
+{
+	if (!sim_is_queued(&c->wake))
+		sim_after(&c->wake, 1 + up_to(fclients.manners.think_us));
+}
+
+/* says the next steps, as far as they need not wait */
+static void client_pump(struct fclient *c)
+{
+	const struct fakeclient_manners *m = &fclients.manners;
+
+	while (c->state == CLIENT_RUN && !c->is_broken) {
+		struct client_step *s = &c->step[c->step_at];
+
+		if (c->step_at == c->step_count) {
+			if (!fakeclient_is_answered(c) && !(m->pipeline_one_in > 0 && sim_one_in(m->pipeline_one_in)))
+				break;
+			client_think(c);
+			break;
+		}
+		if (s->waits && !fakeclient_is_answered(c))
+			break;
+		bytes_put(&c->out, s->msgs.data, s->msgs.len);
+		bytes_put(&c->sent, s->msgs.data, s->msgs.len);
+		c->step_at++;
+		if (c->has_key && m->cancel_one_in > 0 && sim_one_in(m->cancel_one_in)) {
+			c->wants_cancel = true;
+			if (!sim_is_queued(&c->wake))
+				sim_after(&c->wake, up_to(m->sleep_us * 2));
+		}
+	}
+	if (c->sock != NULL && c->state != CLIENT_GONE)
+		client_write(c);
+}
+
+static void client_connect(struct fclient *c)
+{
+	uint32_t at;
+
+	c->sock = fakeclient_connect();
+	c->sock->owner = c;
+	c->sock->on_ready = client_on_ready;
+	sim_trace("client %s connects as %s to %s", c->name, c->user, c->db);
+	if (sim_one_in(4)) {
+		at = bytes_begin(&c->out, 0);
+		bytes_u32(&c->out, sim_one_in(2) ? 80877103 : 80877104);
+		bytes_end(&c->out, at);
+		c->state = CLIENT_SSL;
+	} else {
+		client_begin(c);
+	}
+	client_write(c);
+}
+
+static void client_on_wake(struct sim_event *e)
+{
+	struct fclient *c = container_of(e, struct fclient, wake);
+
+	if (c->state == CLIENT_NEW) {
+		client_connect(c);
+		return;
+	}
+	if (c->state != CLIENT_RUN || c->is_broken)
+		return;
+	if (c->wants_cancel) {
+		c->wants_cancel = false;
+		client_cancel(c);
+	}
+	if (c->step_at == c->step_count) {
+		if (c->batches_left == 0) {
+			if (fakeclient_is_answered(c))
+				client_leave(c);
+			return;
+		}
+		c->batches_left--;
+		fclients.requests++;
+		client_script(c);
+	}
+	client_pump(c);
+}
+
+void fakeclient_describe(void)
+{
+	static const char *const word[] = {"new", "ssl", "login", "run", "leaving", "gone"};
+
+	fprintf(stderr, "%u cancel requests open\n", fclients.cancels_open);
+	for (unsigned i = 0; i < fclients.count; i++) {
+		struct fclient *c = fclients.client[i];
+
+		if (c->state == CLIENT_GONE)
+			continue;
+		fprintf(stderr,
+			"client %s: %s, step %u of %u, %u batches to come, out %u, sent %u, in %u, %s%s%s, excuse %s\n",
+			c->name, word[c->state], c->step_at, c->step_count, c->batches_left, bytes_left(&c->out),
+			bytes_left(&c->sent), bytes_left(&c->in), client_is_owed(c) ? "owed" : "not owed",
+			c->is_broken ? ", broken" : "", c->sock != NULL && c->sock->is_blocked ? ", blocked" : "",
+			client_has_excuse(c) ? c->excuse : "none");
+	}
+}
+
+/* --- hearing --- */
+
+static void client_take(struct fclient *c)
+{
+	const uint8_t *body;
+	uint32_t len;
+	char type;
+
+	if (c->state == CLIENT_SSL && bytes_left(&c->in) > 0) {
+		if (*bytes_at(&c->in) != 'N')
+			sim_fail("client %s: the answer to SSLRequest is 0x%02x", c->name, *bytes_at(&c->in));
+		bytes_skip(&c->in, 1);
+		client_begin(c);
+	}
+	while (bytes_next(&c->in, &type, &body, &len)) {
+		if (type < 'A' && (type < '1' || type > '3'))
+			sim_fail("I3: client %s got a message of type 0x%02x", c->name, (unsigned char)type);
+		if (c->state == CLIENT_LOGIN)
+			client_login(c, type, body, len);
+		else
+			client_reply(c, type, body, len);
+		bytes_skip(&c->in, 0);
+	}
+}
+
+static void client_on_look(struct sim_event *e)
+{
+	struct fclient *c = container_of(e, struct fclient, look);
+	uint8_t room[8192];
+	uint32_t n;
+
+	if (c->sock == NULL)
+		return;
+	n = net_sim_read(c->sock, room, sim_one_in(3) ? 1 + sim_rnd(64) : (uint32_t)sizeof(room));
+	bytes_put(&c->in, room, n);
+	if (n > 0)
+		client_take(c);
+	if (c->sock->len > 0) {
+		sim_after(&c->look, 1 + up_to(fclients.manners.lazy_us));
+	} else if (c->sock->is_eof || c->sock->is_reset) {
+		client_on_end(c);
+		return;
+	}
+	if (c->state == CLIENT_RUN)
+		client_pump(c);
+	else
+		client_write(c);
+}
+
+static void client_on_ready(struct nsock *s)
+{
+	struct fclient *c = s->owner;
+
+	if (!sim_is_queued(&c->look))
+		sim_after(&c->look, 1 + up_to(fclients.manners.lazy_us));
+}

@@ -1,0 +1,99 @@
+/*
+ * fakeclient.h - fake clients: seeded scripts, and an oracle for every byte of reply.
+ *
+ * The oracle is a second pgmodel that is told what the client sent.  What arrives
+ * must be what it says, in order, and complete; an error of the pooler's own is let
+ * pass only when something happened that excuses it.
+ */
+#ifndef SIM_FAKECLIENT_H
+#define SIM_FAKECLIENT_H
+
+#include "net_sim.h"
+#include "pgmodel.h"
+
+#define CLIENTS 64
+#define CLIENT_STEPS 12
+
+struct fakeclient_manners {
+	unsigned batches;	   /* requests in a life, at most */
+	uint32_t think_us;	   /* pause between requests, at most */
+	uint32_t lazy_us;	   /* bytes wait so long to be read, at most */
+	uint32_t cancel_one_in;	   /* requests that are cancelled; 0: none */
+	uint32_t die_one_in;	   /* clients that leave at any byte; 0: none */
+	uint32_t pipeline_one_in;  /* next request without waiting; 0: never */
+	uint32_t sleep_us;	   /* longest sleep statement */
+	uint32_t big_one_in;	   /* big results */
+	bool has_transactions, has_extended, has_copy, has_session_state, has_named, has_stray_sync;
+	bool is_autonomous; /* statement mode: no transaction blocks */
+	unsigned users, dbs;
+};
+
+enum client_state {
+	CLIENT_NEW,
+	CLIENT_SSL,
+	CLIENT_LOGIN,
+	CLIENT_RUN,
+	CLIENT_LEAVING, /* said Terminate or has left the line half open */
+	CLIENT_GONE,
+};
+
+struct client_step {
+	struct bytes msgs;
+	bool waits; /* until everything sent so far is answered */
+};
+
+struct fclient {
+	unsigned id;
+	enum client_state state;
+	struct nsock *sock;
+	char user[24], db[24], name[16];
+	struct sim_event wake, look;
+	struct bytes in, out, sent;
+	uint64_t out_total, die_at;
+	uint32_t pid, key;
+	bool has_key;
+	struct client_step step[CLIENT_STEPS];
+	unsigned step_at, step_count;
+	unsigned batches_left, request;
+	bool is_excused, is_excused_for_good;
+	const char *excuse;
+	bool is_broken; /* an error of the pooler's ended the conversation */
+	bool will_die;
+	bool wants_cancel;
+	unsigned cancel_credit, hits, hits_seen;
+	struct pgm model;
+	uint64_t waiting_since; /* of an answer, 0: none */
+	unsigned long replies;
+};
+
+struct fclients {
+	struct fakeclient_manners manners;
+	struct fclient *client[CLIENTS];
+	unsigned count, gone;
+	unsigned long replies, errors_excused, cancels_sent, deaths, requests;
+	unsigned cancels_open;
+};
+
+extern struct fclients fclients;
+
+/* Connects to whatever is under test. */
+extern struct nsock *(*fakeclient_connect)(void);
+
+void fakeclient_start(const struct fakeclient_manners *manners);
+/* A client that will connect at some time within the delay. */
+void fakeclient_add(uint64_t delay);
+void fakeclient_finish(void);
+static inline bool fakeclient_all_gone(void)
+{
+	return fclients.gone == fclients.count && fclients.cancels_open == 0;
+}
+/* Has sent all that an answer needs, and has none. */
+bool fakeclient_is_waiting(struct fclient *c);
+
+void fakeclient_describe(void);
+
+/* For client_script.c. */
+void client_script(struct fclient *c);
+bool fakeclient_is_answered(struct fclient *c);
+
+#endif

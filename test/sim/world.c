@@ -1,0 +1,201 @@
+/*
+ * world.c - makes a world of a seed, and lets it run to its end.
+ */
+#include "world.h"
+
+#include "engine_sim.h"
+#include "fakeclient.h"
+#include "fakepg.h"
+#include "toy.h"
+
+#include <string.h>
+
+#define STEPS_MAX 3000000u
+
+bool world_mode_parse(const char *text, enum world_mode *mode)
+{
+	if (strcmp(text, "direct") == 0)
+		*mode = WORLD_DIRECT;
+	else if (strcmp(text, "toy") == 0)
+		*mode = WORLD_TOY;
+	else if (strcmp(text, "pooler") == 0)
+		*mode = WORLD_POOLER;
+	else
+		return false;
+	return true;
+}
+
+static uint32_t pick(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+	const uint32_t all[] = {a, b, c, d};
+
+	return all[sim_rnd(4)];
+}
+
+static void world_weather(void)
+{
+	sim.weather = (struct sim_weather){
+		.latency_us = pick(0, 20, 100, 1000),
+		.jitter_us = pick(1, 50, 500, 3000),
+		.window = pick(300, 4096, 65536, 300000),
+		.max_segment = pick(60, 1448, 8192, 65536),
+		.max_read = pick(100, 1500, 16384, 65536),
+		.turn_delay_us = pick(1, 10, 100, 2000),
+		.rst_drops_data = sim_one_in(2),
+	};
+	if (sim_one_in(40))
+		sim.weather.max_segment = sim.weather.max_read = 1 + sim_rnd(4);
+}
+
+static void world_manners_of_server(struct fakepg_manners *m)
+{
+	*m = (struct fakepg_manners){
+		.exec_us = pick(1, 100, 1000, 20000),
+		.exit_us = pick(1, 100, 1000, 20000),
+		.login_us = pick(1, 100, 1000, 20000),
+		.async_one_in = sim_one_in(3) ? 20 : 0,
+		.wants_password = sim_one_in(4),
+		.max_connections = BACKENDS,
+	};
+}
+
+static void world_manners_of_clients(struct fakeclient_manners *m)
+{
+	*m = (struct fakeclient_manners){
+		.batches = 1 + sim_rnd(8),
+		.think_us = pick(1, 100, 2000, 50000),
+		.lazy_us = pick(1, 10, 500, 5000),
+		.cancel_one_in = sim_one_in(3) ? 2 + sim_rnd(6) : 0,
+		.die_one_in = sim_one_in(2) ? 1 + sim_rnd(4) : 0,
+		.pipeline_one_in = sim_one_in(2) ? 1 + sim_rnd(4) : 0,
+		.sleep_us = pick(10, 1000, 30000, 1000000),
+		.big_one_in = sim.weather.max_segment > 1000 && sim.weather.window > 300 ? 6 : 0,
+		.has_transactions = !sim_one_in(4),
+		.has_extended = !sim_one_in(4),
+		.has_copy = !sim_one_in(4),
+		.has_stray_sync = !sim_one_in(4),
+		.users = 1,
+		.dbs = 1,
+	};
+}
+
+/* --- running --- */
+
+static bool (*world_is_over)(void);
+static void (*world_check_rest)(void);
+
+static struct nsock *world_dial(const struct addr *to FX_UNUSED, const char *path FX_UNUSED, int *err)
+{
+	return fakepg_dial(err);
+}
+
+static void world_loop(const char *what, struct world_counts *counts)
+{
+	while (!world_is_over()) {
+		if (sim.steps > STEPS_MAX)
+			sim_fail("%s: no end after %u steps", what, STEPS_MAX);
+		if (sim_is_quiet() && world_check_rest != NULL) {
+			world_check_rest();
+			counts->rests++;
+		}
+		if (!sim_step())
+			sim_fail("%s: nothing happens any more, and it is not over", what);
+	}
+}
+
+static bool world_clients_are_gone(void)
+{
+	return fakeclient_all_gone();
+}
+
+static bool world_servers_are_gone(void)
+{
+	return fakepg.count == 0;
+}
+
+static void world_clients(unsigned n)
+{
+	uint32_t spread = pick(1, 1000, 20000, 200000);
+
+	for (unsigned i = 0; i < n; i++)
+		fakeclient_add(sim_rnd(spread));
+}
+
+static void world_count(struct world_counts *c)
+{
+	c->seeds++;
+	c->steps += sim.steps;
+	c->clients += fclients.count;
+	c->requests += fclients.requests;
+	c->replies += fclients.replies;
+	c->errors += fclients.errors_excused;
+	c->deaths += fclients.deaths;
+	c->cancels += fclients.cancels_sent;
+	c->cancels_hit += fakepg.cancels_hit;
+	c->logins += fakepg.logins;
+	c->statements += fakepg.statements;
+	c->kills += fakepg.kills;
+}
+
+static void world_end(struct world_counts *counts)
+{
+	unsigned open;
+
+	world_count(counts);
+	sim_trace("digest of everything");
+	fakeclient_finish();
+	fakepg_finish();
+	open = net_sim_finish();
+	if (open > 0)
+		sim_fail("%u sockets were never closed", open);
+	sim_finish();
+}
+
+static void world_simple(enum world_mode mode, struct world_counts *counts)
+{
+	struct fakepg_manners server;
+	struct fakeclient_manners clients;
+
+	world_weather();
+	world_manners_of_server(&server);
+	world_manners_of_clients(&clients);
+	clients.has_session_state = true;
+	fakepg_start(&server);
+	fakeclient_start(&clients);
+	world_check_rest = NULL;
+	if (mode == WORLD_TOY) {
+		engine_sim_dial = world_dial;
+		toy_start(1 + sim_rnd(4));
+		fakeclient_connect = toy_connect;
+	} else {
+		fakeclient_connect = fakepg_direct;
+	}
+	world_clients(1 + sim_rnd(6));
+	world_is_over = world_clients_are_gone;
+	world_loop("clients", counts);
+	world_is_over = world_servers_are_gone;
+	world_loop("servers", counts);
+	if (mode == WORLD_TOY) {
+		/* let the relays notice */
+		for (unsigned i = 0; i < 1000 && !sim_is_quiet(); i++)
+			(void)sim_step();
+		toy_finish();
+	}
+}
+
+static void world_describe(void)
+{
+	fakeclient_describe();
+	fakepg_describe();
+}
+
+void world_run(uint64_t seed, enum world_mode mode, bool verbose, struct world_counts *counts)
+{
+	sim_start(seed, verbose);
+	net_sim_start();
+	sim_describe = world_describe;
+	if (mode == WORLD_ANY)
+		mode = seed % 50 == 0 ? WORLD_DIRECT : WORLD_TOY;
+	world_simple(mode, counts);
+	world_end(counts);
+}
