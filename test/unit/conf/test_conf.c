@@ -1,0 +1,492 @@
+/* conf: profiles, entries, precedence, RELOAD, SET, and every refusal with its sentence */
+#include "test/unit/conf/scratch.h"
+
+START_TEST(test_profiles)
+{
+	struct conf *c = scratch_load("[fynixpool]\n[databases]\n* =\n");
+
+	ck_assert_int_eq(c->profile, CONF_PROFILE_FYNIXPOOL);
+	ck_assert_int_eq(c->set.default_pool_size, 20);
+	ck_assert_int_eq(c->set.max_overflow, 30);
+	ck_assert_uint_eq(c->set.overflow_linger, 5000000);
+	ck_assert_uint_eq(c->set.server_lifetime, UINT64_C(3600000000));
+	ck_assert(c->set.pool_pre_ping);
+	ck_assert_uint_eq(c->set.pre_ping_idle, 1000000);
+	ck_assert_uint_eq(c->set.query_wait_timeout, 30000000);
+	ck_assert_int_eq(c->set.pool_mode, CONF_POOL_TRANSACTION);
+	ck_assert_uint_eq(c->set.long_query_time, 30000000);
+	ck_assert_int_eq(c->set.long_query_action, CONF_ACTION_LOG);
+	ck_assert_int_eq(c->set.auth_type, CONF_AUTH_SCRAM);
+	ck_assert_uint_eq(c->set.client_login_timeout, 15000000);
+	ck_assert_str_eq(c->set.listen_addr, "127.0.0.1");
+	ck_assert_str_eq(c->set.conffile, "t.ini");
+	conf_unref(c);
+	c = scratch_load("[pgbouncer]\n");
+	ck_assert_int_eq(c->profile, CONF_PROFILE_PGBOUNCER);
+	ck_assert_int_eq(c->set.max_overflow, 0);
+	ck_assert_uint_eq(c->set.query_wait_timeout, 120000000);
+	ck_assert_uint_eq(c->set.pre_ping_idle, 30000000);
+	ck_assert_int_eq(c->set.pool_mode, CONF_POOL_SESSION);
+	ck_assert_int_eq(c->set.auth_type, CONF_AUTH_MD5);
+	ck_assert_int_eq(c->set.max_client_conn, 100);
+	ck_assert_str_eq(c->set.listen_addr, "");
+	ck_assert_str_eq(c->set.auth_dbname, "");
+	ck_assert_int_eq(c->set.unix_socket_mode, 0777);
+	ck_assert_str_eq(conf_check_query(c), "");
+	conf_unref(c);
+	scratch_refuses("[pgbouncer]\nlisten_port=1\n[fynixpool]\n",
+			"t.ini:1: [pgbouncer] cannot be used together with [fynixpool] (t.ini:3)\n");
+}
+END_TEST
+
+START_TEST(test_both_vocabularies)
+{
+	struct conf *c = scratch_load("[pgbouncer]\npool_size=7\nmax_overflow=3\npool_recycle=1h\npool_timeout=500ms\n"
+				      "reserve_pool=4\nmax_packet_size = 64MB\n");
+
+	ck_assert_int_eq(c->set.default_pool_size, 7);
+	ck_assert_int_eq(c->set.max_overflow, 3);
+	ck_assert_uint_eq(c->set.server_lifetime, UINT64_C(3600000000));
+	ck_assert_uint_eq(c->set.query_wait_timeout, 500000);
+	ck_assert_int_eq(c->set.reserve_pool_size, 4);
+	ck_assert_uint_eq(c->set.max_packet_size, 64 << 20);
+	conf_unref(c);
+	/* repeated: the later one, under either name */
+	c = scratch_load("[fynixpool]\npool_size=7\ndefault_pool_size=8\npool_size=9\n");
+	ck_assert_int_eq(c->set.default_pool_size, 9);
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_ping_has_two_names)
+{
+	struct conf *c = scratch_load("[pgbouncer]\nserver_check_delay=7\n");
+
+	ck_assert_uint_eq(c->set.pre_ping_idle, 7000000);
+	conf_unref(c);
+	c = scratch_load("[fynixpool]\npre_ping_idle=3\n");
+	ck_assert_uint_eq(c->set.server_check_delay, 3000000);
+	conf_unref(c);
+	c = scratch_load("[fynixpool]\npre_ping_idle=3\nserver_check_delay=4\n");
+	ck_assert_uint_eq(c->set.pre_ping_idle, 4000000);
+	conf_unref(c);
+	c = scratch_load("[pgbouncer]\nserver_check_query = ''\n");
+	ck_assert(!c->set.pool_pre_ping);
+	ck_assert_ptr_null(conf_check_query(c));
+	conf_unref(c);
+	c = scratch_load("[pgbouncer]\nserver_check_query = select 1;\n");
+	ck_assert_str_eq(conf_check_query(c), "select 1;");
+	conf_unref(c);
+	c = scratch_load("[fynixpool]\npool_pre_ping = off\n");
+	ck_assert_ptr_null(conf_check_query(c));
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_databases)
+{
+	struct conf *c = scratch_load(
+		"[databases]\n"
+		"a =\n"
+		"b = host=10.0.0.1,10.0.0.2 port=6000 dbname='other db' user=boss password='it''s' pool_size=5 pool_mode=session "
+		"connect_query='SELECT 1' max_overflow=0 long_query_time=5s query_timeout=10 client_idle_timeout=1min "
+		"server_lifetime=10 application_name=app\n"
+		"\"we\"\"ird name\" = host=/run\n"
+		"b2 = pool_size=-1 reserve_pool=3 pool_timeout=2\n"
+		"[fynixpool]\n"
+		"[databases]\n"
+		"* = host=fallback\n"
+		"a = host=again\n");
+	const struct conf_database *d = conf_find_database(c, "b");
+
+	ck_assert_uint_eq(c->databases, 5);
+	ck_assert_str_eq(d->dbname, "other db");
+	ck_assert_str_eq(d->host, "10.0.0.1,10.0.0.2");
+	ck_assert_int_eq(d->port, 6000);
+	ck_assert_str_eq(d->force_user, "boss");
+	ck_assert_str_eq((char *)d->password.data, "it's");
+	ck_assert_int_eq(d->pool_size, 5);
+	ck_assert_int_eq(d->max_overflow, 0);
+	ck_assert_int_eq(d->pool_mode, CONF_POOL_SESSION);
+	ck_assert_int_eq(d->long_query_time, 5000000);
+	ck_assert_int_eq(d->client_idle_timeout, 60000000);
+	ck_assert_str_eq(d->connect_query, "SELECT 1");
+	ck_assert_str_eq(d->application_name, "app");
+	ck_assert(d->min_pool_size == CONF_UNSET);
+	ck_assert_ptr_null(d->datestyle);
+	ck_assert(!d->is_auto);
+	d = conf_find_database(c, "a"); /* repeated: the later one whole */
+	ck_assert_str_eq(d->host, "again");
+	ck_assert_str_eq(d->dbname, "a");
+	ck_assert_int_eq(d->port, 5432);
+	ck_assert_ptr_null(d->force_user);
+	d = conf_find_database(c, "we\"ird name");
+	ck_assert_str_eq(d->host, "/run");
+	d = conf_find_database(c, "b2");
+	ck_assert(d->pool_size == CONF_UNSET);
+	ck_assert_int_eq(d->reserve_pool_size, 3);
+	ck_assert_int_eq(d->query_wait_timeout, 2000000);
+	ck_assert_str_eq(d->host, "");
+	d = conf_find_database(c, "unheard of");
+	ck_assert(d->is_auto);
+	ck_assert_str_eq(d->name, "*");
+	ck_assert_str_eq(d->dbname, "");
+	ck_assert_str_eq(d->host, "fallback");
+	ck_assert_ptr_eq(conf_find_database(c, "*"), d);
+	conf_unref(c);
+	c = scratch_load("[databases]\na=\n");
+	ck_assert_ptr_null(conf_find_database(c, "b"));
+	ck_assert_ptr_null(conf_find_database(c, ""));
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_precedence)
+{
+	struct conf *c = scratch_load("[fynixpool]\npool_size=1\nquery_timeout=1\nmax_overflow=1\npool_mode=session\n"
+				      "max_user_connections=9\nmax_user_client_connections=8\nmin_pool_size=1\n"
+				      "[databases]\nd = pool_size=2 query_timeout=2 max_overflow=2 min_pool_size=2 max_db_connections=5\n"
+				      "forced = user=boss\n"
+				      "[users]\nu = pool_size=3 query_timeout=3 pool_mode=statement max_user_connections=7\n"
+				      "boss = pool_size=4 query_timeout=4 max_user_connections=6 max_user_client_connections=5\nnone =\n");
+	const struct conf_database *d = conf_find_database(c, "d"), *forced = conf_find_database(c, "forced");
+	struct conf_limits l;
+
+	conf_resolve(c, NULL, NULL, &l);
+	ck_assert_int_eq(l.pool_size, 1);
+	ck_assert_uint_eq(l.query_timeout, 1000000);
+	ck_assert_int_eq(l.pool_mode, CONF_POOL_SESSION);
+	ck_assert_int_eq(l.max_user_connections, 9);
+	conf_resolve(c, d, NULL, &l);
+	ck_assert_int_eq(l.pool_size, 2);
+	ck_assert_int_eq(l.max_overflow, 2);
+	ck_assert_int_eq(l.min_pool_size, 2);
+	ck_assert_int_eq(l.max_db_connections, 5);
+	ck_assert_uint_eq(l.query_timeout, 2000000);
+	conf_resolve(c, d, "u", &l);
+	ck_assert_int_eq(l.pool_size, 3);
+	ck_assert_int_eq(l.max_overflow, 2);
+	ck_assert_uint_eq(l.query_timeout, 3000000);
+	ck_assert_int_eq(l.pool_mode, CONF_POOL_STATEMENT);
+	ck_assert_int_eq(l.max_user_connections, 7);
+	ck_assert_int_eq(l.max_user_client_connections, 8);
+	conf_resolve(c, d, "none", &l);
+	ck_assert_int_eq(l.pool_size, 2);
+	conf_resolve(c, NULL, "u", &l);
+	ck_assert_int_eq(l.pool_size, 3);
+	/* a forced user brings its own sizes, the client keeps its own timeouts */
+	conf_resolve(c, forced, "u", &l);
+	ck_assert_int_eq(l.pool_size, 4);
+	ck_assert_int_eq(l.max_user_connections, 6);
+	ck_assert_int_eq(l.pool_mode, CONF_POOL_SESSION);
+	ck_assert_uint_eq(l.query_timeout, 3000000);
+	ck_assert_int_eq(l.max_user_client_connections, 8);
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_secrets)
+{
+	struct conf *c;
+
+	scratch_write("u.txt", "\"joe\" \"pw\"\n\"md\" \"md5x\"\n\"none\" \"\"\n");
+	c = scratch_load("[fynixpool]\nauth_file=u.txt\n[databases]\na=\n");
+	ck_assert_str_eq(scratch_warnings(), "");
+	ck_assert_uint_eq(c->secrets, 3);
+	ck_assert_str_eq((char *)conf_find_secret(c, "joe")->secret.data, "pw");
+	ck_assert(!conf_find_secret(c, "none")->has_secret);
+	ck_assert_ptr_null(conf_find_secret(c, "nobody"));
+	conf_unref(c);
+	ck_assert_int_eq(chmod("u.txt", 0644), 0);
+	c = scratch_load("[fynixpool]\nauth_file=u.txt\n[databases]\na=\n");
+	ck_assert_ptr_nonnull(strstr(scratch_warnings(), "u.txt: everybody on this system can read it"));
+	conf_unref(c);
+	scratch_refuses("[fynixpool]\nauth_file=gone\n",
+			"t.ini:2: auth_file: cannot open \"gone\": No such file or directory\n");
+	scratch_write("u.txt", "\"joe\" \"pw\"\nbroken\n");
+	scratch_refuses("[fynixpool]\nauth_file=u.txt\n", "u.txt:2: expected");
+	/* PgBouncer starts without the file, and so do we in its profile */
+	conf_report_fini(&scratch_report);
+	conf_report_init(&scratch_report);
+	c = scratch_load("[pgbouncer]\nauth_file=gone\n");
+	ck_assert_ptr_nonnull(strstr(scratch_warnings(), "t.ini:2: auth_file: cannot open \"gone\""));
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_refusals)
+{
+	scratch_refuses("[fynixpool]\nmax_overflw=3\n", "t.ini:2: unknown setting \"max_overflw\"; did you mean \"max_overflow\"?\n");
+	scratch_refuses("[fynixpool]\nqqqqqqqq=3\n", "t.ini:2: unknown setting \"qqqqqqqq\"\n");
+	scratch_refuses("[fynixpol]\nx=3\n", "t.ini:1: unknown section [fynixpol]; did you mean [fynixpool]?\n");
+	scratch_refuses("[wholly different]\n", "t.ini:1: unknown section [wholly different]; known are");
+	scratch_refuses("[fynixpool]\npool_size=many\n", "t.ini:2: default_pool_size = many: expected a whole number\n");
+	scratch_refuses("[fynixpool]\nquery_timeout=5 parsecs\n", "t.ini:2: query_timeout = 5 parsecs: expected a time, such as");
+	scratch_refuses("[fynixpool]\nlisten_port=65536\n", "t.ini:2: listen_port = 65536 is out of range, 1 to 65535");
+	scratch_refuses("[fynixpool]\npool_mode=sesion\n", "t.ini:2: pool_mode = sesion: expected one of session, transaction, statement\n");
+	scratch_refuses("[databases]\na = hots=b\n", "t.ini:2: unknown key \"hots\" in [databases] entry \"a\"; did you mean \"host\"?\n");
+	scratch_refuses("[databases]\na = port=x\n", "t.ini:2: [databases] entry \"a\": port = x: expected a whole number\n");
+	scratch_refuses("[databases]\na = host\n", "t.ini:2: [databases] entry \"a\": expected key=value pairs\n");
+	scratch_refuses("[databases]\npgbouncer =\n", "t.ini:2: database name \"pgbouncer\" is reserved");
+	scratch_refuses("[databases]\nfynixpool =\n", "t.ini:2: database name \"fynixpool\" is reserved");
+	scratch_refuses("[users]\nu = server_lifetime=3\n", "t.ini:2: unknown key \"server_lifetime\" in [users] entry \"u\"");
+	scratch_refuses("[peers]\nx = host=a\n", "t.ini:2: peer id \"x\" is not a number");
+	scratch_refuses("[peers]\n1 = port=1\n", "t.ini:2: [peers] entry 1 has no host\n");
+	scratch_refuses("[fynixpool]\nlisten_addr=\nunix_socket_dir=\n", "nobody could connect");
+	scratch_refuses("[fynixpool]\ntcp_keepidle=1.5\n", "t.ini:2: tcp_keepidle must be whole seconds\n");
+	scratch_refuses("[fynixpool]\nunix_socket_dir=/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+			"unix_socket_dir is longer than 92 bytes");
+	ck_assert_ptr_null(conf_load("gone.ini", NULL, &scratch_report));
+	ck_assert_ptr_nonnull(strstr(scratch_errors(), "cannot open \"gone.ini\": No such file or directory\n"));
+}
+END_TEST
+
+/* What would leave a door open is refused; what merely does not act yet is named. */
+START_TEST(test_not_yet)
+{
+	static const char *const auth[] = {"cert", "hba", "ldap", "pam", "peer"};
+	struct conf *c;
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(auth); i++) {
+		snprintf(text, sizeof(text), "[pgbouncer]\nauth_type=%s\n", auth[i]);
+		scratch_refuses(text, "is not supported yet");
+	}
+	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=require\n", "t.ini:2: server_tls_sslmode = require is not supported yet");
+	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=verify-full\n", "is not supported yet");
+	scratch_refuses("[pgbouncer]\nclient_tls_sslmode=require\n", "t.ini:2: client_tls_sslmode = require is not supported yet");
+	conf_report_fini(&scratch_report);
+	conf_report_init(&scratch_report);
+	c = scratch_load("[pgbouncer]\nauth_type=any\ndns_max_ttl=15\npkt_buf=8192\nserver_tls_sslmode=prefer\n[databases]\n"
+			 "a = auth_user=x password=y\n[peers]\n1=host=a\n");
+	ck_assert_str_eq(scratch_warnings(),
+			 "t.ini:7: [databases] entry \"a\": auth_user is accepted, but not in effect yet\n"
+			 "t.ini:7: [databases] entry \"a\": password has no effect without user\n"
+			 "t.ini:4: pkt_buf is accepted, but not in effect yet\n"
+			 "t.ini:5: server_tls_sslmode = prefer: connections to servers are not encrypted yet\n"
+			 "t.ini: [peers] is accepted, but not in effect yet\n");
+	ck_assert_uint_eq(c->peers, 1);
+	ck_assert_int_eq(c->peer[0].port, 6432);
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_all_problems_at_once)
+{
+	scratch_refuses("[fynixpool]\nx=1\ny=2\npool_size=-5\n[databases]\na = b=c\n[users]\nu = d=e\n", "t.ini:8: unknown key \"d\"");
+	ck_assert_int_eq(scratch_report.error_count, 5);
+}
+END_TEST
+
+START_TEST(test_reload)
+{
+	struct conf *old = scratch_load("[fynixpool]\npool_size=5\nlisten_port=7000\nunix_socket_dir=/tmp\n[databases]\na=\n"), *c;
+
+	scratch_write("t.ini", "[fynixpool]\npool_size=6\nlisten_port=7001\n[databases]\nb=\n");
+	conf_report_fini(&scratch_report);
+	conf_report_init(&scratch_report);
+	c = conf_reload(old, &scratch_report);
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(c->set.default_pool_size, 6);
+	ck_assert_int_eq(c->set.listen_port, 7000);
+	ck_assert_ptr_nonnull(strstr(scratch_warnings(), "t.ini:3: listen_port takes effect at the next start only\n"));
+	ck_assert_ptr_null(conf_find_database(c, "a"));
+	ck_assert_ptr_nonnull(conf_find_database(c, "b"));
+	conf_unref(old);
+	ck_assert_str_eq(c->set.unix_socket_dir, "/tmp"); /* still there without the old one */
+	/* a bad file changes nothing */
+	scratch_write("t.ini", "[fynixpool]\npool_size=x\n");
+	ck_assert_ptr_null(conf_reload(c, &scratch_report));
+	ck_assert_int_eq(c->set.default_pool_size, 6);
+	ck_assert_int_eq(unlink("t.ini"), 0);
+	ck_assert_ptr_null(conf_reload(c, &scratch_report));
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_set)
+{
+	struct conf *a, *b, *c;
+
+	scratch_write("u.txt", "\"joe\" \"pw\"\n");
+	a = scratch_load("[fynixpool]\npool_size=5\nauth_file=u.txt\nlisten_port=7000\n[databases]\na=\n");
+	ck_assert_int_eq(unlink("u.txt"), 0); /* SET of something else does not read it again */
+	b = conf_with_set(a, "pool_size", "9", true, &scratch_report);
+	ck_assert_msg(b != NULL, "%s", scratch_errors());
+	ck_assert_int_eq(a->set.default_pool_size, 5);
+	ck_assert_int_eq(b->set.default_pool_size, 9);
+	conf_unref(a);
+	ck_assert_str_eq((char *)conf_find_secret(b, "joe")->secret.data, "pw");
+	ck_assert_ptr_nonnull(conf_find_database(b, "a"));
+	/* SETs add up, later ones win, and the list of them does not grow for ever */
+	for (int i = 0; i < 100; i++) {
+		c = conf_with_set(b, i % 2 ? "pool_size" : "default_pool_size", "11", true, &scratch_report);
+		ck_assert_ptr_nonnull(c);
+		conf_unref(b);
+		b = c;
+	}
+	c = conf_with_set(b, "query_timeout", "1.5", true, &scratch_report);
+	ck_assert_uint_eq(c->set.query_timeout, 1500000);
+	ck_assert_int_eq(c->set.default_pool_size, 11);
+	conf_unref(b);
+	ck_assert_ptr_null(conf_with_set(c, "listen_port", "1", true, &scratch_report));
+	ck_assert_ptr_nonnull(strstr(scratch_errors(), "listen_port cannot be changed while running; change it in the file and restart\n"));
+	ck_assert_ptr_null(conf_with_set(c, "nonsens", "1", true, &scratch_report));
+	ck_assert_ptr_nonnull(strstr(scratch_errors(), "unknown setting \"nonsens\""));
+	ck_assert_ptr_null(conf_with_set(c, "query_timeout", "x", true, &scratch_report));
+	ck_assert_ptr_null(conf_with_set(c, "auth_type", "cert", true, &scratch_report));
+	ck_assert_ptr_null(conf_with_set(c, "auth_file", "gone", true, &scratch_report));
+	/* until the next RELOAD */
+	scratch_write("u.txt", "\"joe\" \"pw\"\n");
+	b = conf_reload(c, &scratch_report);
+	ck_assert_int_eq(b->set.default_pool_size, 5);
+	ck_assert_uint_eq(b->set.query_timeout, 0);
+	conf_unref(b);
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_set_conffile_then_reload)
+{
+	struct conf *a = scratch_load("[pgbouncer]\nmax_client_conn=5\n"), *b, *c;
+
+	scratch_write("other.ini", "[pgbouncer]\nmax_client_conn=6\n");
+	b = conf_with_set(a, "conffile", "other.ini", true, &scratch_report);
+	ck_assert_str_eq(b->set.conffile, "other.ini");
+	c = conf_reload(b, &scratch_report);
+	ck_assert_int_eq(c->set.max_client_conn, 6);
+	ck_assert_str_eq(c->set.conffile, "other.ini");
+	conf_unref(a);
+	conf_unref(b);
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_command_line)
+{
+	struct conf_overrides o = {.user = "nobody", .verbose = 2};
+	struct conf *c, *d;
+
+	scratch_write("t.ini", "[fynixpool]\nuser=somebody\nverbose=1\n");
+	c = conf_load("t.ini", &o, &scratch_report);
+	ck_assert_str_eq(c->set.user, "nobody");
+	ck_assert_int_eq(c->set.verbose, 2);
+	d = conf_reload(c, &scratch_report);
+	conf_unref(c);
+	ck_assert_str_eq(d->set.user, "nobody");
+	ck_assert_int_eq(d->set.verbose, 2);
+	c = conf_with_set(d, "verbose", "0", true, &scratch_report);
+	ck_assert_int_eq(c->set.verbose, 0);
+	conf_unref(c);
+	conf_unref(d);
+}
+END_TEST
+
+START_TEST(test_same_target)
+{
+	static const char *const same[] = {"", "pool_size=3", "pool_mode=statement max_overflow=2", "port=5432", "dbname=a"};
+	static const char *const other[] = {"host=h", "port=1", "dbname=x", "user=u", "user=u password=p", "connect_query='x'",
+					    "client_encoding=x", "datestyle=x", "timezone=x", "application_name=x",
+					    "load_balance_hosts=disable"};
+	struct conf *base = scratch_load("[databases]\na =\n");
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(same) + ARRAY_LEN(other); i++) {
+		bool want = i < ARRAY_LEN(same);
+		struct conf *c;
+
+		snprintf(text, sizeof(text), "[databases]\na = %s\n", want ? same[i] : other[i - ARRAY_LEN(same)]);
+		c = scratch_load(text);
+		ck_assert_msg(conf_database_is_same_target(&base->database[0], &c->database[0]) == want, "%s", text);
+		ck_assert(conf_database_is_same_target(&c->database[0], &c->database[0]));
+		conf_unref(c);
+	}
+	conf_unref(base);
+}
+END_TEST
+
+struct rows {
+	struct buf names;
+	int count, own, unset;
+	const char *pool_size, *auth_user;
+};
+
+static void on_row(void *arg, const struct conf_option_view *row)
+{
+	struct rows *r = arg;
+
+	r->count++;
+	r->own += row->is_own;
+	r->unset += row->value == NULL;
+	buf_printf(&r->names, "%s ", row->name);
+	ck_assert_ptr_nonnull(row->help);
+	if (strcmp(row->name, "default_pool_size") == 0) {
+		ck_assert_str_eq(row->value, "7");
+		ck_assert_str_eq(row->default_text, "20");
+		ck_assert(row->is_reloadable);
+	}
+	if (strcmp(row->name, "listen_port") == 0)
+		ck_assert(!row->is_reloadable);
+}
+
+START_TEST(test_show_config)
+{
+	struct rows r = {.count = 0};
+	struct conf *c = scratch_load("[pgbouncer]\npool_size=7\n");
+
+	buf_init(&r.names, 0);
+	conf_each_option(c, on_row, &r);
+	ck_assert_int_eq(r.count, 100);
+	ck_assert_int_eq(r.own, 0);
+	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), "admin_users application_name_add_host auth_dbname auth_file "));
+	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), " pool_mode pool_idle_timeout query_timeout "));
+	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), " user verbose "));
+	ck_assert_int_eq(r.unset, 8); /* auth_dbname auth_file auth_ident_file auth_ldap_options auth_user, two ciphers, user */
+	conf_unref(c);
+	c = scratch_load("[fynixpool]\npool_size=7\n");
+	r.count = r.own = 0;
+	buf_reset(&r.names);
+	conf_each_option(c, on_row, &r);
+	ck_assert_int_eq(r.count - r.own, 100);
+	ck_assert_int_gt(r.own, 8);
+	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), " max_overflow max_packet_size "));
+	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), " worker_threads "));
+	conf_unref(c);
+	buf_fini(&r.names);
+}
+END_TEST
+
+START_TEST(test_references)
+{
+	struct conf *c = scratch_load("[fynixpool]\n"), *again = conf_ref(c);
+
+	ck_assert_ptr_eq(c, again);
+	conf_unref(c);
+	ck_assert_int_eq(again->set.default_pool_size, 20);
+	conf_unref(again);
+	conf_unref(NULL);
+}
+END_TEST
+
+static void count_line(void *arg, const char *line)
+{
+	int *n = arg;
+
+	(*n)++;
+	ck_assert_ptr_null(strchr(line, '\n'));
+	ck_assert_ptr_nonnull(strstr(line, "t.ini:"));
+}
+
+START_TEST(test_report)
+{
+	int n = 0;
+
+	scratch_refuses("[fynixpool]\nb\x1b[2Jad=1\nworse=2\n", "t.ini:2: unknown setting \"b\\x1b[2Jad\"\n");
+	conf_report_each(&scratch_report.errors, count_line, &n);
+	ck_assert_int_eq(n, 2);
+}
+END_TEST
+
+SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases, test_precedence,
+	     test_secrets, test_refusals, test_not_yet, test_all_problems_at_once, test_reload, test_set,
+	     test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config, test_references, test_report)
