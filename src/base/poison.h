@@ -7,7 +7,9 @@
 #ifndef BASE_POISON_H
 #define BASE_POISON_H
 
-#undef alloca /* a macro of stdlib.h */
+/* Macros of the system's headers: alloca always, sprintf with FORTIFY under clang. */
+#undef alloca
+#undef sprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok strncpy gets alloca strlcat
 
 #endif
