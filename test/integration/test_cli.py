@@ -305,7 +305,7 @@ def test_database_url_alone_is_enough(pg, top):
 def test_pidfile_is_there_while_it_runs(cold):
     p = cold()
     p.start()
-    assert int(open(p.pidfile).read()) == p.proc.pid
+    assert int(wait_until(lambda: open(p.pidfile).read(), 3)) == p.proc.pid
     p.stop()
     assert not os.path.exists(p.pidfile)
 
