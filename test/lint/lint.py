@@ -31,6 +31,9 @@ BANNED = "strcpy strcat sprintf vsprintf strtok alloca gets strncpy"
 HEAP = ("malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf "
         "aligned_alloc posix_memalign")
 
+# Who may name threads beside app: locks, mailboxes, and the helper threads (net/resolve asks the DNS).
+THREADS = ("base/lock", "net/mailbox", "net/resolve")
+
 
 def words(text):
     return "|".join(text.split())
@@ -41,8 +44,8 @@ NAMES = [
     (re.compile(r"(?<![\w.>])(%s)\s*\(" % words(BANNED)), lambda f: False, "is banned"),
     (re.compile(r"(?<![\w.>])(%s)\s*\(" % words(HEAP)), lambda f: f.noun == "base/mem",
      "belongs to base/mem alone"),
-    (re.compile(r"\b(pthread_\w+)"), lambda f: f.room == "app" or f.noun in ("net/mailbox", "base/lock"),
-     "belongs to app, net/mailbox and base/lock"),
+    (re.compile(r"\b(pthread_\w+)"), lambda f: f.room == "app" or f.noun in THREADS,
+     "belongs to app and to " + ", ".join(THREADS)),
     (re.compile(r"\b(ev_\w+)"), lambda f: f.room == "net", "belongs to net"),
     (re.compile(r"(?<![\w.>])(recv|recvfrom|recvmsg|send|sendto|sendmsg)\s*\("), lambda f: f.room == "net",
      "belongs to net"),
