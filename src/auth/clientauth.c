@@ -6,7 +6,7 @@
  */
 #include "auth/clientauth.h"
 
-#include "auth/md5.h"
+#include "auth/password.h"
 #include "auth/scram_server.h"
 #include "auth/scramkey.h"
 #include "base/cursor.h"
@@ -17,7 +17,6 @@
 #include "base/poison.h"
 
 #define MECHANISM	"SCRAM-SHA-256"
-#define PASSWORD_MAX	65535 /* bytes of a cleartext password */
 #define MD5_MESSAGE_MAX 1024
 #define SASL_INITIAL_MAX (SCRAM_TEXT_MAX + 64)
 
@@ -167,105 +166,56 @@ static const char *read_password(const void *body, size_t len, size_t *n)
 	return text;
 }
 
-/* Verifies a cleartext password against a SCRAM secret, or goes through the same work for nobody. */
-static bool is_scram_password(struct clientauth *a, const char *given, size_t n)
+static struct password_ask ask_of(const struct clientauth *a)
 {
-	const struct credential *c = &a->credential;
-	uint8_t salt[SCRAMKEY_SALT_LEN], stored[SCRAMKEY_LEN];
-	bool is_real = c->kind == CREDENTIAL_SCRAM, is_right;
-	const uint8_t *s = is_real ? c->salt : salt;
-	size_t s_len = is_real ? c->salt_len : sizeof(salt);
-	uint32_t iterations = is_real ? c->iterations : a->iterations;
-	struct credential_keys keys;
-
-	scramkey_salt(a->cache->process_key, a->user, salt);
-	if (scram_cache_try(a->cache, a->user, given, n, s, s_len, iterations, &keys) < 0)
-		return false;
-	scramkey_stored(keys.client_key, stored);
-	is_right = secret_is_equal(c->stored_key, sizeof(stored), stored, sizeof(stored)) && is_real;
-	if (is_right) {
-		scram_cache_keep(a->cache, a->user, given, n, s, s_len, iterations, &keys);
-		a->learnt = keys;
-	}
-	credential_keys_wipe(&keys);
-	secret_wipe(stored, sizeof(stored));
-	return is_right;
+	return (struct password_ask){
+		.user = a->user,
+		.credential = &a->credential,
+		.cache = a->cache,
+		.iterations = a->iterations,
+		.mock_scram = a->mock_scram,
+	};
 }
 
-static bool is_plain_password(struct clientauth *a, const char *given, size_t n)
+/* The password (*n bytes) if there is one to look at, else NULL and *verdict. */
+static const char *take_password(struct clientauth *a, const void *body, size_t len, size_t *n,
+				 enum clientauth_verdict *verdict)
 {
-	const struct credential *c = &a->credential;
-	char hash[MD5_TEXT_SIZE];
-	bool is_right;
+	const char *given = read_password(body, len, n);
 
-	switch (c->kind) {
-	case CREDENTIAL_PLAIN:
-		return secret_is_equal(c->text.data, c->text.len, given, n);
-	case CREDENTIAL_MD5:
-		if (md5_stored(given, n, a->user, hash) < 0)
-			return false;
-		is_right = secret_is_equal(c->text.data, c->text.len, hash, CREDENTIAL_MD5_LEN);
-		secret_wipe(hash, sizeof(hash));
-		return is_right;
-	case CREDENTIAL_SCRAM:
-		return is_scram_password(a, given, n);
-	case CREDENTIAL_NONE:
-		break;
-	}
-	return a->mock_scram ? is_scram_password(a, given, n) : secret_is_equal("", 0, given, n) && false;
+	if (given == NULL)
+		*verdict = fail(a, "08P01", "invalid password packet size", "malformed PasswordMessage");
+	else if (*n == 0)
+		*verdict = fail(a, "28P01", "empty password returned by client", "empty password");
+	else
+		return given;
+	return NULL;
 }
 
 static enum clientauth_verdict judge_plain(struct clientauth *a, const void *body, size_t len, struct buf *out)
 {
-	size_t n = 0;
-	const char *given = read_password(body, len, &n);
+	struct password_ask ask = ask_of(a);
+	enum clientauth_verdict verdict;
+	size_t n;
+	const char *given = take_password(a, body, len, &n, &verdict);
 
 	(void)out;
 	if (given == NULL)
-		return fail(a, "08P01", "invalid password packet size", "malformed PasswordMessage");
-	if (n == 0)
-		return fail(a, "28P01", "empty password returned by client", "empty password");
-	if (n > PASSWORD_MAX)
-		return deny(a, "password too long");
-	return is_plain_password(a, given, n) ? succeed(a) : deny(a, "wrong password");
-}
-
-/* The answer that the user's secret would give; for nobody one that nothing can equal. */
-static int expected_md5(const struct clientauth *a, char expected[MD5_TEXT_SIZE])
-{
-	char stored[MD5_TEXT_SIZE];
-	uint8_t chance[16];
-	int rc;
-
-	rnd_secure(chance, sizeof(chance));
-	if (a->credential.kind == CREDENTIAL_PLAIN)
-		rc = md5_stored(a->credential.text.data, a->credential.text.len, a->user, stored);
-	else
-		rc = md5_stored(chance, sizeof(chance), a->user, stored);
-	if (a->credential.kind == CREDENTIAL_MD5)
-		memcpy(stored, a->credential.text.data, MD5_TEXT_SIZE);
-	if (rc == 0)
-		rc = md5_answer(stored, a->md5_salt, expected);
-	secret_wipe(stored, sizeof(stored));
-	return rc;
+		return verdict;
+	return password_fits(&ask, given, n, &a->learnt) ? succeed(a) : deny(a, "wrong password");
 }
 
 static enum clientauth_verdict judge_md5(struct clientauth *a, const void *body, size_t len, struct buf *out)
 {
-	char expected[MD5_TEXT_SIZE];
-	size_t n = 0;
-	const char *given = read_password(body, len, &n);
-	bool is_right;
+	struct password_ask ask = ask_of(a);
+	enum clientauth_verdict verdict;
+	size_t n;
+	const char *given = take_password(a, body, len, &n, &verdict);
 
 	(void)out;
 	if (given == NULL)
-		return fail(a, "08P01", "invalid password packet size", "malformed PasswordMessage");
-	if (n == 0)
-		return fail(a, "28P01", "empty password returned by client", "empty password");
-	if (expected_md5(a, expected) < 0)
-		return deny(a, "MD5 is not available on this system");
-	is_right = secret_is_equal(expected, CREDENTIAL_MD5_LEN, given, n) && !a->is_doomed;
-	return is_right ? succeed(a) : deny(a, "wrong password");
+		return verdict;
+	return password_md5_fits(&ask, a->md5_salt, given, n) ? succeed(a) : deny(a, "wrong password");
 }
 
 /* SASLInitialResponse: mechanism, length, that many bytes and no more. */

@@ -1,0 +1,95 @@
+/*
+ * password.c - cleartext passwords and md5 answers against stored secrets.
+ */
+#include "auth/password.h"
+
+#include "auth/md5.h"
+#include "auth/scramkey.h"
+#include "base/rnd.h"
+
+#include <string.h>
+
+#include "base/poison.h"
+
+/* Against a SCRAM secret, or the same work for nobody. */
+static bool scram_fits(const struct password_ask *ask, const char *given, size_t n,
+		       struct credential_keys *keys)
+{
+	const struct credential *c = ask->credential;
+	bool is_real = c->kind == CREDENTIAL_SCRAM, is_right;
+	uint8_t mock[SCRAMKEY_SALT_LEN], stored[SCRAMKEY_LEN];
+	const uint8_t *salt = is_real ? c->salt : mock;
+	size_t salt_len = is_real ? c->salt_len : sizeof(mock);
+	uint32_t iterations = is_real ? c->iterations : ask->iterations;
+	struct credential_keys found;
+
+	scramkey_salt(ask->cache->process_key, ask->user, mock);
+	if (scram_cache_try(ask->cache, ask->user, given, n, salt, salt_len, iterations, &found) < 0)
+		return false;
+	scramkey_stored(found.client_key, stored);
+	is_right = secret_is_equal(c->stored_key, sizeof(stored), stored, sizeof(stored)) && is_real;
+	if (is_right) {
+		scram_cache_keep(ask->cache, ask->user, given, n, salt, salt_len, iterations, &found);
+		*keys = found;
+	}
+	credential_keys_wipe(&found);
+	secret_wipe(stored, sizeof(stored));
+	return is_right;
+}
+
+static bool md5_fits(const struct password_ask *ask, const char *given, size_t n)
+{
+	const struct secret *s = &ask->credential->text;
+	char hash[MD5_TEXT_SIZE];
+	bool is_right;
+
+	if (md5_stored(given, n, ask->user, hash) < 0)
+		return false;
+	is_right = secret_is_equal(s->data, s->len, hash, CREDENTIAL_MD5_LEN);
+	secret_wipe(hash, sizeof(hash));
+	return is_right;
+}
+
+bool password_fits(const struct password_ask *ask, const char *given, size_t n, struct credential_keys *keys)
+{
+	const struct secret *s = &ask->credential->text;
+	bool is_right;
+
+	switch (ask->credential->kind) {
+	case CREDENTIAL_SCRAM:
+		return scram_fits(ask, given, n, keys);
+	case CREDENTIAL_MD5:
+		return md5_fits(ask, given, n);
+	case CREDENTIAL_NONE:
+		if (ask->mock_scram)
+			return scram_fits(ask, given, n, keys);
+		break;
+	case CREDENTIAL_PLAIN:
+		break;
+	}
+	/* compared for nobody, too: it takes the time of a wrong password */
+	is_right = secret_is_equal(s->data, s->len, given, n);
+	return is_right && ask->credential->kind == CREDENTIAL_PLAIN;
+}
+
+bool password_md5_fits(const struct password_ask *ask, const uint8_t salt[4], const char *given, size_t n)
+{
+	const struct credential *c = ask->credential;
+	char stored[MD5_TEXT_SIZE], expected[MD5_TEXT_SIZE];
+	bool is_real = c->kind == CREDENTIAL_PLAIN || c->kind == CREDENTIAL_MD5, is_right;
+	uint8_t chance[16];
+
+	/* every kind hashes twice; nobody's password is chance */
+	rnd_secure(chance, sizeof(chance));
+	if (md5_stored(c->kind == CREDENTIAL_PLAIN ? c->text.data : chance,
+		    c->kind == CREDENTIAL_PLAIN ? c->text.len : sizeof(chance), ask->user, stored) < 0)
+		return false;
+	if (c->kind == CREDENTIAL_MD5)
+		memcpy(stored, c->text.data, MD5_TEXT_SIZE);
+	if (md5_answer(stored, salt, expected) < 0)
+		return false;
+	is_right = secret_is_equal(expected, CREDENTIAL_MD5_LEN, given, n) && is_real;
+	secret_wipe(stored, sizeof(stored));
+	secret_wipe(expected, sizeof(expected));
+	return is_right;
+}

@@ -1,0 +1,407 @@
+/*
+ * test_serverauth.c - proving ourselves to servers, honest and hostile (V-B08, V-B12).
+ */
+#include "logins.h"
+
+#define USER "alice"
+
+#define OK	  "\0\0\0\0"
+#define CLEARTEXT "\0\0\0\3"
+#define MD5	  "\0\0\0\5salt"
+#define SASL	  "\0\0\0\x0aSCRAM-SHA-256\0\0"
+#define CONTINUE  "\0\0\0\x0b"
+#define FINAL	  "\0\0\0\x0c"
+
+static struct buf up;
+
+static void setup(void)
+{
+	logins_setup();
+	buf_init(&up, 0);
+}
+
+static void teardown(void)
+{
+	buf_fini(&up);
+	logins_teardown();
+}
+
+static struct serverauth *prover_of(const struct credential *c, unsigned may)
+{
+	struct serverauth *p = serverauth_new(
+		&(struct serverauth_ask){.user = USER, .credential = c, .cache = &logins_cache, .may = may});
+
+	ck_assert_ptr_nonnull(p);
+	return p;
+}
+
+static enum serverauth_verdict feed(struct serverauth *p, const void *bytes, size_t n)
+{
+	char *body = malloc(n ? n : 1);
+	enum serverauth_verdict verdict;
+
+	memcpy(body, bytes, n);
+	verdict = serverauth_input(p, body, n, &up);
+	free(body);
+	if (verdict == SERVERAUTH_FAILED)
+		ck_assert_uint_gt(strlen(serverauth_error(p)), 0);
+	return verdict;
+}
+
+#define FEED(p, bytes) feed(p, bytes, sizeof(bytes) - 1)
+
+/* The first message against a password "pw". */
+static enum serverauth_verdict first(const void *bytes, size_t n, unsigned may)
+{
+	struct credential c = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	struct serverauth *p = prover_of(&c, may);
+	enum serverauth_verdict verdict = feed(p, bytes, n);
+
+	serverauth_free(p);
+	credential_fini(&c);
+	buf_reset(&up);
+	return verdict;
+}
+
+#define FIRST(bytes) first(bytes, sizeof(bytes) - 1, 0)
+
+START_TEST(trust_and_cleartext)
+{
+	struct credential c = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	struct serverauth *p = prover_of(&c, 0);
+
+	ck_assert_int_eq(FEED(p, OK), SERVERAUTH_OK);
+	ck_assert(!serverauth_has_answered(p));
+	ck_assert_int_eq(FEED(p, OK), SERVERAUTH_FAILED);
+	serverauth_free(p);
+	p = prover_of(&c, 0);
+	ck_assert_int_eq(FEED(p, CLEARTEXT), SERVERAUTH_MORE);
+	ck_assert_uint_eq(up.len, 8);
+	ck_assert_mem_eq(up.data, "p\0\0\0\7pw", 8);
+	ck_assert(serverauth_has_answered(p));
+	ck_assert_int_eq(FEED(p, OK), SERVERAUTH_OK);
+	serverauth_free(p);
+	credential_fini(&c);
+	serverauth_free(NULL);
+}
+END_TEST
+
+START_TEST(md5_request)
+{
+	static const enum credential_kind kinds[] = {CREDENTIAL_PLAIN, CREDENTIAL_MD5};
+	char stored[MD5_TEXT_SIZE], expected[MD5_TEXT_SIZE];
+
+	ck_assert_int_eq(md5_stored("pw", 2, USER, stored), 0);
+	ck_assert_int_eq(md5_answer(stored, (const uint8_t *)"salt", expected), 0);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct credential c = logins_secret(kinds[i], USER, "pw", 16);
+		struct serverauth *p = prover_of(&c, 0);
+
+		ck_assert_int_eq(FEED(p, MD5), SERVERAUTH_MORE);
+		ck_assert_uint_eq(up.len, 5 + MD5_TEXT_SIZE);
+		ck_assert_str_eq((char *)up.data + 5, expected);
+		buf_reset(&up);
+		ck_assert_int_eq(FEED(p, OK), SERVERAUTH_OK);
+		serverauth_free(p);
+		credential_fini(&c);
+	}
+}
+END_TEST
+
+START_TEST(wrong_password_type)
+{
+	static const struct {
+		enum credential_kind kind;
+		const char *request;
+		size_t n;
+	} cases[] = {
+		{CREDENTIAL_MD5, CLEARTEXT, 4},	 {CREDENTIAL_SCRAM, CLEARTEXT, 4},
+		{CREDENTIAL_SCRAM, MD5, 8},	 {CREDENTIAL_SCRAM, SASL, sizeof(SASL) - 1},
+		{CREDENTIAL_MD5, SASL, sizeof(SASL) - 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct credential c = logins_secret(cases[i].kind, USER, "pw", 16);
+		struct serverauth *p = prover_of(&c, 0);
+
+		ck_assert_int_eq(feed(p, cases[i].request, cases[i].n), SERVERAUTH_FAILED);
+		ck_assert_str_eq(serverauth_error(p), "wrong password type");
+		ck_assert_uint_eq(up.len, 0);
+		serverauth_free(p);
+		credential_fini(&c);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct serverauth *p = prover_of(NULL, 0);
+
+		ck_assert_int_eq(feed(p, cases[i].request, cases[i].n), SERVERAUTH_FAILED);
+		ck_assert_ptr_nonnull(strstr(serverauth_error(p), "none is known"));
+		serverauth_free(p);
+	}
+}
+END_TEST
+
+START_TEST(malformed_requests) /* V-B08 */
+{
+	ck_assert_int_eq(FIRST(""), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\0x"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\3x"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\5sal"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\5"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\5salty"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\x0a"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\x0a\0"), SERVERAUTH_FAILED); /* empty list */
+	ck_assert_int_eq(FIRST("\0\0\0\x0aSCRAM-SHA-256"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\x0aSCRAM-SHA-256\0"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\x0aSCRAM-SHA-256\0\0x"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\x0aSCRAM-SHA-256-PLUS\0\0"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST("\0\0\0\x0aSCRAM-SHA-1\0\0"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST(SASL), SERVERAUTH_MORE);
+	ck_assert_int_eq(FIRST("\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"), SERVERAUTH_MORE);
+	ck_assert_int_eq(FIRST(CONTINUE "r=abc,s=AAAA,i=1"), SERVERAUTH_FAILED);
+	ck_assert_int_eq(FIRST(FINAL "v=AAAA"), SERVERAUTH_FAILED);
+}
+END_TEST
+
+START_TEST(every_code_as_the_first)
+{
+	for (unsigned code = 0; code < 256; code++) {
+		uint8_t body[8] = {0, 0, 0, (uint8_t)code, 1, 2, 3, 4};
+		enum serverauth_verdict short_verdict = first(body, 4, 0), verdict = first(body, 8, 0);
+
+		ck_assert_int_eq(short_verdict,
+			code == 0 ? SERVERAUTH_OK : code == 3 ? SERVERAUTH_MORE : SERVERAUTH_FAILED);
+		ck_assert_int_eq(verdict, code == 5 ? SERVERAUTH_MORE : SERVERAUTH_FAILED);
+	}
+}
+END_TEST
+
+START_TEST(methods_not_allowed) /* V-B12 */
+{
+	static const struct {
+		const char *request;
+		size_t n;
+		unsigned may;
+	} cases[] = {{OK, 4, SERVERAUTH_MAY_TRUST},
+		     {CLEARTEXT, 4, SERVERAUTH_MAY_CLEARTEXT},
+		     {MD5, 8, SERVERAUTH_MAY_MD5},
+		     {SASL, sizeof(SASL) - 1, SERVERAUTH_MAY_SCRAM}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (unsigned may = 1; may <= SERVERAUTH_MAY_ALL; may++)
+			ck_assert_int_eq(first(cases[i].request, cases[i].n, may) != SERVERAUTH_FAILED,
+				(may & cases[i].may) != 0);
+}
+END_TEST
+
+/* A server that knows the password, up to a step of the exchange. */
+struct exchange {
+	struct credential stored, own;
+	struct clientauth *judge;
+	struct serverauth *prover;
+	struct buf down;
+};
+
+static void exchange_init(struct exchange *x)
+{
+	x->stored = logins_secret(CREDENTIAL_SCRAM, USER, "pw", 16);
+	x->own = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	x->prover = prover_of(&x->own, 0);
+	x->judge = clientauth_new(&(struct clientauth_ask){.method = CLIENTAUTH_SCRAM,
+		.user = USER,
+		.credential = &x->stored,
+		.cache = &logins_cache});
+	buf_init(&x->down, 0);
+	ck_assert_int_eq(clientauth_start(x->judge, &x->down), CLIENTAUTH_MORE);
+}
+
+static void exchange_fini(struct exchange *x)
+{
+	serverauth_free(x->prover);
+	clientauth_free(x->judge);
+	credential_fini(&x->stored);
+	credential_fini(&x->own);
+	buf_fini(&x->down);
+	buf_reset(&up);
+}
+
+/* One honest step: the judge's message to the prover, and its answer back. */
+static enum serverauth_verdict exchange_step(struct exchange *x)
+{
+	enum serverauth_verdict verdict;
+	uint8_t *body;
+	size_t n;
+
+	body = logins_take(&x->down, 'R', &n);
+	verdict = feed(x->prover, body, n);
+	free(body);
+	if (up.len > 0) {
+		body = logins_take(&up, 'p', &n);
+		ck_assert_int_ne(clientauth_input(x->judge, body, n, &x->down), CLIENTAUTH_FAILED);
+		free(body);
+	}
+	return verdict;
+}
+
+START_TEST(ok_only_after_the_proof) /* V-B08: 0 without 12 */
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+	} wrong[] = {{CLEARTEXT, 4}, {MD5, 8}, {SASL, sizeof(SASL) - 1}, {"\0\0\0\7", 4}, {"\0\0\0\x63", 4}};
+
+	for (int steps = 0; steps <= 3; steps++) {
+		struct exchange x;
+
+		exchange_init(&x);
+		for (int i = 0; i < steps; i++)
+			ck_assert_int_eq(exchange_step(&x), SERVERAUTH_MORE);
+		/* 0: trust, which is fine here; 1, 2: in the middle of SCRAM; 3: proved */
+		ck_assert_int_eq(FEED(x.prover, OK), steps == 0 || steps == 3 ? SERVERAUTH_OK : SERVERAUTH_FAILED);
+		exchange_fini(&x);
+		for (size_t k = 0; steps > 0 && k < ARRAY_LEN(wrong); k++) {
+			exchange_init(&x);
+			for (int i = 0; i < steps; i++)
+				ck_assert_int_eq(exchange_step(&x), SERVERAUTH_MORE);
+			ck_assert_int_eq(feed(x.prover, wrong[k].bytes, wrong[k].n), SERVERAUTH_FAILED);
+			/* failed is failed */
+			ck_assert_int_eq(FEED(x.prover, OK), SERVERAUTH_FAILED);
+			exchange_fini(&x);
+		}
+	}
+}
+END_TEST
+
+START_TEST(steps_out_of_order)
+{
+	for (int steps = 1; steps <= 3; steps++) {
+		struct exchange x;
+
+		exchange_init(&x);
+		for (int i = 0; i < steps; i++)
+			ck_assert_int_eq(exchange_step(&x), SERVERAUTH_MORE);
+		if (steps != 1) /* a second AuthenticationSASLContinue */
+			ck_assert_int_eq(FEED(x.prover, CONTINUE "r=abcd,s=AAAA,i=1"), SERVERAUTH_FAILED);
+		else
+			ck_assert_int_eq(
+				FEED(x.prover, FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), SERVERAUTH_FAILED);
+		exchange_fini(&x);
+	}
+}
+END_TEST
+
+START_TEST(wrong_server_signature)
+{
+	struct exchange x;
+	uint8_t *body;
+	size_t n;
+
+	exchange_init(&x);
+	ck_assert_int_eq(exchange_step(&x), SERVERAUTH_MORE);
+	ck_assert_int_eq(exchange_step(&x), SERVERAUTH_MORE);
+	body = logins_take(&x.down, 'R', &n);
+	body[8] = body[8] == 'A' ? 'B' : 'A';
+	ck_assert_int_eq(feed(x.prover, body, n), SERVERAUTH_FAILED);
+	ck_assert_str_eq(serverauth_error(x.prover), "invalid server signature");
+	ck_assert(serverauth_has_answered(x.prover));
+	ck_assert_int_eq(FEED(x.prover, OK), SERVERAUTH_FAILED);
+	free(body);
+	exchange_fini(&x);
+}
+END_TEST
+
+START_TEST(hostile_first_messages) /* V-B10, V-B11: no derivation, no answer */
+{
+	static const char *const texts[] = {"r=abcd,s=AAAA,i=4096", "r=,s=AAAA,i=4096", "", "e=no"};
+	struct credential c = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	uint64_t before = logins_cache.derivations;
+	struct serverauth *p;
+	struct buf b;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		p = prover_of(&c, 0);
+		ck_assert_int_eq(FEED(p, SASL), SERVERAUTH_MORE);
+		buf_reset(&up);
+		buf_init(&b, 0);
+		(void)buf_append(&b, CONTINUE, 4);
+		(void)buf_append_str(&b, texts[i]);
+		ck_assert_int_eq(feed(p, b.data, b.len), SERVERAUTH_FAILED);
+		ck_assert_uint_eq(up.len, 0);
+		buf_fini(&b);
+		serverauth_free(p);
+	}
+	/* our own nonce comes back, with costs that we don't pay */
+	p = prover_of(&c, 0);
+	ck_assert_int_eq(FEED(p, SASL), SERVERAUTH_MORE);
+	buf_init(&b, 0);
+	(void)buf_append(&b, CONTINUE "r=", 6);
+	(void)buf_append(&b, up.data + up.len - 24, 24);
+	(void)buf_append_str(&b, "x,s=AAAA,i=2147483647");
+	buf_reset(&up);
+	ck_assert_int_eq(feed(p, b.data, b.len), SERVERAUTH_FAILED);
+	ck_assert_ptr_nonnull(strstr(serverauth_error(p), "100000"));
+	ck_assert_uint_eq(up.len, 0);
+	ck_assert_uint_eq(logins_cache.derivations, before);
+	buf_fini(&b);
+	serverauth_free(p);
+	credential_fini(&c);
+}
+END_TEST
+
+START_TEST(plain_secret_is_preferred_to_learnt_keys)
+{
+	struct credential stored = logins_secret(CREDENTIAL_SCRAM, USER, "pw", 16);
+	struct credential own = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	struct credential_keys wrong = {.is_set = true};
+	struct clientauth *judge = clientauth_new(&(struct clientauth_ask){.method = CLIENTAUTH_SCRAM,
+		.user = USER,
+		.credential = &stored,
+		.cache = &logins_cache});
+	struct serverauth *prover = serverauth_new(&(struct serverauth_ask){
+		.user = USER, .credential = &own, .keys = &wrong, .cache = &logins_cache});
+
+	ck_assert_int_eq(logins_run(judge, prover).server, SERVERAUTH_OK);
+	clientauth_free(judge);
+	serverauth_free(prover);
+	/* keys that are not the secret's: the server says no */
+	judge = clientauth_new(&(struct clientauth_ask){.method = CLIENTAUTH_SCRAM,
+		.user = USER,
+		.credential = &stored,
+		.cache = &logins_cache});
+	prover = serverauth_new(
+		&(struct serverauth_ask){.user = USER, .keys = &wrong, .cache = &logins_cache});
+	ck_assert_int_eq(logins_run(judge, prover).client, CLIENTAUTH_FAILED);
+	clientauth_free(judge);
+	serverauth_free(prover);
+	credential_fini(&stored);
+	credential_fini(&own);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("serverauth");
+	TCase *t = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, trust_and_cleartext);
+	tcase_add_test(t, md5_request);
+	tcase_add_test(t, wrong_password_type);
+	tcase_add_test(t, malformed_requests);
+	tcase_add_test(t, every_code_as_the_first);
+	tcase_add_test(t, methods_not_allowed);
+	tcase_add_test(t, ok_only_after_the_proof);
+	tcase_add_test(t, steps_out_of_order);
+	tcase_add_test(t, wrong_server_signature);
+	tcase_add_test(t, hostile_first_messages);
+	tcase_add_test(t, plain_secret_is_preferred_to_learnt_keys);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
