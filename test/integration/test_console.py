@@ -950,7 +950,6 @@ def test_log_lines_that_tools_read(pooler):
     p.stop()
 
 
-@compat
 def test_admin_monkey_under_load(pooler):
     """T-ADM-02 in small: every harmless command, over and over, while queries run: they never fail."""
     import random
