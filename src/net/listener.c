@@ -291,6 +291,11 @@ void listener_ready(struct listener *l)
 	}
 }
 
+void listener_refuse(int fd)
+{
+	close(fd);
+}
+
 void listener_tune(int fd, const struct listener_tuning *t)
 {
 	int on = t->keepalive ? 1 : 0;

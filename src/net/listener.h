@@ -52,6 +52,9 @@ void listener_ready(struct listener *l);
 /* For engines: it cannot be watched or accepted from at present. */
 void listener_rest(struct listener *l, int err);
 
+/* Takes an accepted fd and closes it. */
+void listener_refuse(int fd);
+
 /* Options of a connected TCP socket. */
 struct listener_tuning {
 	bool keepalive;
