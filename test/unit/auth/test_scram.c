@@ -302,23 +302,40 @@ START_TEST(client_final_messages) /* V-A05..V-A12 */
 }
 END_TEST
 
-START_TEST(extensions_are_part_of_what_is_signed)
+/* client-final-message with a proof that is right for without. */
+static int signed_final_of(const char *without)
 {
-	static const char without[] = "c=biws,r=" NONCE ",x=y";
-	char msg[300];
 	uint8_t proof[SCRAMKEY_LEN];
-	struct buf text;
+	struct buf text, msg;
+	int rc;
 
 	buf_init(&text, 0);
+	buf_init(&msg, 0);
 	(void)buf_printf(&text, "n=user,r=%s,%s,%s", RFC_CLIENT_NONCE, RFC_SERVER_FIRST, without);
 	scramkey_prove(rfc_keys.client_key, text.data, text.len, proof);
-	buf_reset(&text);
-	b64_encode(&text, proof, sizeof(proof));
-	snprintf(msg, sizeof(msg), "%s,p=%s", without, buf_text(&text));
-	ck_assert_int_eq(server_final_of(msg, strlen(msg)), 0);
-	snprintf(msg, sizeof(msg), "%s%s", "c=biws,r=" NONCE ",x=z,p=", buf_text(&text));
-	ck_assert_int_lt(server_final_of(msg, strlen(msg)), 0);
+	(void)buf_append_str(&msg, without);
+	(void)buf_append_str(&msg, ",p=");
+	b64_encode(&msg, proof, sizeof(proof));
+	rc = server_final_of((char *)msg.data, msg.len);
 	buf_fini(&text);
+	buf_fini(&msg);
+	return rc;
+}
+
+START_TEST(a_right_proof_is_not_enough)
+{
+	ck_assert_int_eq(signed_final_of("c=biws,r=" NONCE), 0);
+	ck_assert_int_eq(signed_final_of("c=biws,r=" NONCE ",x=y"), 0);
+	ck_assert_int_lt(signed_final_of("c=biws,r=" NONCE "x"), 0);
+	ck_assert_int_lt(signed_final_of("c=biws,r=" RFC_CLIENT_NONCE), 0);
+	ck_assert_int_lt(signed_final_of("c=biws,r=x" NONCE), 0);
+	ck_assert_int_lt(signed_final_of("c=eSws,r=" NONCE), 0);
+	ck_assert_int_lt(signed_final_of("c=,r=" NONCE), 0);
+	ck_assert_int_lt(signed_final_of("c=biws"), 0);
+	ck_assert_int_lt(signed_final_of("r=" NONCE), 0);
+	ck_assert_int_lt(signed_final_of("r=" NONCE ",c=biws"), 0);
+	ck_assert_int_lt(signed_final_of("c=biws,r=" NONCE ",m=x"), 0);
+	ck_assert_int_lt(signed_final_of("c=biws,r=" NONCE ",r=" NONCE), 0);
 }
 END_TEST
 
@@ -562,7 +579,7 @@ int main(void)
 	tcase_add_test(t, client_first_messages);
 	tcase_add_test(t, client_nonce_lengths);
 	tcase_add_test(t, client_final_messages);
-	tcase_add_test(t, extensions_are_part_of_what_is_signed);
+	tcase_add_test(t, a_right_proof_is_not_enough);
 	tcase_add_test(t, server_first_messages);
 	tcase_add_test(t, server_nonce_and_salt_sizes);
 	tcase_add_test(t, server_final_messages);
