@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "conf/checks.h"
-#include "conf/entry.h"
+#include "conf/conf_entry.h"
 #include "conf/option_value.h"
 
 #include <stdatomic.h>
@@ -71,13 +71,13 @@ static void build_items(struct conf *c, struct conf_report *report)
 			build_global(c, it, report);
 			break;
 		case ITEMS_DATABASES:
-			entry_add_database(c, it, report);
+			conf_entry_add_database(c, it, report);
 			break;
 		case ITEMS_USERS:
-			entry_add_user(c, it, report);
+			conf_entry_add_user(c, it, report);
 			break;
 		case ITEMS_PEERS:
-			entry_add_peer(c, it, report);
+			conf_entry_add_peer(c, it, report);
 			break;
 		case ITEMS_SECRETS:
 			break;

@@ -1,7 +1,7 @@
 /*
- * entry.c - a line of [databases], [users] or [peers] into its struct.
+ * conf_entry.c - a line of [databases], [users] or [peers] into its struct.
  */
-#include "conf/entry.h"
+#include "conf/conf_entry.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -12,10 +12,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ENTRY_PEER_MAX 16383
+#define CONF_ENTRY_PEER_MAX 16383
 
 /* One key=value; section and name are for the report. */
-static void entry_pair(enum option_table table, void *base, const struct connstr *cs, const struct item *it,
+static void conf_entry_pair(enum option_table table, void *base, const struct connstr *cs, const struct item *it,
 		       struct conf_report *report)
 {
 	const char *section = table == OPTION_DATABASE ? "databases" : "users";
@@ -38,7 +38,7 @@ static void entry_pair(enum option_table table, void *base, const struct connstr
 				    section, it->key, o->name);
 }
 
-static void entry_pairs(struct conf *c, enum option_table table, void *base, const struct item *it,
+static void conf_entry_pairs(struct conf *c, enum option_table table, void *base, const struct item *it,
 			struct conf_report *report)
 {
 	struct connstr cs;
@@ -47,13 +47,13 @@ static void entry_pairs(struct conf *c, enum option_table table, void *base, con
 	/* the copy has the room that connstr asks for, and lives as long as the entry */
 	connstr_init(&cs, it->value, strpool_addz(&c->state->pool, it->value));
 	while ((rc = connstr_next(&cs)) > 0)
-		entry_pair(table, base, &cs, it, report);
+		conf_entry_pair(table, base, &cs, it, report);
 	if (rc < 0)
 		conf_report_error(report, it->file, it->line, "[%s] entry \"%s\": %s",
 				  table == OPTION_DATABASE ? "databases" : "users", it->key, cs.error);
 }
 
-static void entry_unset(enum option_table table, void *base)
+static void conf_entry_unset(enum option_table table, void *base)
 {
 	const struct option *o;
 
@@ -62,7 +62,7 @@ static void entry_unset(enum option_table table, void *base)
 }
 
 /* Index of the name in an array, which grows by one when it is new. */
-static size_t entry_index(struct hash_map *map, const char *name, size_t *count, size_t *cap, void **array,
+static size_t conf_entry_index(struct hash_map *map, const char *name, size_t *count, size_t *cap, void **array,
 			  size_t size)
 {
 	uintptr_t at = (uintptr_t)hash_map_find(map, name);
@@ -78,7 +78,7 @@ static size_t entry_index(struct hash_map *map, const char *name, size_t *count,
 	return (*count)++;
 }
 
-void entry_add_database(struct conf *c, const struct item *it, struct conf_report *report)
+void conf_entry_add_database(struct conf *c, const struct item *it, struct conf_report *report)
 {
 	struct conf_state *st = c->state;
 	void *array = st->database;
@@ -90,15 +90,15 @@ void entry_add_database(struct conf *c, const struct item *it, struct conf_repor
 				  "database name \"%s\" is reserved for the console", it->key);
 		return;
 	}
-	i = entry_index(&st->by_database, it->key, &c->databases, &st->databases_cap, &array, sizeof(*db));
+	i = conf_entry_index(&st->by_database, it->key, &c->databases, &st->databases_cap, &array, sizeof(*db));
 	st->database = array;
 	db = &st->database[i];
-	entry_unset(OPTION_DATABASE, db);
+	conf_entry_unset(OPTION_DATABASE, db);
 	db->name = it->key;
 	db->is_auto = strcmp(it->key, "*") == 0;
 	db->file = it->file;
 	db->line = it->line;
-	entry_pairs(c, OPTION_DATABASE, db, it, report);
+	conf_entry_pairs(c, OPTION_DATABASE, db, it, report);
 	if (db->dbname == NULL)
 		db->dbname = db->is_auto ? "" : db->name;
 	if (db->host == NULL)
@@ -112,24 +112,24 @@ void entry_add_database(struct conf *c, const struct item *it, struct conf_repor
 				    "[databases] entry \"%s\": password has no effect without user", it->key);
 }
 
-void entry_add_user(struct conf *c, const struct item *it, struct conf_report *report)
+void conf_entry_add_user(struct conf *c, const struct item *it, struct conf_report *report)
 {
 	struct conf_state *st = c->state;
 	void *array = st->user;
 	struct conf_user *u;
 	size_t i;
 
-	i = entry_index(&st->by_user, it->key, &c->users, &st->users_cap, &array, sizeof(*u));
+	i = conf_entry_index(&st->by_user, it->key, &c->users, &st->users_cap, &array, sizeof(*u));
 	st->user = array;
 	u = &st->user[i];
-	entry_unset(OPTION_USER, u);
+	conf_entry_unset(OPTION_USER, u);
 	u->name = it->key;
 	u->file = it->file;
 	u->line = it->line;
-	entry_pairs(c, OPTION_USER, u, it, report);
+	conf_entry_pairs(c, OPTION_USER, u, it, report);
 }
 
-static int entry_peer_pair(struct conf_peer *p, const struct connstr *cs)
+static int conf_entry_peer_pair(struct conf_peer *p, const struct connstr *cs)
 {
 	if (strcmp(cs->key, "host") == 0) {
 		p->host = cs->value;
@@ -145,7 +145,7 @@ static int entry_peer_pair(struct conf_peer *p, const struct connstr *cs)
 	return -1;
 }
 
-static struct conf_peer *entry_peer(struct conf *c, int64_t id)
+static struct conf_peer *conf_entry_peer(struct conf *c, int64_t id)
 {
 	struct conf_state *st = c->state;
 
@@ -160,20 +160,20 @@ static struct conf_peer *entry_peer(struct conf *c, int64_t id)
 	return &st->peer[c->peers++];
 }
 
-void entry_add_peer(struct conf *c, const struct item *it, struct conf_report *report)
+void conf_entry_add_peer(struct conf *c, const struct item *it, struct conf_report *report)
 {
 	struct conf_peer p = {.port = 6432, .pool_size = CONF_UNSET};
 	struct connstr cs;
 	int rc;
 
-	if (value_int(it->key, &p.id) < 0 || p.id < 1 || p.id > ENTRY_PEER_MAX) {
+	if (value_int(it->key, &p.id) < 0 || p.id < 1 || p.id > CONF_ENTRY_PEER_MAX) {
 		conf_report_error(report, it->file, it->line, "peer id \"%s\" is not a number from 1 to %d", it->key,
-				  ENTRY_PEER_MAX);
+				  CONF_ENTRY_PEER_MAX);
 		return;
 	}
 	connstr_init(&cs, it->value, strpool_addz(&c->state->pool, it->value));
 	while ((rc = connstr_next(&cs)) > 0) {
-		if (entry_peer_pair(&p, &cs) < 0)
+		if (conf_entry_peer_pair(&p, &cs) < 0)
 			conf_report_error(report, it->file, it->line,
 					  "[peers] entry %" PRId64 ": %s is not known or has a bad value; known are "
 					  "host, port, pool_size", p.id, cs.key);
@@ -182,5 +182,5 @@ void entry_add_peer(struct conf *c, const struct item *it, struct conf_report *r
 		conf_report_error(report, it->file, it->line, "[peers] entry %" PRId64 ": %s", p.id, cs.error);
 	if (p.host == NULL)
 		conf_report_error(report, it->file, it->line, "[peers] entry %" PRId64 " has no host", p.id);
-	*entry_peer(c, p.id) = p;
+	*conf_entry_peer(c, p.id) = p;
 }
