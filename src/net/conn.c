@@ -249,7 +249,10 @@ void conn_pause(struct conn *c, size_t keep_limit)
 	c->is_paused = c->was_paused = true;
 	c->keep_limit = (uint32_t)(keep_limit > CONN_KEEP_MAX ? CONN_KEEP_MAX : keep_limit);
 	conn_update(c);
-	if (c->must_end)
+	/* writing has failed and reading was to tell the end: now it never would */
+	if (c->is_open && c->is_write_dead && !c->has_ended && !c->must_end && !conn_wants_read(c))
+		conn_set_end(c, CONN_END_RESET, EPIPE);
+	else if (c->must_end)
 		loop_mark_dirty(c->loop, c);
 }
 
