@@ -35,6 +35,7 @@ struct engine_sim {
 _Static_assert(sizeof(struct engine_sim) <= LOOP_ENGINE_SIZE, "LOOP_ENGINE_SIZE");
 
 struct nsock *(*engine_sim_dial)(const struct addr *to, const char *path, int *err);
+void (*engine_sim_after_turn)(struct loop *loop);
 
 static struct engine_sim *engine_sim_of(struct loop *loop)
 {
@@ -89,6 +90,8 @@ static void engine_sim_read(struct nsock *s, struct conn *c)
 	uint8_t *to = loop_read_room(c->loop, &room);
 	uint32_t n = sim_one_in(4) ? 1 + sim_rnd(8) : 1 + sim_rnd(sim.weather.max_read);
 
+	if (room > conn_read_max(c))
+		room = conn_read_max(c);
 	if (n > room)
 		n = (uint32_t)room;
 	n = net_sim_read(s, to, n);
@@ -160,8 +163,6 @@ static void engine_sim_serve(int fd)
 	if (c->is_connecting) {
 		s->is_connecting = false;
 		conn_connected(c, s->connect_err);
-		if (c->is_open)
-			engine_sim_update(c);
 		return;
 	}
 	if (c->is_blocked && (net_sim_room(s) > 0 || s->is_reset || s->peer->is_deaf))
@@ -237,6 +238,8 @@ static void engine_sim_on_turn(struct sim_event *event)
 		engine_sim_jobs(loop, e);
 	}
 	loop_turn_end(loop);
+	if (engine_sim_after_turn != NULL)
+		engine_sim_after_turn(loop);
 	e->is_in_turn = false;
 	sim.current = NULL;
 	if (engine_sim_has_work(e))
@@ -346,6 +349,12 @@ static void engine_sim_detach(struct conn *c)
 	sim_fail("fd %d is not on loop %u", c->fd, c->loop->index);
 }
 
+static void engine_sim_shutdown(struct conn *c)
+{
+	engine_sim_check_thread(c->loop, "shutdown");
+	net_sim_shutdown(engine_sim_sock(c));
+}
+
 static void engine_sim_close(struct conn *c)
 {
 	struct nsock *s = engine_sim_sock(c);
@@ -418,6 +427,7 @@ const struct engine_ops engine_sim_ops = {
 	.interest = engine_sim_update,
 	.flush = engine_sim_flush,
 	.connect = engine_sim_connect,
+	.shutdown = engine_sim_shutdown,
 	.close = engine_sim_close,
 	.listen = engine_sim_listen,
 	.unlisten = engine_sim_unlisten,

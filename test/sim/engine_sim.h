@@ -18,6 +18,9 @@ extern const struct engine_ops engine_sim_ops;
  * called then), or NULL and an errno.  Set by the scenario. */
 extern struct nsock *(*engine_sim_dial)(const struct addr *to, const char *path, int *err);
 
+/* Called at the end of every turn; may be NULL. */
+extern void (*engine_sim_after_turn)(struct loop *loop);
+
 /* In some later turn of loop: fn(loop, fd) takes the socket. */
 void engine_sim_offer(struct loop *loop, struct nsock *s, void (*fn)(struct loop *loop, int fd));
 /* In some later turn of loop: fn(loop, arg). */

@@ -648,6 +648,13 @@ void fakepg_up(void)
 	fakepg.is_down = false;
 }
 
+void fakepg_peace(void)
+{
+	fakepg.is_down = false;
+	fakepg.manners.refuse_one_in = fakepg.manners.hole_one_in = fakepg.manners.reject_one_in = 0;
+	fakepg.manners.async_one_in = 0;
+}
+
 bool fakepg_is_free(const struct backend *b)
 {
 	return b->state == BACKEND_READY && b->m.tx == 'I' && !b->m.is_extended && !b->m.is_copying &&

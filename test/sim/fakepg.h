@@ -79,6 +79,8 @@ void fakepg_fault(enum fakepg_fault kind, bool idle_only);
 /* Everything dies and nothing comes up until fakepg_up. */
 void fakepg_down(void);
 void fakepg_up(void);
+/* No more faults, and nothing refused. */
+void fakepg_peace(void);
 /* Can be used by anybody at once. */
 bool fakepg_is_free(const struct backend *b);
 /* Somebody's statement is being worked on here. */

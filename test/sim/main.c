@@ -1,5 +1,5 @@
 /*
- * main.c - sim SEED [COUNT] [-v] [-m MODE] [-j JOBS] [-k]
+ * main.c - sim SEED [COUNT] [-v] [-m MODE] [-j JOBS] [-k] [-2]
  *
  * Runs COUNT seeds from SEED on; a seed that fails prints itself and its last
  * events.  Seeds run in child processes, so that one failure does not hide others.
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_FAILURES 10
+#define MAX_FAILURES 20
 #define MAX_JOBS 16
 
 struct shared {
@@ -28,7 +28,7 @@ struct shared {
 static struct shared *shared;
 static unsigned long first_seed, seed_count = 1;
 static enum world_mode mode = WORLD_ANY;
-static bool is_verbose;
+static bool is_verbose, runs_twice;
 static unsigned jobs = 1;
 
 static void on_abort(int sig)
@@ -37,6 +37,19 @@ static void on_abort(int sig)
 	fflush(stderr);
 	signal(sig, SIG_DFL);
 	raise(sig);
+}
+
+/* the same seed must tell the same story */
+static void run_again(unsigned long seed)
+{
+	struct world_counts counts = {0};
+	uint64_t digest = sim.digest;
+
+	world_run(seed, mode, false, &counts);
+	if (sim.digest != digest) {
+		fprintf(stderr, "sim: seed %lu told two stories\n", seed);
+		exit(1);
+	}
 }
 
 static void run_child(unsigned job)
@@ -56,6 +69,8 @@ static void run_child(unsigned job)
 		/* a seed that never ends is a failure, too */
 		alarm(is_verbose ? 0 : 60);
 		world_run(first_seed + i, mode, is_verbose, &shared->counts[job]);
+		if (runs_twice)
+			run_again(first_seed + i);
 		atomic_fetch_add(&shared->done, 1);
 	}
 	alarm(0);
@@ -124,7 +139,7 @@ static void print_counts(unsigned failures)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim SEED [COUNT] [-v] [-k] [-j JOBS] [-m direct|toy|pooler]\n");
+	fprintf(stderr, "usage: sim SEED [COUNT] [-v] [-k] [-2] [-j JOBS] [-m direct|toy|sabotage|pooler]\n");
 	return 2;
 }
 
@@ -138,6 +153,8 @@ int main(int argc, char **argv)
 			is_verbose = true;
 		else if (strcmp(argv[i], "-k") == 0)
 			keep_going = true;
+		else if (strcmp(argv[i], "-2") == 0)
+			runs_twice = true;
 		else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
 			jobs = (unsigned)strtoul(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) {

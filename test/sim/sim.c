@@ -26,7 +26,6 @@ static unsigned trace_next;
 uint64_t __wrap_clock_mono_us(void);
 uint64_t __wrap_clock_wall_us(void);
 void __wrap_rnd_secure(void *out, size_t n);
-int __wrap_pthread_mutex_lock(void *m);
 
 uint64_t __wrap_clock_mono_us(void)
 {
@@ -44,6 +43,27 @@ void __wrap_rnd_secure(void *out, size_t n)
 
 	while (n-- > 0)
 		*p++ = (uint8_t)rnd_next(&sim.rnd);
+}
+
+/* what the pooler logs is part of the story */
+void __wrap_log_vwrite(int level, const char *context, const char *fmt, va_list ap) FX_PRINTF(3, 0);
+void __wrap_log_write(int level, const char *context, const char *fmt, ...) FX_PRINTF(3, 4);
+
+void __wrap_log_vwrite(int level, const char *context, const char *fmt, va_list ap)
+{
+	char text[TRACE_WIDTH];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	sim_trace("log %d: %s: %s", level, context != NULL ? context : "", text);
+}
+
+void __wrap_log_write(int level, const char *context, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	__wrap_log_vwrite(level, context, fmt, ap);
+	va_end(ap);
 }
 
 void sim_start(uint64_t seed, bool verbose)

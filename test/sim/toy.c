@@ -13,10 +13,14 @@ struct toy {
 	struct loop_grave grave;
 	struct timeout tick;
 	bool is_ending;
+	bool is_up; /* the server has said something beyond the login */
 };
 
 static struct loop loops[4];
 static unsigned loop_count, alive;
+static enum toy_sabotage sabotage;
+static bool has_sinned;
+static struct toy *victim; /* another client that is logged in */
 
 static void toy_destroy(struct loop_grave *g)
 {
@@ -30,6 +34,8 @@ static void toy_free(struct toy *t)
 	conn_close(&t->client);
 	conn_close(&t->server);
 	timeout_disarm(&t->tick);
+	if (victim == t)
+		victim = NULL;
 	alive--;
 	loop_defer_free(loop, &t->grave, toy_destroy);
 }
@@ -67,9 +73,57 @@ static size_t toy_on_client_bytes(struct conn *c, struct chunk *chunk, const uin
 	return toy_move(c, &container_of(c, struct toy, client)->server, chunk, data, n);
 }
 
+/* the wrong of this seed, on a run of replies; true: done, and the run is dealt with */
+static bool toy_sin(struct toy *t, struct chunk *chunk, const uint8_t *data, size_t n)
+{
+	static const uint8_t error[] = {'E', 0, 0, 0, 8, 'M', 'x', 0, 0};
+
+	if (has_sinned || sabotage == TOY_HONEST || !t->is_up || sim_one_in(3))
+		return false;
+	switch (sabotage) {
+	case TOY_LOSES:
+		conn_send(&t->client, data, n - 1, chunk);
+		break;
+	case TOY_DOUBLES:
+		conn_send(&t->client, data, n, chunk);
+		conn_send(&t->client, data, n, chunk);
+		break;
+	case TOY_MISPLACES:
+		if (victim == NULL || victim == t || victim->client.loop != t->client.loop || victim->is_ending)
+			return false;
+		conn_send(&victim->client, data, n, chunk);
+		break;
+	case TOY_STALLS:
+		conn_pause(&t->server, 0);
+		break;
+	default:
+		conn_send(&t->client, error, sizeof(error), NULL);
+		conn_send(&t->client, data, n, chunk);
+		break;
+	}
+	sim_trace("sabotage %d, %zu bytes", sabotage, n);
+	has_sinned = true;
+	return true;
+}
+
 static size_t toy_on_server_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n)
 {
-	return toy_move(c, &container_of(c, struct toy, server)->client, chunk, data, n);
+	struct toy *t = container_of(c, struct toy, server);
+
+	/* a whole reply at the end of a run, so that what is wrong is not hidden in a message's middle */
+	if (t->is_up && toy_sin(t, chunk, data, n))
+		return n;
+	if (n >= 6 && data[n - 6] == 'Z') {
+		t->is_up = true;
+		if (victim == NULL || sim_one_in(2))
+			victim = t;
+	}
+	return toy_move(c, &t->client, chunk, data, n);
+}
+
+bool toy_has_sinned(void)
+{
+	return has_sinned;
 }
 
 static void toy_on_client_drained(struct conn *c)
@@ -144,8 +198,11 @@ struct nsock *toy_connect(void)
 	return a;
 }
 
-void toy_start(unsigned n)
+void toy_start(unsigned n, enum toy_sabotage wrong)
 {
+	sabotage = wrong;
+	has_sinned = false;
+	victim = NULL;
 	loop_count = n;
 	alive = 0;
 	for (unsigned i = 0; i < n; i++) {

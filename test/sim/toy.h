@@ -10,7 +10,20 @@
 
 #include "net_sim.h"
 
-void toy_start(unsigned loops);
+/* What the relay does wrong, once, after some bytes: the simulator must notice each. */
+enum toy_sabotage {
+	TOY_HONEST,
+	TOY_LOSES,     /* a byte */
+	TOY_DOUBLES,   /* a run of replies */
+	TOY_MISPLACES, /* gives a run of replies to another client */
+	TOY_STALLS,    /* never reads a server again */
+	TOY_INVENTS,   /* a cancel request that nobody asked for is not possible here: an error message */
+	TOY_SABOTAGES,
+};
+
+void toy_start(unsigned loops, enum toy_sabotage sabotage);
+/* Was the wrong done? */
+bool toy_has_sinned(void);
 struct nsock *toy_connect(void);
 void toy_finish(void);
 

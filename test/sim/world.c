@@ -8,6 +8,7 @@
 #include "fakepg.h"
 #include "toy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STEPS_MAX 3000000u
@@ -18,6 +19,8 @@ bool world_mode_parse(const char *text, enum world_mode *mode)
 		*mode = WORLD_DIRECT;
 	else if (strcmp(text, "toy") == 0)
 		*mode = WORLD_TOY;
+	else if (strcmp(text, "sabotage") == 0)
+		*mode = WORLD_SABOTAGE;
 	else if (strcmp(text, "pooler") == 0)
 		*mode = WORLD_POOLER;
 	else
@@ -151,6 +154,13 @@ static void world_end(struct world_counts *counts)
 	sim_finish();
 }
 
+/* the sabotaged relay came through: whoever runs these seeds counts the failures that should have been */
+static void world_unnoticed(void)
+{
+	printf("UNNOTICED: sabotage in seed %llu\n", (unsigned long long)sim.seed);
+	fflush(stdout);
+}
+
 static void world_simple(enum world_mode mode, struct world_counts *counts)
 {
 	struct fakepg_manners server;
@@ -163,9 +173,10 @@ static void world_simple(enum world_mode mode, struct world_counts *counts)
 	fakepg_start(&server);
 	fakeclient_start(&clients);
 	world_check_rest = NULL;
-	if (mode == WORLD_TOY) {
+	if (mode != WORLD_DIRECT) {
 		engine_sim_dial = world_dial;
-		toy_start(1 + sim_rnd(4));
+		toy_start(1 + sim_rnd(4), mode == WORLD_SABOTAGE ? 1 + (enum toy_sabotage)(sim.seed % (TOY_SABOTAGES - 1))
+							   : TOY_HONEST);
 		fakeclient_connect = toy_connect;
 	} else {
 		fakeclient_connect = fakepg_direct;
@@ -175,11 +186,13 @@ static void world_simple(enum world_mode mode, struct world_counts *counts)
 	world_loop("clients", counts);
 	world_is_over = world_servers_are_gone;
 	world_loop("servers", counts);
-	if (mode == WORLD_TOY) {
+	if (mode != WORLD_DIRECT) {
 		/* let the relays notice */
 		for (unsigned i = 0; i < 1000 && !sim_is_quiet(); i++)
 			(void)sim_step();
 		toy_finish();
+		if (mode == WORLD_SABOTAGE && toy_has_sinned())
+			world_unnoticed();
 	}
 }
 

@@ -10,6 +10,7 @@ enum world_mode {
 	WORLD_ANY,
 	WORLD_DIRECT, /* clients on the fake server itself: proves the oracle */
 	WORLD_TOY,    /* through a relay without a pool: proves net and the engine */
+	WORLD_SABOTAGE, /* through a relay that does wrong: proves that the oracle can fail */
 	WORLD_POOLER,
 };
 
