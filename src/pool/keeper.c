@@ -123,22 +123,12 @@ void keeper_evict(struct pool *pool)
 		keeper_close_idle(pool, container_of(oldest, struct server, link), SERVER_END_EVICTED);
 }
 
-static unsigned keeper_servers(struct pool *pool)
-{
-	unsigned n;
-
-	lock_take(&pool->home->hub->lock);
-	n = pool->share->servers;
-	lock_drop(&pool->home->hub->lock);
-	return n;
-}
-
 /* an aged server goes when its successor is there, so that the pool never dips; true: let it go now */
 static bool keeper_replace(struct pool *pool, struct server *s, uint64_t now)
 {
 	struct share *share = pool->share;
 	bool is_wanted = now - s->idle_since < 10 * CLOCK_US_PER_SEC ||
-			 keeper_servers(pool) <= (uint64_t)pool->limits.min_pool_size;
+			 share_servers(pool->share) <= (uint64_t)pool->limits.min_pool_size;
 	uint64_t ready;
 
 	if (!is_wanted)
@@ -188,7 +178,7 @@ static bool keeper_should_probe(struct share *share, uint64_t now)
 static void keeper_fill(struct pool *pool, uint64_t now)
 {
 	struct share *share = pool->share;
-	unsigned servers = keeper_servers(pool);
+	unsigned servers = share_servers(pool->share);
 	bool is_first = true;
 
 	/* one worker is enough: the lowest that has a part in it */
@@ -209,7 +199,7 @@ static void keeper_fill(struct pool *pool, uint64_t now)
 static void keeper_tend(struct pool *pool)
 {
 	uint64_t now = loop_now(pool->home->loop);
-	unsigned servers = keeper_servers(pool);
+	unsigned servers = share_servers(pool->share);
 
 	DLIST_EACH(it, &pool->idle)
 		keeper_check_idle(pool, container_of(it, struct server, link), &servers, now);

@@ -187,6 +187,11 @@ void lease_return(struct lease *l, bool reset)
 	pool_put(l->pool, s);
 }
 
+void lease_give_unused(struct lease *l)
+{
+	pool_put(l->pool, lease_drop(l));
+}
+
 void lease_abandon(struct lease *l, bool mid_message, bool reset)
 {
 	struct server *s = lease_drop(l);

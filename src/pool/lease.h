@@ -46,6 +46,8 @@ enum lease_answer lease_ask(struct lease *l, struct pool *pool, uint64_t since, 
 void lease_leave(struct lease *l);
 /* The server is quiet (server_is_quiet): back to the pool.  reset: run server_reset_query first. */
 void lease_return(struct lease *l, bool reset);
+/* The server was not ridden at all. */
+void lease_give_unused(struct lease *l);
 /* The client is done with a server that is not quiet.  mid_message: a request was written in part. */
 void lease_abandon(struct lease *l, bool mid_message, bool reset);
 /* Throws the server away. */

@@ -166,3 +166,13 @@ unsigned share_idle_total(struct share *share)
 {
 	return share_idle_elsewhere(share, UINT32_MAX);
 }
+
+unsigned share_servers(struct share *share)
+{
+	unsigned n;
+
+	lock_take(&share->hub->lock);
+	n = share->servers;
+	lock_drop(&share->hub->lock);
+	return n;
+}

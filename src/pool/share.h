@@ -75,6 +75,8 @@ struct lease *share_pick(struct share *share, unsigned worker, unsigned *of_work
 uint64_t share_oldest(struct share *share);
 /* Idle servers of other workers. */
 unsigned share_idle_elsewhere(struct share *share, unsigned worker);
+/* Takes the hub's lock. */
+unsigned share_servers(struct share *share);
 unsigned share_idle_total(struct share *share);
 
 #endif

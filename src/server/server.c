@@ -344,6 +344,17 @@ int server_say(struct server *s, struct buf *out)
 	return rc;
 }
 
+static void server_settled_active(struct server *s)
+{
+	if (server_is_quiet(s)) {
+		s->rider_ops->on_quiet(s);
+		return;
+	}
+	if (s->status == TRANSACTION_IDLE && expect_is_quiet(&s->expect) && conn_out_pending(&s->conn) > 0)
+		conn_notify_empty(&s->conn);
+	s->rider_ops->on_settled(s);
+}
+
 void server_settled(struct server *s)
 {
 	switch (s->state) {
@@ -359,12 +370,8 @@ void server_settled(struct server *s)
 			s->is_throttled = false;
 			s->rider_ops->on_room(s);
 		}
-		if (s->state != SERVER_ACTIVE || s->status != TRANSACTION_IDLE || !expect_is_quiet(&s->expect))
-			break;
-		if (server_is_quiet(s))
-			s->rider_ops->on_quiet(s);
-		else if (conn_out_pending(&s->conn) > 0)
-			conn_notify_empty(&s->conn);
+		if (s->state == SERVER_ACTIVE)
+			server_settled_active(s);
 		break;
 	default:
 		break;

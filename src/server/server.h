@@ -61,6 +61,8 @@ struct server_rider_ops {
 	void (*on_reply)(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n);
 	/* A ReadyForQuery of the client's request is in the run that follows: status I, T or E. */
 	void (*on_ready)(struct server *s, char status);
+	/* A ReadyForQuery was among the bytes that have been read, and the server is not quiet. */
+	void (*on_settled)(struct server *s);
 	/* All is answered and idle: the rider may return the server now (it may do so inside this call). */
 	void (*on_quiet)(struct server *s);
 	/* The out-queue or the expectation queue has room again. */

@@ -1,0 +1,351 @@
+/*
+ * admit.c - may this client in, and where to.
+ *
+ * Order matters: proof first; then roles; then, for the console, the right to it;
+ * for a database, that it exists, is enabled and has room; then the welcome,
+ * which needs a server to have been ready once.
+ */
+#include "session/admit.h"
+
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "base/str.h"
+#include "pool/keeper.h"
+#include "proto/reply.h"
+#include "session/entry.h"
+#include "session/entry_impl.h"
+#include "session/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool admit_is_console(const char *database)
+{
+	return strcmp(database, "fynixpool") == 0 || strcmp(database, "pgbouncer") == 0;
+}
+
+static bool admit_is_own_uid(const struct client *c)
+{
+	uid_t uid;
+
+	if (c->peer.family != ADDR_UNIX)
+		return false;
+	memcpy(&uid, c->peer.ip, sizeof(uid));
+	return uid == geteuid();
+}
+
+static enum clientauth_method admit_method(const struct client *c, bool is_known)
+{
+	const struct conf *conf = c->worker->home.conf;
+
+	switch (conf->set.auth_type) {
+	case CONF_AUTH_ANY:
+		return CLIENTAUTH_PROVEN;
+	case CONF_AUTH_TRUST:
+		/* without a list of users there is nothing to be known in */
+		return is_known || conf->secrets == 0 ? CLIENTAUTH_PROVEN : CLIENTAUTH_TRUST;
+	case CONF_AUTH_PLAIN:
+		return CLIENTAUTH_PLAIN;
+	case CONF_AUTH_MD5:
+		return CLIENTAUTH_MD5;
+	case CONF_AUTH_SCRAM:
+		return CLIENTAUTH_SCRAM;
+	default:
+		return CLIENTAUTH_REJECT;
+	}
+}
+
+static bool admit_most_are_scram(const struct conf *conf)
+{
+	/* the first few tell; this runs for every login */
+	size_t n = conf->secrets < 8 ? conf->secrets : 8, scram = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (conf->secret[i].has_secret &&
+		    str_starts_with((const char *)conf->secret[i].secret.data, "SCRAM-SHA-256$"))
+			scram++;
+	return n > 0 && scram * 2 > n;
+}
+
+static void admit_failed(struct client *c)
+{
+	struct clientauth *a = c->login->auth;
+	const char *detail = clientauth_detail(a);
+	bool bouncer = c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER;
+
+	if (log_limit_allows(&c->worker->noise, loop_now(c->conn.loop), 20))
+		client_log(c, LOG_WARNING, "login failed: db=%s user=%s: %s", c->login->database, c->login->user,
+			   detail != NULL ? detail : clientauth_error(a));
+	client_fail_as(c, CLIENT_END_AUTH_FAILED, bouncer ? "08P01" : clientauth_sqlstate(a), clientauth_error(a));
+}
+
+static void admit_proved(struct client *c);
+
+static void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf *out)
+{
+	switch (verdict) {
+	case CLIENTAUTH_MORE:
+		conn_send(&c->conn, out->data, out->len, NULL);
+		break;
+	case CLIENTAUTH_OK:
+		conn_send(&c->conn, out->data, out->len, NULL);
+		if (!clientauth_learnt(c->login->auth, &c->login->keys))
+			c->login->keys.is_set = false;
+		admit_proved(c);
+		break;
+	case CLIENTAUTH_FAILED:
+		admit_failed(c);
+		break;
+	}
+	buf_wipe(out);
+}
+
+void admit_begin(struct client *c)
+{
+	const struct conf *conf = c->worker->home.conf;
+	struct login *l = c->login;
+	const struct conf_secret *secret = conf_find_secret(conf, l->user);
+	struct credential credential = {.kind = CREDENTIAL_NONE};
+	struct clientauth_ask ask = {
+		.user = l->user,
+		.cache = &c->worker->home.scram_cache,
+		.scram_iterations = (uint32_t)conf->set.scram_iterations,
+		.mock_scram = admit_most_are_scram(conf),
+	};
+	struct buf out;
+
+	l->is_own_uid = admit_is_own_uid(c);
+	if (l->is_own_uid && admit_is_console(l->database) && admit_is_console(l->user))
+		ask.method = CLIENTAUTH_PROVEN;
+	else
+		ask.method = admit_method(c, secret != NULL);
+	if (secret != NULL && credential_parse(&credential, secret->has_secret ? secret->secret.data : NULL,
+					       secret->has_secret ? secret->secret.len : 0, NULL) == 0)
+		ask.credential = &credential;
+	l->auth = clientauth_new(&ask);
+	credential_fini(&credential);
+	buf_init(&out, 0);
+	if (l->auth == NULL)
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+	else
+		admit_verdict(c, clientauth_start(l->auth, &out), &out);
+}
+
+void admit_proof(struct client *c, const void *body, size_t n)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	admit_verdict(c, clientauth_input(c->login->auth, body, n, &out), &out);
+}
+
+void admit_refuse(struct client *c, bool malformed)
+{
+	if (malformed) {
+		client_fail(c, CLIENT_END_PROTOCOL, "invalid message length");
+		return;
+	}
+	(void)clientauth_refuse(c->login->auth);
+	admit_failed(c);
+}
+
+static unsigned admit_roles(const struct client *c)
+{
+	const struct conf_settings *set = &c->worker->home.conf->set;
+	unsigned roles = 0;
+
+	if (c->login->is_own_uid && admit_is_console(c->login->user))
+		roles |= IDENTITY_ADMIN | IDENTITY_STATS;
+	/* "any" proves nothing, not even a name */
+	if (set->auth_type == CONF_AUTH_ANY)
+		return roles;
+	if (str_list_has(set->admin_users, c->login->user))
+		roles |= IDENTITY_ADMIN | IDENTITY_STATS;
+	if (str_list_has(set->stats_users, c->login->user))
+		roles |= IDENTITY_STATS;
+	return roles;
+}
+
+static void admit_log(const struct client *c)
+{
+	if (c->worker->home.conf->set.log_connections)
+		client_log(c, LOG_LOG, "login attempt: db=%s user=%s tls=no", identity_database(c->identity),
+			   identity_user(c->identity));
+}
+
+static bool admit_count(struct client *c, const struct conf_limits *limits)
+{
+	bool is_exempt = limits == NULL || identity_has(c->identity, IDENTITY_ADMIN);
+	enum hub_answer answer =
+		hub_take_login(c->worker->home.hub, identity_database(c->identity), identity_user(c->identity),
+			       is_exempt ? 0 : (unsigned)limits->max_db_client_connections,
+			       is_exempt ? 0 : (unsigned)limits->max_user_client_connections);
+
+	c->is_counted = answer == HUB_OK;
+	if (!c->is_counted)
+		client_fail(c, CLIENT_END_TOO_MANY, "client connections exceeded (%s)", hub_limit_name(answer));
+	return c->is_counted;
+}
+
+static void admit_console(struct client *c)
+{
+	struct buf out;
+
+	if (!identity_has(c->identity, IDENTITY_STATS)) {
+		client_fail(c, CLIENT_END_NOT_ALLOWED, "user \"%s\" is not allowed on the console: see admin_users and stats_users",
+			    identity_user(c->identity));
+		return;
+	}
+	if (!admit_count(c, NULL))
+		return;
+	admit_log(c);
+	worker_key_add(c->worker, c);
+	buf_init(&out, 0);
+	(void)reply_auth_ok(&out);
+	c->worker->console->greet(c->worker, &out);
+	(void)reply_backend_key(&out, c->cancel_pid, &c->cancel_key, sizeof(c->cancel_key));
+	(void)reply_ready(&out, TRANSACTION_IDLE);
+	conn_send(&c->conn, out.data, out.len, NULL);
+	buf_fini(&out);
+	/* the login's buffer collects the commands from here on */
+	clientauth_free(c->login->auth);
+	c->login->auth = NULL;
+	client_enter(c, CLIENT_CONSOLE);
+}
+
+static void admit_welcome(struct client *c, struct share_welcome *welcome)
+{
+	struct buf out;
+
+	c->pool->stats.client_login_count++;
+	worker_key_add(c->worker, c);
+	buf_init(&out, 0);
+	(void)reply_auth_ok(&out);
+	(void)buf_append(&out, welcome->bytes, welcome->len);
+	if (c->application_name != NULL)
+		(void)reply_parameter(&out, "application_name", c->application_name);
+	(void)reply_backend_key(&out, c->cancel_pid, &c->cancel_key, sizeof(c->cancel_key));
+	(void)reply_ready(&out, TRANSACTION_IDLE);
+	share_welcome_unref(welcome);
+	if (out.bad) {
+		buf_fini(&out);
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return;
+	}
+	conn_send(&c->conn, out.data, out.len, NULL);
+	buf_fini(&out);
+	entry_free(c);
+	client_enter(c, CLIENT_IDLE);
+	conn_resume(&c->conn);
+}
+
+void entry_on_granted(struct client *c)
+{
+	struct share_welcome *welcome = share_welcome_get(c->pool->share);
+
+	lease_give_unused(&c->lease);
+	CHECK(welcome != NULL);
+	admit_welcome(c, welcome);
+}
+
+void entry_on_refused(struct client *c, const struct server_failure *why)
+{
+	const char *sqlstate = why->sqlstate[0] != '\0' ? why->sqlstate : "08006";
+
+	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
+		sqlstate = "08P01";
+	client_fail_as(c, CLIENT_END_NO_SERVER, sqlstate, why->message);
+}
+
+static void admit_ask_welcome(struct client *c)
+{
+	struct share_welcome *welcome = share_welcome_get(c->pool->share);
+	struct server_failure why;
+
+	client_enter(c, CLIENT_WELCOME);
+	if (welcome != NULL) {
+		admit_welcome(c, welcome);
+		return;
+	}
+	conn_pause(&c->conn, ENTRY_KEEP);
+	switch (lease_ask(&c->lease, c->pool, loop_now(c->conn.loop), &why)) {
+	case LEASE_GRANTED:
+		entry_on_granted(c);
+		break;
+	case LEASE_REFUSED:
+		entry_on_refused(c, &why);
+		break;
+	case LEASE_WAITS:
+		break;
+	}
+}
+
+/* limits of this client; the pool's are those of the server's user */
+static int admit_limits(struct client *c, const struct conf_database *db, const struct conf_limits *limits)
+{
+	if (db->force_user == NULL || strcmp(db->force_user, identity_user(c->identity)) == 0) {
+		c->limits = &c->pool->limits;
+		return 0;
+	}
+	c->limits = mem_try_alloc(sizeof(*limits));
+	if (c->limits == NULL)
+		return -1;
+	*c->limits = *limits;
+	c->owns_limits = true;
+	return 0;
+}
+
+static void admit_database(struct client *c)
+{
+	const struct conf *conf = c->worker->home.conf;
+	const char *name = identity_database(c->identity), *user = identity_user(c->identity);
+	const struct conf_database *db = conf_find_database(conf, name);
+	struct conf_limits limits;
+
+	if (db == NULL) {
+		client_fail(c, CLIENT_END_NO_DATABASE, "no such database: %s", name);
+		return;
+	}
+	if (conf->set.auth_type == CONF_AUTH_ANY && db->force_user == NULL) {
+		client_fail(c, CLIENT_END_NOT_ALLOWED, "auth_type any needs user= in the line of database %s", name);
+		return;
+	}
+	conf_resolve(conf, db, user, &limits);
+	if (!admit_count(c, &limits))
+		return;
+	c->pool = pool_get(&c->worker->home, name, db->force_user != NULL ? db->force_user : user);
+	if (c->pool == NULL) {
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return;
+	}
+	c->pool->clients++;
+	c->pool_mode = (uint8_t)c->pool->limits.pool_mode;
+	if (atomic_load(&c->pool->share->is_disabled)) {
+		client_fail(c, CLIENT_END_DISABLED, "database \"%s\" is disabled", name);
+		return;
+	}
+	if (admit_limits(c, db, &limits) < 0) {
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return;
+	}
+	admit_log(c);
+	if (c->login->keys.is_set && db->force_user == NULL)
+		keeper_learn_keys(c->pool, &c->login->keys);
+	admit_ask_welcome(c);
+}
+
+static void admit_proved(struct client *c)
+{
+	struct login *l = c->login;
+
+	c->identity = identity_new(l->user, l->database, admit_roles(c));
+	if (c->identity == NULL)
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+	else if (admit_is_console(l->database))
+		admit_console(c);
+	else if (c->worker->is_closing)
+		client_fail(c, CLIENT_END_SHUTDOWN, "pooler is shutting down");
+	else
+		admit_database(c);
+}

@@ -1,0 +1,16 @@
+/*
+ * admit.h - may this client in, and where to: proof, roles, limits, welcome.
+ *
+ * The client's worker.  The identity is made here, after the proof, and nowhere
+ * else; what exists and what does not is told only afterwards.
+ */
+#ifndef SESSION_ADMIT_H
+#define SESSION_ADMIT_H
+
+#include "session/client.h"
+
+void admit_begin(struct client *c);			      /* the startup packet is accepted: state AUTH */
+void admit_proof(struct client *c, const void *body, size_t n); /* one 'p' message */
+void admit_refuse(struct client *c, bool malformed);	      /* a 'p' message beyond its bounds */
+
+#endif

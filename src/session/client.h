@@ -1,0 +1,94 @@
+/*
+ * client.h - one application's connection, from its first byte to its last.
+ *
+ * One thread: the worker that it was given to.  Nothing else holds a pointer to
+ * it; other threads name it by its handle (worker->clients) or its id.
+ */
+#ifndef SESSION_CLIENT_H
+#define SESSION_CLIENT_H
+
+#include "auth/identity.h"
+#include "base/log.h"
+#include "pool/lease.h"
+
+struct client;
+struct login;
+struct worker;
+
+enum client_state {
+#define CLIENT_STATE(id, word, from) CLIENT_##id,
+#include "session/client_state.def"
+#undef CLIENT_STATE
+	CLIENT_STATE_COUNT
+};
+
+enum client_end {
+#define CLIENT_END(id, bouncer, own, level, text) CLIENT_END_##id,
+#include "session/client_end.def"
+#undef CLIENT_END
+	CLIENT_END_COUNT
+};
+
+struct client {
+	struct conn conn;
+	struct loop_grave grave;
+	struct worker *worker;
+	struct dlist link; /* of worker->clients */
+	struct lease lease;
+	struct timeout deadline; /* of the state */
+	struct login *login;	 /* while it logs in */
+	struct identity *identity;
+	struct pool *pool;	       /* NULL: console, or not logged in */
+	struct conf_limits *limits;    /* the pool's, or its own when the database forces the server's user */
+	char *application_name;	       /* NULL: none */
+	struct client *key_next;       /* worker's table of cancel keys */
+	uint64_t id, handle;
+	uint64_t connected_wall;       /* microseconds */
+	uint64_t request_since;	       /* monotonic: first message of the request that runs or waits */
+	struct addr peer;
+	uint32_t cancel_pid, cancel_key;
+	uint32_t left;	   /* bytes of the current message's body still to come */
+	uint8_t hdr[5];	   /* a header that came in pieces */
+	uint8_t have;	   /* bytes of it */
+	uint8_t type;	   /* of the current message */
+	uint8_t state;	   /* enum client_state */
+	uint8_t end;	   /* enum client_end */
+	uint8_t pool_mode; /* enum conf_pool_mode, fixed at login */
+	bool is_forwarding : 1; /* the current message's body goes to the server */
+	bool is_refusing : 1;	/* the next message begins the request that is refused */
+	bool is_skipping : 1;	/* drop everything up to Sync */
+	bool is_counted : 1;	/* logged in and counted by the hub */
+	bool is_relaying : 1;	/* inside relay_on_bytes */
+	bool was_notified : 1;	/* query_wait_notify was sent */
+	bool is_keyed : 1;	/* in the table of cancel keys */
+	bool owns_limits : 1;
+};
+
+/* Takes fd.  refused: the hub's answer if it may not stay. */
+void client_new(struct worker *w, int fd, const struct addr *peer, enum hub_answer refused);
+void client_enter(struct client *c, enum client_state state);
+bool client_may_enter(enum client_state from, enum client_state to);
+const char *client_state_word(enum client_state state);
+/* Says why (when the reason has an SQLSTATE), then closes when the client has taken it.  fmt NULL: the reason's own
+ * sentence.  Gives back what the client holds. */
+void client_fail(struct client *c, enum client_end end, const char *fmt, ...) FX_PRINTF(3, 4);
+/* The same with another error's code. */
+void client_fail_as(struct client *c, enum client_end end, const char *sqlstate, const char *message);
+/* Closes at once without a word (the peer has gone, or has been told already when flush). */
+void client_close(struct client *c, enum client_end end);
+void client_finish(struct client *c, enum client_end end); /* ... after the out-queue is empty */
+/* "C-0x2a: db/user@addr:port" for log lines */
+void client_context(const struct client *c, char *out, size_t size);
+void client_log(const struct client *c, enum log_level level, const char *fmt, ...) FX_PRINTF(3, 4);
+void client_send_error(struct client *c, const char *severity, const char *sqlstate, const char *message);
+/* The SQLSTATE of a reason in the profile that is in force. */
+const char *client_sqlstate(const struct client *c, enum client_end end);
+const char *client_end_text(enum client_end end);
+/* Lets go of server and place in the queue, in whatever state the client is. */
+void client_let_go(struct client *c);
+static inline struct client *client_of(struct conn *conn)
+{
+	return container_of(conn, struct client, conn);
+}
+
+#endif

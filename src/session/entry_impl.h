@@ -1,0 +1,25 @@
+/*
+ * entry_impl.h - what a client carries while it logs in; shared by entry.c and admit.c.
+ *
+ * Freed whole when the login is over.
+ */
+#ifndef SESSION_ENTRY_IMPL_H
+#define SESSION_ENTRY_IMPL_H
+
+#include "auth/clientauth.h"
+#include "base/buf.h"
+
+#define ENTRY_BYTES_MAX ((size_t)128 * 1024) /* of one message of the login; the parsers have lower bounds */
+#define ENTRY_KEEP ((size_t)16 * 1024)	     /* a client that does not wait for its welcome */
+
+struct login {
+	struct buf in;	   /* the packet that is being received */
+	struct buf params; /* accepted parameters: name NUL value NUL ... */
+	struct clientauth *auth;
+	struct credential_keys keys; /* learnt */
+	char *user, *database;
+	bool saw_ssl, saw_gss;
+	bool is_own_uid; /* Unix socket, and the peer is who we are */
+};
+
+#endif

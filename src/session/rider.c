@@ -1,0 +1,176 @@
+/*
+ * rider.c - the server's half of the relay.
+ */
+#include "session/rider.h"
+
+#include "proto/wire.h"
+#include "session/relay.h"
+#include "session/worker.h"
+
+static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n)
+{
+	struct client *c = s->rider;
+
+	conn_send(&c->conn, data, n, chunk);
+	c->pool->stats.bytes_sent += n;
+	if (FX_UNLIKELY(conn_out_pending(&c->conn) >= CONN_HIGH))
+		conn_pause(&s->conn, 0);
+}
+
+static void rider_on_ready(struct server *s, char status)
+{
+	struct client *c = s->rider;
+	struct stats *stats = &c->pool->stats;
+	uint64_t now = loop_now(s->loop);
+
+	stats->query_count++;
+	stats->query_time += now - c->request_since;
+	c->request_since = now;
+	if (status == TRANSACTION_IDLE) {
+		stats->xact_count++;
+		stats->xact_time += now - s->xact_since;
+		s->xact_since = now;
+	}
+}
+
+/* all of this turn's bytes are read: what is the client doing now? */
+static void rider_rest(struct client *c, struct server *s)
+{
+	if (s->expect.count > 0 || s->expect.in_batch || s->expect.in_copy || c->state != CLIENT_RUNNING)
+		return;
+	if (s->status == TRANSACTION_IDLE) {
+		if (c->pool_mode == CONF_POOL_SESSION)
+			client_enter(c, CLIENT_LINKED);
+	} else if (c->pool_mode == CONF_POOL_STATEMENT) {
+		client_fail(c, CLIENT_END_BLOCKS_NOT_ALLOWED, NULL);
+	} else {
+		client_enter(c, CLIENT_INXACT);
+	}
+}
+
+static void rider_on_settled(struct server *s)
+{
+	rider_rest(s->rider, s);
+}
+
+static void rider_on_quiet(struct server *s)
+{
+	struct client *c = s->rider;
+
+	if (c->left > 0 && c->is_forwarding)
+		return; /* the client is in the middle of a message, which the server must have whole */
+	if (c->pool_mode == CONF_POOL_SESSION) {
+		rider_rest(c, s);
+		return;
+	}
+	lease_return(&c->lease, c->worker->home.conf->set.server_reset_query_always ||
+					c->pool_mode == CONF_POOL_SESSION);
+	client_enter(c, CLIENT_IDLE);
+}
+
+static void rider_on_room(struct server *s)
+{
+	struct client *c = s->rider;
+
+	conn_resume(&c->conn);
+}
+
+/* not one byte of the request has left us: it may go to another server, and the client never knows */
+static bool rider_move(struct client *c, struct server *s)
+{
+	struct server_failure why;
+	struct buf unsent;
+	bool moved = false;
+
+	if (conn_written(&s->conn) != s->request_mark || c->is_relaying || c->state != CLIENT_RUNNING)
+		return false;
+	buf_init(&unsent, 0);
+	(void)conn_take_out(&s->conn, &unsent);
+	conn_pause(&c->conn, SIZE_MAX);
+	if (buf_append(&unsent, c->hdr, c->have) == 0 && conn_unread(&c->conn, unsent.data, unsent.len) == 0) {
+		c->have = 0;
+		c->left = 0;
+		lease_lost(&c->lease);
+		moved = true;
+	}
+	buf_fini(&unsent);
+	if (!moved)
+		return false;
+	client_enter(c, CLIENT_IDLE);
+	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
+	case LEASE_GRANTED:
+		relay_granted_again(c);
+		break;
+	case LEASE_WAITS:
+		client_enter(c, CLIENT_WAITING);
+		break;
+	case LEASE_REFUSED:
+		/* asks again when its bytes are read again, and is told why then */
+		conn_resume(&c->conn);
+		break;
+	}
+	return true;
+}
+
+static void rider_end_request(struct client *c, struct server *s, bool has_spoken)
+{
+	bool owes_ready = expect_ready_owed(&s->expect) == 1;
+
+	lease_lost(&c->lease);
+	if (!has_spoken)
+		client_send_error(c, "ERROR", client_sqlstate(c, CLIENT_END_SERVER_LOST),
+				  client_end_text(CLIENT_END_SERVER_LOST));
+	if (owes_ready) {
+		static const uint8_t ready[6] = {BE_READY_FOR_QUERY, 0, 0, 0, 5, TRANSACTION_IDLE};
+
+		conn_send(&c->conn, ready, sizeof(ready), NULL);
+	} else {
+		c->is_skipping = true;
+	}
+	if (c->left > 0)
+		c->is_forwarding = false;
+	client_enter(c, CLIENT_IDLE);
+	conn_resume(&c->conn);
+}
+
+/* May the session go on after the loss?  Only where the client can't take the next statement for a part of a
+ * transaction that is gone, and where its stream is at a place that can be told exactly. */
+static bool rider_may_go_on(const struct client *c, const struct server *s)
+{
+	unsigned owed = expect_ready_owed(&s->expect);
+
+	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER || c->pool_mode == CONF_POOL_SESSION)
+		return false;
+	if (c->state != CLIENT_RUNNING || s->status != TRANSACTION_IDLE || s->reader.left > 0 || s->expect.in_copy ||
+	    s->expect.is_ambiguous)
+		return false;
+	return owed == 1 ? !s->expect.in_batch && c->left == 0 : owed == 0 && s->expect.in_batch;
+}
+
+static void rider_on_lost(struct server *s, enum server_end why, bool has_spoken)
+{
+	struct client *c = s->rider;
+
+	if (!has_spoken && rider_move(c, s))
+		return;
+	if (rider_may_go_on(c, s) && (why == SERVER_END_CRASHED || why == SERVER_END_FAREWELL)) {
+		rider_end_request(c, s, has_spoken);
+		return;
+	}
+	lease_lost(&c->lease);
+	if (has_spoken)
+		client_finish(c, CLIENT_END_SERVER_FAREWELL);
+	else if (why == SERVER_END_ADMIN)
+		client_fail(c, CLIENT_END_ADMIN, NULL);
+	else
+		client_fail(c, CLIENT_END_SERVER_LOST, NULL);
+}
+
+const struct server_rider_ops rider_ops = {
+	.on_reply = rider_on_reply,
+	.on_ready = rider_on_ready,
+	.on_settled = rider_on_settled,
+	.on_quiet = rider_on_quiet,
+	.on_room = rider_on_room,
+	.on_lost = rider_on_lost,
+};

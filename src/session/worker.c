@@ -1,0 +1,282 @@
+/*
+ * worker.c - everything one worker thread owns.
+ *
+ * Made and ended by app (or the simulator); runs inside loop_run.
+ */
+#include "session/worker.h"
+
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "session/desk.h"
+#include "session/watch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define WORKER_KEY_SLOTS 256
+#define WORKER_DRIFT 1 /* clients more than the least loaded worker has, before it gets the next one */
+
+int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *hub, unsigned index, struct worker **all,
+		struct conf *conf, const struct worker_console *console)
+{
+	memset(w, 0, sizeof(*w));
+	if (loop_init(&w->loop, engine, index, w) < 0)
+		return -1;
+	hub->loops[index] = &w->loop;
+	w->all = all;
+	w->console = console;
+	dlist_init(&w->clients);
+	slots_init(&w->handles);
+	w->key_slots = WORKER_KEY_SLOTS;
+	w->keys = mem_zalloc(w->key_slots * sizeof(struct client *));
+	home_init(&w->home, &w->loop, hub, index, conf);
+	w->home.owner = w;
+	watch_start(w);
+	return 0;
+}
+
+void worker_fini(struct worker *w)
+{
+	timeout_disarm(&w->watch);
+	home_fini(&w->home);
+	slots_fini(&w->handles);
+	mem_free(w->keys);
+	loop_fini(&w->loop);
+}
+
+struct worker_arrival {
+	struct mail mail;
+	int fd;
+	struct addr peer;
+	enum hub_answer answer;
+};
+
+static void worker_on_arrival(struct loop *loop, struct mail *mail)
+{
+	struct worker_arrival *a = container_of(mail, struct worker_arrival, mail);
+
+	client_new(worker_of(loop), a->fd, &a->peer, a->answer);
+	mem_free(a);
+}
+
+static struct worker *worker_least_loaded(struct worker *acceptor)
+{
+	unsigned n = acceptor->home.hub->workers;
+	struct worker *best = acceptor;
+	unsigned least = atomic_load_explicit(&best->load, memory_order_relaxed);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct worker *w = acceptor->all[i];
+		unsigned load = atomic_load_explicit(&w->load, memory_order_relaxed);
+
+		if (load + WORKER_DRIFT <= least) {
+			best = w;
+			least = load;
+		}
+	}
+	return best;
+}
+
+static bool worker_is_exempt(const struct addr *peer)
+{
+	uid_t uid;
+
+	/* whoever runs us must get in to see what is wrong */
+	if (peer->family != ADDR_UNIX)
+		return false;
+	memcpy(&uid, peer->ip, sizeof(uid));
+	return uid == geteuid();
+}
+
+void worker_accept(struct worker *acceptor, int fd, const struct addr *peer)
+{
+	const struct conf_settings *set = &acceptor->home.conf->set;
+	uint64_t logins = (uint64_t)set->max_client_conn * (uint64_t)set->max_unauthenticated_percent / 100;
+	enum hub_answer answer =
+		hub_take_client(acceptor->home.hub, (unsigned)set->max_client_conn,
+				set->max_unauthenticated_percent < 100 ? (unsigned)(logins > 0 ? logins : 1) : 0);
+	struct worker *w = worker_least_loaded(acceptor);
+	struct worker_arrival *a;
+
+	if (answer != HUB_OK && worker_is_exempt(peer))
+		answer = HUB_OK;
+	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
+	if (w == acceptor) {
+		client_new(w, fd, peer, answer);
+		return;
+	}
+	a = mem_alloc(sizeof(*a));
+	*a = (struct worker_arrival){.fd = fd, .peer = *peer, .answer = answer};
+	loop_post(&w->loop, &a->mail, worker_on_arrival);
+}
+
+struct worker_errand {
+	struct mail mail;
+	void (*fn)(struct worker *w, void *arg);
+	void *arg;
+};
+
+static void worker_on_errand(struct loop *loop, struct mail *mail)
+{
+	struct worker_errand *e = container_of(mail, struct worker_errand, mail);
+
+	e->fn(worker_of(loop), e->arg);
+	mem_free(e);
+}
+
+void worker_call(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg)
+{
+	struct worker_errand *e = mem_alloc(sizeof(*e));
+
+	*e = (struct worker_errand){.fn = fn, .arg = arg};
+	loop_post(&w->loop, &e->mail, worker_on_errand);
+}
+
+void worker_answer(struct worker *w, uint64_t handle, const void *bytes, size_t n, bool close)
+{
+	struct client *c = worker_client(w, handle);
+
+	if (c == NULL || c->state != CLIENT_COMMAND)
+		return;
+	conn_send(&c->conn, bytes, n, NULL);
+	client_enter(c, CLIENT_CONSOLE);
+	if (close) {
+		client_finish(c, CLIENT_END_QUIT);
+		return;
+	}
+	conn_resume(&c->conn);
+	desk_pump(c);
+}
+
+static void worker_reload_client(struct client *c, struct conf *conf)
+{
+	const struct conf_database *db;
+
+	if (!c->owns_limits)
+		return;
+	db = conf_find_database(conf, identity_database(c->identity));
+	if (db != NULL)
+		conf_resolve(conf, db, identity_user(c->identity), c->limits);
+}
+
+void worker_reload(struct worker *w, struct conf *conf)
+{
+	home_reload(&w->home, conf);
+	DLIST_EACH(it, &w->clients)
+		worker_reload_client(container_of(it, struct client, link), conf);
+}
+
+struct client *worker_client(struct worker *w, uint64_t handle)
+{
+	return slots_get(&w->handles, handle);
+}
+
+struct client *worker_find_client_id(struct worker *w, uint64_t id)
+{
+	DLIST_EACH(it, &w->clients) {
+		struct client *c = container_of(it, struct client, link);
+
+		if (c->id == id)
+			return c;
+	}
+	return NULL;
+}
+
+static struct server *worker_find_in(struct dlist *list, uint64_t id, uint32_t pid)
+{
+	DLIST_EACH(it, list) {
+		struct server *s = container_of(it, struct server, link);
+
+		if ((id != 0 && s->id == id) || (pid != 0 && s->pid == pid))
+			return s;
+	}
+	return NULL;
+}
+
+struct server *worker_find_server(struct worker *w, uint64_t id, uint32_t pid)
+{
+	DLIST_EACH(it, &w->home.pools) {
+		struct pool *pool = container_of(it, struct pool, link);
+		struct dlist *lists[] = {&pool->active, &pool->idle, &pool->busy, &pool->opening};
+
+		for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+			struct server *s = worker_find_in(lists[i], id, pid);
+
+			if (s != NULL)
+				return s;
+		}
+	}
+	return NULL;
+}
+
+static struct client **worker_key_slot(struct worker *w, uint32_t pid, uint32_t key)
+{
+	/* both are random */
+	return &w->keys[(pid ^ key) & (w->key_slots - 1)];
+}
+
+static void worker_keys_grow(struct worker *w)
+{
+	unsigned old_slots = w->key_slots;
+	struct client **old = w->keys;
+
+	w->key_slots *= 2;
+	w->keys = mem_zalloc(w->key_slots * sizeof(struct client *));
+	for (unsigned i = 0; i < old_slots; i++) {
+		struct client *c = old[i];
+
+		while (c != NULL) {
+			struct client *next = c->key_next;
+			struct client **slot = worker_key_slot(w, c->cancel_pid, c->cancel_key);
+
+			c->key_next = *slot;
+			*slot = c;
+			c = next;
+		}
+	}
+	mem_free(old);
+}
+
+void worker_key_add(struct worker *w, struct client *c)
+{
+	struct client **slot;
+
+	do {
+		rnd_secure(&c->cancel_pid, sizeof(c->cancel_pid));
+		rnd_secure(&c->cancel_key, sizeof(c->cancel_key));
+		/* positive, and names the worker in its low bits */
+		c->cancel_pid &= UINT32_C(0x7fffffff) & ~(uint32_t)(HUB_WORKERS_MAX - 1);
+		c->cancel_pid |= w->home.index;
+	} while (c->cancel_pid < HUB_WORKERS_MAX || worker_key_find(w, c->cancel_pid, c->cancel_key) != NULL);
+	if (w->key_count >= w->key_slots)
+		worker_keys_grow(w);
+	slot = worker_key_slot(w, c->cancel_pid, c->cancel_key);
+	c->key_next = *slot;
+	*slot = c;
+	w->key_count++;
+	c->is_keyed = true;
+}
+
+void worker_key_remove(struct worker *w, struct client *c)
+{
+	struct client **at = worker_key_slot(w, c->cancel_pid, c->cancel_key);
+
+	while (*at != c)
+		at = &(*at)->key_next;
+	*at = c->key_next;
+	w->key_count--;
+	c->is_keyed = false;
+}
+
+struct client *worker_key_find(struct worker *w, uint32_t pid, uint32_t key)
+{
+	uint64_t want[1] = {(uint64_t)pid << 32 | key};
+
+	for (struct client *c = *worker_key_slot(w, pid, key); c != NULL; c = c->key_next) {
+		uint64_t have[1] = {(uint64_t)c->cancel_pid << 32 | c->cancel_key};
+
+		if (secret_is_equal(want, sizeof(want), have, sizeof(have)))
+			return c;
+	}
+	return NULL;
+}

@@ -1,0 +1,67 @@
+/*
+ * worker.h - everything one worker thread owns: its home of pools, its clients, its keys.
+ *
+ * The worker's thread, but for what says otherwise.
+ */
+#ifndef SESSION_WORKER_H
+#define SESSION_WORKER_H
+
+#include "pool/pool.h"
+#include "session/client.h"
+
+struct worker;
+
+/* The console's side, implemented above: called on the worker, must not wait. */
+struct worker_console {
+	/* A command of a console client.  The answer comes with worker_answer. text is borrowed until return. */
+	void (*on_command)(struct worker *w, uint64_t client, const struct identity *who, const char *text, size_t n);
+	/* The client that waits for an answer has sent a cancel, or has gone. */
+	void (*on_cancel)(struct worker *w, uint64_t client, bool is_gone);
+	/* ParameterStatus messages of the console's greeting. */
+	void (*greet)(struct worker *w, struct buf *out);
+};
+
+struct worker {
+	struct home home; /* first: loop->owner is both */
+	struct loop loop;
+	struct dlist clients;
+	struct slots handles;	  /* struct client */
+	struct client **keys;	  /* by cancel key, chained with key_next */
+	unsigned key_slots, key_count;
+	_Atomic unsigned load;	  /* clients; read by whoever accepts */
+	struct worker **all;	  /* every worker of the process, index = loop.index */
+	const struct worker_console *console;
+	void *console_owner;	  /* the console's, for its callbacks */
+	struct timeout watch;	  /* looks at running queries */
+	struct log_limit noise;	  /* for lines that anybody can cause */
+	unsigned cancels;	  /* cancel requests of clients under way here */
+	bool is_closing;	  /* no new logins but the console's */
+};
+
+/* 0, or -1 when the loop can't be made (errno). */
+int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *hub, unsigned index, struct worker **all,
+		struct conf *conf, const struct worker_console *console) FX_MUST_USE;
+/* Clients and servers must be gone or are dropped without a word. */
+void worker_fini(struct worker *w);
+/* On the loop of the listener: gives fd to the worker with the fewest clients. */
+void worker_accept(struct worker *acceptor, int fd, const struct addr *peer);
+/* Any thread: runs fn on the worker's thread.  fn takes arg. */
+void worker_call(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* Answer of the console to a client of this worker: wire bytes; close: and then end the connection. */
+void worker_answer(struct worker *w, uint64_t client, const void *bytes, size_t n, bool close);
+void worker_reload(struct worker *w, struct conf *conf);
+struct client *worker_client(struct worker *w, uint64_t handle);
+struct client *worker_find_client_id(struct worker *w, uint64_t id);
+struct server *worker_find_server(struct worker *w, uint64_t id, uint32_t pid);
+static inline struct worker *worker_of(struct loop *loop)
+{
+	return loop->owner;
+}
+
+/* Cancel keys. */
+void worker_key_add(struct worker *w, struct client *c); /* chooses an unused one */
+void worker_key_remove(struct worker *w, struct client *c);
+struct client *worker_key_find(struct worker *w, uint32_t pid, uint32_t key);
+
+#endif
