@@ -33,8 +33,9 @@ struct clientauth_ask {
 	const struct credential *credential; /* NULL: no such user.  Copied. */
 	struct scram_cache *cache;	     /* the worker's; borrowed until clientauth_fini */
 	uint32_t scram_iterations;	     /* for secrets we derive and for users we don't know; 0: 4096 */
-	bool mock_scram; /* under md5 (plain): treat an unknown user as one with a SCRAM secret.  Set it
-			  * when most stored secrets are SCRAM, so that unknown users don't stand out. */
+	bool mock_scram; /* treat an unknown user as one with a SCRAM secret (else: with a password).  Set it
+			  * when most stored secrets are SCRAM, so that unknown users don't stand out in
+			  * what they are asked and in how long it takes. */
 	bool offer_plus; /* channel binding is offered (needs TLS; later): "y" is then a downgrade */
 };
 

@@ -37,39 +37,28 @@ static bool scram_fits(const struct password_ask *ask, const char *given, size_t
 	return is_right;
 }
 
-static bool md5_fits(const struct password_ask *ask, const char *given, size_t n)
+/* A password, an md5 hash, or the work of both for nobody. */
+static bool text_fits(const struct password_ask *ask, const char *given, size_t n)
 {
 	const struct secret *s = &ask->credential->text;
-	char hash[MD5_TEXT_SIZE];
-	bool is_right;
+	enum credential_kind kind = ask->credential->kind;
+	bool has_hash, is_password, is_hash;
+	char hash[MD5_TEXT_SIZE] = "";
 
-	if (md5_stored(given, n, ask->user, hash) < 0)
-		return false;
-	is_right = secret_is_equal(s->data, s->len, hash, CREDENTIAL_MD5_LEN);
+	has_hash = md5_stored(given, n, ask->user, hash) == 0;
+	is_password = secret_is_equal(s->data, s->len, given, n);
+	is_hash = secret_is_equal(s->data, s->len, hash, CREDENTIAL_MD5_LEN);
 	secret_wipe(hash, sizeof(hash));
-	return is_right;
+	return (kind == CREDENTIAL_PLAIN && is_password) || (kind == CREDENTIAL_MD5 && has_hash && is_hash);
 }
 
 bool password_fits(const struct password_ask *ask, const char *given, size_t n, struct credential_keys *keys)
 {
-	const struct secret *s = &ask->credential->text;
-	bool is_right;
+	enum credential_kind kind = ask->credential->kind;
 
-	switch (ask->credential->kind) {
-	case CREDENTIAL_SCRAM:
+	if (kind == CREDENTIAL_SCRAM || (kind == CREDENTIAL_NONE && ask->mock_scram))
 		return scram_fits(ask, given, n, keys);
-	case CREDENTIAL_MD5:
-		return md5_fits(ask, given, n);
-	case CREDENTIAL_NONE:
-		if (ask->mock_scram)
-			return scram_fits(ask, given, n, keys);
-		break;
-	case CREDENTIAL_PLAIN:
-		break;
-	}
-	/* compared for nobody, too: it takes the time of a wrong password */
-	is_right = secret_is_equal(s->data, s->len, given, n);
-	return is_right && ask->credential->kind == CREDENTIAL_PLAIN;
+	return text_fits(ask, given, n);
 }
 
 bool password_md5_fits(const struct password_ask *ask, const uint8_t salt[4], const char *given, size_t n)

@@ -41,5 +41,8 @@ int scram_cache_try(struct scram_cache *c, const char *user, const void *passwor
 void scram_cache_keep(struct scram_cache *c, const char *user, const void *password, size_t n,
 		      const uint8_t *salt, size_t salt_len, uint32_t iterations,
 		      const struct credential_keys *keys);
+/* The work of finding the keys of a password, for nobody: nothing is found, derived or kept. */
+void scram_cache_pretend(struct scram_cache *c, const char *user, const uint8_t *salt, size_t salt_len,
+			 uint32_t iterations);
 
 #endif
