@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness import wire
+from harness.relay import Relay
 from harness.wire import extended, q, send_cancel, wait_until
 
 compat = pytest.mark.compat
@@ -185,7 +186,50 @@ def test_V_C02_bytes_after_the_cancel_are_not_read(pooler):
     assert not [m for m in c.rest(3) if m.type in "RTDZ"]
 
 
-def test_T_CAN_02_server_is_not_given_away_while_its_cancel_is_on_the_way(pg, pooler):
+@pytest.mark.parametrize("before,after", [(0.6, 0.0), (0.0, 0.6), (0.4, 0.4)])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_T_CAN_02_hold_rule(pg, pooler, workers, before, after):
+    """The way of the cancel is slow; its query ends long before. The server is nobody's until the cancel's connection is closed."""
+    with Relay(pg.addr) as relay:
+        relay.hold_cancel, relay.hold_eof = before, after
+        p = pooler(workers=workers, pool_size=1, max_overflow=0, databases={"db0": f"port={relay.port}"}, pool_timeout=20)
+        a, b = p.client(), p.client()
+        a.query("SELECT 1")
+        for _ in range(2):
+            a.send(q("SELECT pg_sleep(0.15)"))
+            time.sleep(0.03)
+            s = wire.connect(p.addr)
+            s.sendall(wire.cancel(a.pid, a.key))
+            time.sleep(0.02)
+            b.send(q("SELECT pg_sleep(0.9), 'unharmed'"))
+            r = a.result()
+            assert not r.error or r.error["C"] == "57014"
+            r = b.result()
+            assert not r.error, f"the follower was cancelled: {r.error}"
+            assert r.rows == [("", "unharmed")]
+            s.close()
+        assert relay.cancels == 2
+        a.quit(), b.quit()
+
+
+def test_cancel_that_never_gets_through_does_not_block_the_pool(pg, pooler):
+    """Bounded: after a while the server is closed rather than held for ever."""
+    with Relay(pg.addr) as relay:
+        relay.hold_cancel = 60
+        p = pooler(pool_size=1, max_overflow=0, databases={"db0": f"port={relay.port}"}, pool_timeout=60, server_connect_timeout=2, cancel_wait_timeout=2)
+        a, b = p.client(), p.client(timeout=30)
+        a.query("SELECT 1")
+        a.send(q("SELECT pg_sleep(0.3)"))
+        time.sleep(0.1)
+        s = wire.connect(p.addr)
+        s.sendall(wire.cancel(a.pid, a.key))
+        b.send(q("SELECT 'served'"))
+        a.result()
+        assert b.result().rows == [("served",)]
+        s.close(), a.quit(), b.quit()
+
+
+def test_T_CAN_02_cancel_races_the_end_of_the_query(pg, pooler):
     """Cancel races the end of the query, over and over, one server: the follower is never the one cancelled."""
     p = pooler(pool_size=1, max_overflow=0)
     a, b = p.client(), p.client()

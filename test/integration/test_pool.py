@@ -10,6 +10,7 @@ import pytest
 from harness import wire
 from harness.cluster import pw
 from harness.ports import free_port
+from harness.relay import Relay
 from harness.sampler import Sampler
 from harness.wire import extended, q, wait_until
 
@@ -335,66 +336,18 @@ def test_T_SRV_01_killed_between_two_queries_of_one_client(pg, pooler):
 
 def test_pre_ping_replaces_a_server_that_went_mute(pg, pooler):
     """A server that no longer answers, without closing: the client is served by another, and does not notice."""
-    mute = threading.Event()
-    port, stop = relay("127.0.0.1", pg.port, mute)
-    p = pooler(pool_size=2, max_overflow=0, pre_ping_idle=0, server_connect_timeout=2, databases={"db0": f"port={port}"})
-    c = p.client()
-    first = c.value("SELECT pg_backend_pid()")
-    mute.set()
-    c.settimeout(15)
-    t = time.monotonic()
-    r = c.ask("SELECT pg_backend_pid()")
-    assert not r.error, r.error
-    assert r.value != first
-    assert time.monotonic() - t < 12
-    c.quit()
-    stop()
-
-
-def relay(host, port, mute):
-    """A TCP relay whose connections made before mute is set fall silent, and stay open."""
-    ls = socket.socket()
-    mine = free_port()
-    ls.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    ls.bind(("127.0.0.1", mine))
-    ls.listen(50)
-    socks = [ls]
-
-    def pump(a, b, born_muted):
-        try:
-            while True:
-                data = a.recv(65536)
-                if not data:
-                    break
-                if mute.is_set() and not born_muted:
-                    continue
-                b.sendall(data)
-        except OSError:
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def run():
-        while True:
-            try:
-                a, _ = ls.accept()
-                b = socket.create_connection((host, port))
-            except OSError:
-                return
-            socks.extend((a, b))
-            late = mute.is_set()
-            for x, y in ((a, b), (b, a)):
-                threading.Thread(target=pump, args=(x, y, late), daemon=True).start()
-
-    threading.Thread(target=run, daemon=True).start()
-
-    def stop():
-        for s in socks:
-            s.close()
-    return mine, stop
+    with Relay(pg.addr) as relay:
+        p = pooler(pool_size=2, max_overflow=0, pre_ping_idle=0, server_connect_timeout=2, databases={"db0": f"port={relay.port}"})
+        c = p.client()
+        first = c.value("SELECT pg_backend_pid()")
+        relay.muted.set()
+        c.settimeout(15)
+        t = time.monotonic()
+        r = c.ask("SELECT pg_backend_pid()")
+        assert not r.error, r.error
+        assert r.value != first
+        assert time.monotonic() - t < 12
+        c.quit()
 
 
 # ---- waiting ----

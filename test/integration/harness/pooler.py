@@ -31,9 +31,10 @@ TROUBLE = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitiz
 def sanitizer_env():
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("DB_", "PG", "FYNIXPOOL_")) and k != "DATABASE_URL"}
-    env.setdefault("ASAN_OPTIONS", "exitcode=77:abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1")
-    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=77")
-    env.setdefault("TSAN_OPTIONS", "exitcode=66:second_deadlock_stack=1")
+    for name, ours in (("ASAN_OPTIONS", "exitcode=77:detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16"),
+                       ("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=77"),
+                       ("TSAN_OPTIONS", "exitcode=66:second_deadlock_stack=1")):
+        env[name] = ours + (":" + env[name] if env.get(name) else "")
     env["LC_ALL"] = "C"
     return env
 
