@@ -16,8 +16,8 @@
 
 #include "base/poison.h"
 
-#define MECHANISM	"SCRAM-SHA-256"
-#define MD5_MESSAGE_MAX 1024
+#define MECHANISM        "SCRAM-SHA-256"
+#define MD5_MESSAGE_MAX  1024
 #define SASL_INITIAL_MAX (SCRAM_TEXT_MAX + 64)
 
 enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, STEP_OVER, STEP_COUNT };
@@ -83,8 +83,8 @@ static enum clientauth_verdict succeed(struct clientauth *a)
 	return CLIENTAUTH_OK;
 }
 
-static enum clientauth_verdict fail(struct clientauth *a, const char *sqlstate, const char *error,
-				    const char *detail)
+static enum clientauth_verdict fail(
+	struct clientauth *a, const char *sqlstate, const char *error, const char *detail)
 {
 	a->step = STEP_OVER;
 	a->sqlstate = sqlstate;
@@ -100,7 +100,8 @@ static enum clientauth_verdict deny(struct clientauth *a, const char *detail)
 	const char *why = !a->is_known ? "no such user" : a->is_doomed ? "user has no usable secret" : detail;
 	bool is_sasl = a->method == CLIENTAUTH_SCRAM;
 
-	return fail(a, "28P01", is_sasl ? "SASL authentication failed" : "password authentication failed", why);
+	return fail(
+		a, "28P01", is_sasl ? "SASL authentication failed" : "password authentication failed", why);
 }
 
 static enum clientauth_verdict send_challenge(struct clientauth *a, enum step next, int rc)
@@ -124,7 +125,7 @@ static enum clientauth_verdict start_scram(struct clientauth *a, struct buf *out
 static enum clientauth_verdict start_md5(struct clientauth *a, struct buf *out)
 {
 	bool is_scram = a->credential.kind == CREDENTIAL_SCRAM ||
-		(a->credential.kind == CREDENTIAL_NONE && a->mock_scram);
+			(a->credential.kind == CREDENTIAL_NONE && a->mock_scram);
 
 	if (is_scram)
 		return start_scram(a, out);
@@ -178,8 +179,8 @@ static struct password_ask ask_of(const struct clientauth *a)
 }
 
 /* The password (*n bytes) if there is one to look at, else NULL and *verdict. */
-static const char *take_password(struct clientauth *a, const void *body, size_t len, size_t *n,
-				 enum clientauth_verdict *verdict)
+static const char *take_password(
+	struct clientauth *a, const void *body, size_t len, size_t *n, enum clientauth_verdict *verdict)
 {
 	const char *given = read_password(body, len, n);
 
@@ -192,7 +193,8 @@ static const char *take_password(struct clientauth *a, const void *body, size_t 
 	return NULL;
 }
 
-static enum clientauth_verdict judge_plain(struct clientauth *a, const void *body, size_t len, struct buf *out)
+static enum clientauth_verdict judge_plain(
+	struct clientauth *a, const void *body, size_t len, struct buf *out)
 {
 	struct password_ask ask = ask_of(a);
 	enum clientauth_verdict verdict;
@@ -219,8 +221,8 @@ static enum clientauth_verdict judge_md5(struct clientauth *a, const void *body,
 }
 
 /* SASLInitialResponse: mechanism, length, that many bytes and no more. */
-static enum clientauth_verdict read_sasl_first(struct clientauth *a, const void *body, size_t len,
-					       struct buf *out)
+static enum clientauth_verdict read_sasl_first(
+	struct clientauth *a, const void *body, size_t len, struct buf *out)
 {
 	const struct credential *c = &a->credential;
 	struct cursor cursor = cursor_over(body, len);
@@ -239,14 +241,17 @@ static enum clientauth_verdict read_sasl_first(struct clientauth *a, const void 
 	buf_init(&text, 0);
 	scramkey_salt(a->cache->process_key, a->user, salt);
 	if (c->has_keys)
-		rc = scram_server_first(&a->scram, cursor.p, n, c->salt, c->salt_len, c->iterations, NULL, &text);
+		rc = scram_server_first(
+			&a->scram, cursor.p, n, c->salt, c->salt_len, c->iterations, NULL, &text);
 	else
-		rc = scram_server_first(&a->scram, cursor.p, n, salt, sizeof(salt), a->iterations, NULL, &text);
+		rc = scram_server_first(
+			&a->scram, cursor.p, n, salt, sizeof(salt), a->iterations, NULL, &text);
 	if (rc == 0)
 		rc = reply_auth_sasl_continue(out, text.data, text.len);
 	buf_fini(&text);
 	if (rc < 0)
-		return fail(a, "08P01", "SASL authentication failed", a->scram.error ? a->scram.error : "out of memory");
+		return fail(a, "08P01", "SASL authentication failed",
+			a->scram.error ? a->scram.error : "out of memory");
 	a->step = STEP_SASL_FINAL;
 	return CLIENTAUTH_MORE;
 }
@@ -264,7 +269,8 @@ static int derive_keys(struct clientauth *a, uint8_t stored[SCRAMKEY_LEN], uint8
 		scramkey_stored(stored, server);
 		return 0;
 	}
-	if (scram_cache_derive(a->cache, a->user, s->data, s->len, salt, sizeof(salt), a->iterations, &keys) < 0)
+	if (scram_cache_derive(a->cache, a->user, s->data, s->len, salt, sizeof(salt), a->iterations, &keys) <
+		0)
 		return -1;
 	scramkey_stored(keys.client_key, stored);
 	memcpy(server, keys.server_key, SCRAMKEY_LEN);
@@ -307,7 +313,8 @@ static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body
 	secret_wipe(client, sizeof(client));
 	secret_wipe(stored, sizeof(stored));
 	if (rc < 0 || a->is_doomed)
-		return deny(a, a->credential.kind == CREDENTIAL_MD5 ? "user has an md5 secret" : "wrong password");
+		return deny(a,
+			a->credential.kind == CREDENTIAL_MD5 ? "user has an md5 secret" : "wrong password");
 	a->learnt.is_set = a->credential.kind == CREDENTIAL_SCRAM;
 	return succeed(a);
 }

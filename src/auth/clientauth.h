@@ -13,26 +13,26 @@
 #include "base/buf.h"
 
 enum clientauth_method {
-	CLIENTAUTH_TRUST,   /* the user must be known */
-	CLIENTAUTH_PROVEN,  /* proved elsewhere (peer, certificate, any): succeeds at once */
+	CLIENTAUTH_TRUST,  /* the user must be known */
+	CLIENTAUTH_PROVEN, /* proved elsewhere (peer, certificate, any): succeeds at once */
 	CLIENTAUTH_PLAIN,
-	CLIENTAUTH_MD5,	    /* becomes SCRAM for a user whose stored secret is SCRAM */
+	CLIENTAUTH_MD5, /* becomes SCRAM for a user whose stored secret is SCRAM */
 	CLIENTAUTH_SCRAM,
-	CLIENTAUTH_REJECT,  /* fails at once */
+	CLIENTAUTH_REJECT, /* fails at once */
 };
 
 enum clientauth_verdict {
-	CLIENTAUTH_MORE, /* send what is in out, feed the next PasswordMessage */
-	CLIENTAUTH_OK,	 /* proved; send what is in out (AuthenticationOk is the caller's to add) */
+	CLIENTAUTH_MORE,   /* send what is in out, feed the next PasswordMessage */
+	CLIENTAUTH_OK,     /* proved; send what is in out (AuthenticationOk is the caller's to add) */
 	CLIENTAUTH_FAILED, /* see clientauth_error; what is in out is not for the client any more */
 };
 
 struct clientauth_ask {
 	enum clientauth_method method;
-	const char *user;		     /* as sent in the startup packet */
+	const char *user;                    /* as sent in the startup packet */
 	const struct credential *credential; /* NULL: no such user.  Copied. */
-	struct scram_cache *cache;	     /* the worker's; borrowed until clientauth_fini */
-	uint32_t scram_iterations;	     /* for secrets we derive and for users we don't know; 0: 4096 */
+	struct scram_cache *cache;           /* the worker's; borrowed until clientauth_fini */
+	uint32_t scram_iterations;           /* for secrets we derive and for users we don't know; 0: 4096 */
 	bool mock_scram; /* treat an unknown user as one with a SCRAM secret (else: with a password).  Set it
 			  * when most stored secrets are SCRAM, so that unknown users don't stand out in
 			  * what they are asked and in how long it takes. */
@@ -49,8 +49,8 @@ void clientauth_free(struct clientauth *a); /* wipes; NULL is fine */
 enum clientauth_verdict clientauth_start(struct clientauth *a, struct buf *out) FX_MUST_USE;
 /* body: the n bytes after the length word of one message of type 'p'; borrowed until return.  The
  * caller wipes them.  May be called only after CLIENTAUTH_MORE; after another verdict it fails. */
-enum clientauth_verdict clientauth_input(struct clientauth *a, const void *body, size_t n,
-					 struct buf *out) FX_MUST_USE;
+enum clientauth_verdict clientauth_input(
+	struct clientauth *a, const void *body, size_t n, struct buf *out) FX_MUST_USE;
 /* The longest body of a 'p' message worth receiving now; a longer one is clientauth_refuse. */
 size_t clientauth_message_max(const struct clientauth *a);
 /* The message was too long: fails as a wrong password would. */

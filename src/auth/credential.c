@@ -116,8 +116,8 @@ void credential_keys_wipe(struct credential_keys *k)
 	secret_wipe(k, sizeof(*k));
 }
 
-void credential_derive(struct credential *c, const char *user, const uint8_t process_key[32],
-		       uint32_t iterations)
+void credential_derive(
+	struct credential *c, const char *user, const uint8_t process_key[32], uint32_t iterations)
 {
 	struct credential_keys keys;
 

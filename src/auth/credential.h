@@ -11,9 +11,9 @@
 
 #include "base/secret.h"
 
-#define CREDENTIAL_KEY_LEN	 32 /* SHA-256 */
-#define CREDENTIAL_SALT_MAX	 256
-#define CREDENTIAL_MD5_LEN	 35 /* "md5" and 32 hex digits */
+#define CREDENTIAL_KEY_LEN  32 /* SHA-256 */
+#define CREDENTIAL_SALT_MAX 256
+#define CREDENTIAL_MD5_LEN  35 /* "md5" and 32 hex digits */
 
 enum credential_kind {
 	CREDENTIAL_NONE, /* no password: only methods that ask for none can succeed */
@@ -53,8 +53,8 @@ void credential_keys_wipe(struct credential_keys *k);
 
 /* PLAIN only (else nothing happens): computes the SCRAM keys beforehand, so that no login has to
  * (milliseconds of CPU: never on a worker).  user and process_key as in clientauth.h. */
-void credential_derive(struct credential *c, const char *user, const uint8_t process_key[32],
-		       uint32_t iterations);
+void credential_derive(
+	struct credential *c, const char *user, const uint8_t process_key[32], uint32_t iterations);
 /* Same stored secret? constant time */
 bool credential_is_equal(const struct credential *a, const struct credential *b);
 const char *credential_kind_name(enum credential_kind kind); /* "none", "plain", "md5", "scram-sha-256" */

@@ -82,5 +82,5 @@ bool identity_has(const struct identity *id, unsigned role)
 bool identity_is_equal(const struct identity *a, const struct identity *b)
 {
 	return a->user_len == b->user_len && a->database_len == b->database_len &&
-		memcmp(a->text, b->text, a->user_len + a->database_len + 2) == 0;
+	       memcmp(a->text, b->text, a->user_len + a->database_len + 2) == 0;
 }

@@ -19,9 +19,9 @@ struct identity;
 /* Copies the names; gives one reference.  NULL when there is no memory.  The only maker. */
 struct identity *identity_new(const char *user, const char *database, unsigned roles) FX_MUST_USE;
 struct identity *identity_ref(struct identity *id); /* gives id */
-void identity_unref(struct identity *id);	    /* takes the reference; NULL is fine */
+void identity_unref(struct identity *id);           /* takes the reference; NULL is fine */
 
-const char *identity_user(const struct identity *id);	  /* lent with the reference */
+const char *identity_user(const struct identity *id);     /* lent with the reference */
 const char *identity_database(const struct identity *id); /* lent with the reference */
 unsigned identity_roles(const struct identity *id);
 bool identity_has(const struct identity *id, unsigned role); /* admin has stats too */

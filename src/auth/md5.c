@@ -15,8 +15,8 @@ static int digest(const void *a, size_t a_len, const void *b, size_t b_len, char
 	uint8_t raw[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) == 1 &&
-		EVP_DigestUpdate(ctx, a, a_len) == 1 && EVP_DigestUpdate(ctx, b, b_len) == 1 &&
-		EVP_DigestFinal_ex(ctx, raw, NULL) == 1;
+		 EVP_DigestUpdate(ctx, a, a_len) == 1 && EVP_DigestUpdate(ctx, b, b_len) == 1 &&
+		 EVP_DigestFinal_ex(ctx, raw, NULL) == 1;
 
 	EVP_MD_CTX_free(ctx);
 	if (!ok)

@@ -12,8 +12,8 @@
 #include "base/poison.h"
 
 /* Against a SCRAM secret, or the same work for nobody. */
-static bool scram_fits(const struct password_ask *ask, const char *given, size_t n,
-		       struct credential_keys *keys)
+static bool scram_fits(
+	const struct password_ask *ask, const char *given, size_t n, struct credential_keys *keys)
 {
 	const struct credential *c = ask->credential;
 	bool is_real = c->kind == CREDENTIAL_SCRAM, is_right;

@@ -22,9 +22,9 @@ struct password_ask {
 
 /* given: n bytes.  keys (zeroed by the caller) are set when the stored secret is SCRAM and fits. */
 bool password_fits(const struct password_ask *ask, const char *given, size_t n,
-		   struct credential_keys *keys) FX_MUST_USE;
+	struct credential_keys *keys) FX_MUST_USE;
 /* given: the answer to the challenge salt.  False for SCRAM secrets, too. */
-bool password_md5_fits(const struct password_ask *ask, const uint8_t salt[4], const char *given,
-		       size_t n) FX_MUST_USE;
+bool password_md5_fits(
+	const struct password_ask *ask, const uint8_t salt[4], const char *given, size_t n) FX_MUST_USE;
 
 #endif

@@ -56,7 +56,7 @@ void scram_cache_fini(struct scram_cache *c)
 
 /* Each part is digested by itself first: fixed lengths, so that no two questions look alike. */
 static void name_question(const struct scram_cache *c, const char *user, const void *password, size_t n,
-			  const uint8_t *salt, size_t salt_len, uint32_t iterations, uint8_t id[SCRAMKEY_LEN])
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, uint8_t id[SCRAMKEY_LEN])
 {
 	uint8_t parts[3 * SCRAMKEY_LEN + sizeof(iterations)];
 
@@ -98,7 +98,7 @@ static void keep(struct scram_cache *c, const uint8_t id[SCRAMKEY_LEN], const st
 }
 
 int scram_cache_try(struct scram_cache *c, const char *user, const void *password, size_t n,
-		    const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out)
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out)
 {
 	uint8_t id[SCRAMKEY_LEN];
 
@@ -110,8 +110,7 @@ int scram_cache_try(struct scram_cache *c, const char *user, const void *passwor
 }
 
 void scram_cache_keep(struct scram_cache *c, const char *user, const void *password, size_t n,
-		      const uint8_t *salt, size_t salt_len, uint32_t iterations,
-		      const struct credential_keys *keys)
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, const struct credential_keys *keys)
 {
 	uint8_t id[SCRAMKEY_LEN];
 
@@ -120,7 +119,7 @@ void scram_cache_keep(struct scram_cache *c, const char *user, const void *passw
 }
 
 int scram_cache_derive(struct scram_cache *c, const char *user, const void *password, size_t n,
-		       const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out)
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out)
 {
 	uint8_t id[SCRAMKEY_LEN];
 
@@ -134,8 +133,8 @@ int scram_cache_derive(struct scram_cache *c, const char *user, const void *pass
 	return 0;
 }
 
-void scram_cache_pretend(struct scram_cache *c, const char *user, const uint8_t *salt, size_t salt_len,
-			 uint32_t iterations)
+void scram_cache_pretend(
+	struct scram_cache *c, const char *user, const uint8_t *salt, size_t salt_len, uint32_t iterations)
 {
 	uint8_t id[SCRAMKEY_LEN];
 	struct credential_keys none;

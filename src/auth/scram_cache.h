@@ -32,17 +32,14 @@ void scram_cache_clear(struct scram_cache *c);
 /* ClientKey and ServerKey of a password: from the cache, else computed and kept.
  * iterations in 1..SCRAMKEY_ITERATIONS_MAX, else -1. */
 int scram_cache_derive(struct scram_cache *c, const char *user, const void *password, size_t n,
-		       const uint8_t *salt, size_t salt_len, uint32_t iterations,
-		       struct credential_keys *out) FX_MUST_USE;
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out) FX_MUST_USE;
 /* The same, but nothing is kept: for a password nobody has verified yet.  scram_cache_keep does it then. */
 int scram_cache_try(struct scram_cache *c, const char *user, const void *password, size_t n,
-		    const uint8_t *salt, size_t salt_len, uint32_t iterations,
-		    struct credential_keys *out) FX_MUST_USE;
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out) FX_MUST_USE;
 void scram_cache_keep(struct scram_cache *c, const char *user, const void *password, size_t n,
-		      const uint8_t *salt, size_t salt_len, uint32_t iterations,
-		      const struct credential_keys *keys);
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, const struct credential_keys *keys);
 /* The work of finding the keys of a password, for nobody: nothing is found, derived or kept. */
-void scram_cache_pretend(struct scram_cache *c, const char *user, const uint8_t *salt, size_t salt_len,
-			 uint32_t iterations);
+void scram_cache_pretend(
+	struct scram_cache *c, const char *user, const uint8_t *salt, size_t salt_len, uint32_t iterations);
 
 #endif

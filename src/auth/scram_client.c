@@ -66,7 +66,8 @@ int scram_client_read_first(struct scram_client *c, const void *msg, size_t n)
 	if (scram_text_server_first(msg, n, &first, &c->error) < 0)
 		return fail(c, c->error);
 	/* the server's nonce is ours and something of its own */
-	if (first.nonce.n <= c->nonce_len || memcmp(first.nonce.p, c->text.data + c->nonce_at, c->nonce_len) != 0)
+	if (first.nonce.n <= c->nonce_len ||
+		memcmp(first.nonce.p, c->text.data + c->nonce_at, c->nonce_len) != 0)
 		return fail(c, "invalid SCRAM response (nonce mismatch)");
 	memcpy(c->salt, first.salt, first.salt_len);
 	c->salt_len = first.salt_len;

@@ -13,8 +13,8 @@
 
 struct scram_client {
 	int step;
-	size_t nonce_at, nonce_len; /* our nonce, inside text */
-	struct buf text;	    /* grows into AuthMessage */
+	size_t nonce_at, nonce_len;        /* our nonce, inside text */
+	struct buf text;                   /* grows into AuthMessage */
 	uint8_t salt[CREDENTIAL_SALT_MAX]; /* after scram_client_read_first */
 	size_t salt_len;
 	uint32_t iterations;
@@ -26,11 +26,13 @@ void scram_client_init(struct scram_client *c);
 void scram_client_fini(struct scram_client *c); /* wipes */
 /* Appends client-first-message.  user: "" towards PostgreSQL, which takes the name of the
  * StartupMessage.  nonce: NULL for chance (always, but in tests). */
-int scram_client_first(struct scram_client *c, const char *user, const char *nonce, struct buf *out) FX_MUST_USE;
+int scram_client_first(
+	struct scram_client *c, const char *user, const char *nonce, struct buf *out) FX_MUST_USE;
 /* Reads server-first-message: then salt and iterations are known, and the caller derives the keys. */
 int scram_client_read_first(struct scram_client *c, const void *msg, size_t n) FX_MUST_USE;
 /* Appends client-final-message. */
-int scram_client_final(struct scram_client *c, const struct credential_keys *keys, struct buf *out) FX_MUST_USE;
+int scram_client_final(
+	struct scram_client *c, const struct credential_keys *keys, struct buf *out) FX_MUST_USE;
 /* Reads server-final-message and checks that the server knows the secret too. */
 int scram_client_verify(struct scram_client *c, const void *msg, size_t n) FX_MUST_USE;
 

@@ -58,8 +58,8 @@ static void put_nonce(struct buf *b, const char *nonce)
 	b64_encode(b, raw, sizeof(raw));
 }
 
-int scram_server_first(struct scram_server *s, const void *msg, size_t n, const uint8_t *salt, size_t salt_len,
-		       uint32_t iterations, const char *nonce, struct buf *out)
+int scram_server_first(struct scram_server *s, const void *msg, size_t n, const uint8_t *salt,
+	size_t salt_len, uint32_t iterations, const char *nonce, struct buf *out)
 {
 	struct scram_client_first first;
 	size_t at;
@@ -114,8 +114,7 @@ int scram_server_read_final(struct scram_server *s, const void *msg, size_t n)
 }
 
 int scram_server_verify(struct scram_server *s, const uint8_t stored_key[CREDENTIAL_KEY_LEN],
-			const uint8_t server_key[CREDENTIAL_KEY_LEN], uint8_t client_key[CREDENTIAL_KEY_LEN],
-			struct buf *out)
+	const uint8_t server_key[CREDENTIAL_KEY_LEN], uint8_t client_key[CREDENTIAL_KEY_LEN], struct buf *out)
 {
 	uint8_t signature[CREDENTIAL_KEY_LEN];
 

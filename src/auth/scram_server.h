@@ -14,9 +14,9 @@
 struct scram_server {
 	int step;
 	bool offers_plus;
-	char flag;	       /* the client's gs2-cbind-flag */
+	char flag;                  /* the client's gs2-cbind-flag */
 	size_t nonce_at, nonce_len; /* the common nonce, inside text */
-	struct buf text;       /* grows into AuthMessage */
+	struct buf text;            /* grows into AuthMessage */
 	uint8_t proof[CREDENTIAL_KEY_LEN];
 	const char *error;
 };
@@ -26,13 +26,13 @@ void scram_server_init(struct scram_server *s, bool offers_plus);
 void scram_server_fini(struct scram_server *s); /* wipes */
 /* Reads client-first-message, appends server-first-message to out.  nonce: our half, NULL for chance
  * (always, but in tests). */
-int scram_server_first(struct scram_server *s, const void *msg, size_t n, const uint8_t *salt, size_t salt_len,
-		       uint32_t iterations, const char *nonce, struct buf *out) FX_MUST_USE;
+int scram_server_first(struct scram_server *s, const void *msg, size_t n, const uint8_t *salt,
+	size_t salt_len, uint32_t iterations, const char *nonce, struct buf *out) FX_MUST_USE;
 /* Reads client-final-message: layout, channel binding and nonce, not yet the proof. */
 int scram_server_read_final(struct scram_server *s, const void *msg, size_t n) FX_MUST_USE;
 /* Checks the proof and appends server-final-message to out.  Gives the ClientKey behind the proof. */
 int scram_server_verify(struct scram_server *s, const uint8_t stored_key[CREDENTIAL_KEY_LEN],
-			const uint8_t server_key[CREDENTIAL_KEY_LEN], uint8_t client_key[CREDENTIAL_KEY_LEN],
-			struct buf *out) FX_MUST_USE;
+	const uint8_t server_key[CREDENTIAL_KEY_LEN], uint8_t client_key[CREDENTIAL_KEY_LEN],
+	struct buf *out) FX_MUST_USE;
 
 #endif

@@ -102,7 +102,8 @@ static int check_user(struct scan *s, const struct scram_part *user)
 	for (size_t i = 0; i < user->n; i++) {
 		if (user->p[i] != '=')
 			continue;
-		if (user->n - i < 3 || (memcmp(user->p + i, "=2C", 3) != 0 && memcmp(user->p + i, "=3D", 3) != 0))
+		if (user->n - i < 3 ||
+			(memcmp(user->p + i, "=2C", 3) != 0 && memcmp(user->p + i, "=3D", 3) != 0))
 			return fail(s->error, "malformed SCRAM message (invalid user name)");
 		i += 2;
 	}
@@ -201,12 +202,13 @@ int scram_text_server_first(const void *msg, size_t n, struct scram_server_first
 		return fail(error, "malformed SCRAM message (invalid salt)");
 	if (read_iterations(&s, &out->iterations) < 0)
 		return -1;
-	return s.has_more ? fail(error, "malformed SCRAM message (garbage at end of server-first-message)") : 0;
+	return s.has_more ? fail(error, "malformed SCRAM message (garbage at end of server-first-message)")
+			  : 0;
 }
 
 /* 32 bytes in base64 */
-static int read_key(struct scan *s, const struct scram_part *text, uint8_t key[CREDENTIAL_KEY_LEN],
-		    const char *why)
+static int read_key(
+	struct scan *s, const struct scram_part *text, uint8_t key[CREDENTIAL_KEY_LEN], const char *why)
 {
 	size_t len;
 

@@ -10,7 +10,7 @@
 
 #include "auth/credential.h"
 
-#define SCRAM_TEXT_MAX	 4096 /* bytes of one message */
+#define SCRAM_TEXT_MAX   4096 /* bytes of one message */
 #define SCRAM_TEXT_NONCE 512  /* bytes of a nonce, both halves together */
 
 struct scram_part {
@@ -19,11 +19,11 @@ struct scram_part {
 };
 
 struct scram_client_first {
-	char flag;		 /* gs2-cbind-flag: 'n', 'y' or 'p' */
+	char flag;               /* gs2-cbind-flag: 'n', 'y' or 'p' */
 	struct scram_part cbind; /* after "p=": the name of the binding */
-	struct scram_part gs2;	 /* the whole gs2-header, "n,," */
-	struct scram_part bare;	 /* what goes into AuthMessage */
-	struct scram_part user;	 /* as written; PostgreSQL ignores it, and so do we */
+	struct scram_part gs2;   /* the whole gs2-header, "n,," */
+	struct scram_part bare;  /* what goes into AuthMessage */
+	struct scram_part user;  /* as written; PostgreSQL ignores it, and so do we */
 	struct scram_part nonce;
 };
 
@@ -35,7 +35,7 @@ struct scram_server_first {
 };
 
 struct scram_client_final {
-	struct scram_part channel;	 /* c=, still in base64 */
+	struct scram_part channel; /* c=, still in base64 */
 	struct scram_part nonce;
 	struct scram_part without_proof; /* what goes into AuthMessage */
 	uint8_t proof[CREDENTIAL_KEY_LEN];
@@ -46,13 +46,13 @@ struct scram_server_final {
 	uint8_t signature[CREDENTIAL_KEY_LEN];
 };
 
-int scram_text_client_first(const void *msg, size_t n, struct scram_client_first *out,
-			    const char **error) FX_MUST_USE;
-int scram_text_server_first(const void *msg, size_t n, struct scram_server_first *out,
-			    const char **error) FX_MUST_USE;
-int scram_text_client_final(const void *msg, size_t n, struct scram_client_final *out,
-			    const char **error) FX_MUST_USE;
-int scram_text_server_final(const void *msg, size_t n, struct scram_server_final *out,
-			    const char **error) FX_MUST_USE;
+int scram_text_client_first(
+	const void *msg, size_t n, struct scram_client_first *out, const char **error) FX_MUST_USE;
+int scram_text_server_first(
+	const void *msg, size_t n, struct scram_server_first *out, const char **error) FX_MUST_USE;
+int scram_text_client_final(
+	const void *msg, size_t n, struct scram_client_final *out, const char **error) FX_MUST_USE;
+int scram_text_server_final(
+	const void *msg, size_t n, struct scram_server_final *out, const char **error) FX_MUST_USE;
 
 #endif

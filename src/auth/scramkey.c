@@ -19,8 +19,8 @@ static void hmac(const void *key, size_t key_len, const void *text, size_t n, ui
 	CHECK(HMAC(EVP_sha256(), key, (int)key_len, text, n, out, &len) != NULL && len == SCRAMKEY_LEN);
 }
 
-int scramkey_derive(const void *password, size_t n, const uint8_t *salt, size_t salt_len,
-		    uint32_t iterations, struct credential_keys *out)
+int scramkey_derive(const void *password, size_t n, const uint8_t *salt, size_t salt_len, uint32_t iterations,
+	struct credential_keys *out)
 {
 	uint8_t salted[SCRAMKEY_LEN];
 
@@ -47,8 +47,8 @@ void scramkey_sign(const uint8_t key[SCRAMKEY_LEN], const void *text, size_t n, 
 	hmac(key, SCRAMKEY_LEN, text, n, out);
 }
 
-void scramkey_prove(const uint8_t client_key[SCRAMKEY_LEN], const void *text, size_t n,
-		    uint8_t proof[SCRAMKEY_LEN])
+void scramkey_prove(
+	const uint8_t client_key[SCRAMKEY_LEN], const void *text, size_t n, uint8_t proof[SCRAMKEY_LEN])
 {
 	uint8_t stored_key[SCRAMKEY_LEN];
 
@@ -60,7 +60,7 @@ void scramkey_prove(const uint8_t client_key[SCRAMKEY_LEN], const void *text, si
 }
 
 bool scramkey_verify(const uint8_t stored_key[SCRAMKEY_LEN], const uint8_t proof[SCRAMKEY_LEN],
-		     const void *text, size_t n, uint8_t client_key[SCRAMKEY_LEN])
+	const void *text, size_t n, uint8_t client_key[SCRAMKEY_LEN])
 {
 	uint8_t found[SCRAMKEY_LEN];
 	bool is_right;

@@ -16,11 +16,11 @@
 #define MECHANISM "SCRAM-SHA-256"
 
 enum step {
-	STEP_START,	 /* nothing asked yet */
-	STEP_ANSWERED,	 /* a password was sent, the server judges */
+	STEP_START,      /* nothing asked yet */
+	STEP_ANSWERED,   /* a password was sent, the server judges */
 	STEP_SASL_FIRST, /* client-first-message sent */
 	STEP_SASL_FINAL, /* the proof sent */
-	STEP_VERIFIED,	 /* the server proved itself */
+	STEP_VERIFIED,   /* the server proved itself */
 	STEP_OVER,
 };
 
@@ -227,8 +227,8 @@ static enum serverauth_verdict on_sasl_final(struct serverauth *a, struct cursor
 static bool is_allowed(const struct serverauth *a, uint32_t code)
 {
 	return (code == AUTH_CLEARTEXT && (a->may & SERVERAUTH_MAY_CLEARTEXT)) ||
-		(code == AUTH_MD5 && (a->may & SERVERAUTH_MAY_MD5)) ||
-		(code == AUTH_SASL && (a->may & SERVERAUTH_MAY_SCRAM));
+	       (code == AUTH_MD5 && (a->may & SERVERAUTH_MAY_MD5)) ||
+	       (code == AUTH_SASL && (a->may & SERVERAUTH_MAY_SCRAM));
 }
 
 enum serverauth_verdict serverauth_input(struct serverauth *a, const void *body, size_t n, struct buf *out)

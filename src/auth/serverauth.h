@@ -12,24 +12,24 @@
 #include "base/buf.h"
 
 /* Which requests of the server we follow (PgBouncer's manner: all). */
-#define SERVERAUTH_MAY_TRUST	 1u /* AuthenticationOk without a question */
+#define SERVERAUTH_MAY_TRUST     1u /* AuthenticationOk without a question */
 #define SERVERAUTH_MAY_CLEARTEXT 2u
-#define SERVERAUTH_MAY_MD5	 4u
-#define SERVERAUTH_MAY_SCRAM	 8u
-#define SERVERAUTH_MAY_ALL	 15u
+#define SERVERAUTH_MAY_MD5       4u
+#define SERVERAUTH_MAY_SCRAM     8u
+#define SERVERAUTH_MAY_ALL       15u
 
 enum serverauth_verdict {
-	SERVERAUTH_MORE, /* send what is in out, if anything; feed the next Authentication message */
-	SERVERAUTH_OK,	 /* AuthenticationOk, and rightly so */
+	SERVERAUTH_MORE,   /* send what is in out, if anything; feed the next Authentication message */
+	SERVERAUTH_OK,     /* AuthenticationOk, and rightly so */
 	SERVERAUTH_FAILED, /* see serverauth_error; close the connection */
 };
 
 struct serverauth_ask {
-	const char *user;		     /* the name in our StartupMessage; copied */
+	const char *user;                    /* the name in our StartupMessage; copied */
 	const struct credential *credential; /* NULL: none known; copied */
 	const struct credential_keys *keys;  /* pass-through, may be NULL; copied */
-	struct scram_cache *cache;	     /* the worker's; borrowed until serverauth_free */
-	unsigned may;			     /* SERVERAUTH_MAY_*; 0 means all */
+	struct scram_cache *cache;           /* the worker's; borrowed until serverauth_free */
+	unsigned may;                        /* SERVERAUTH_MAY_*; 0 means all */
 };
 
 struct serverauth;
@@ -38,8 +38,8 @@ struct serverauth;
 struct serverauth *serverauth_new(const struct serverauth_ask *ask) FX_MUST_USE;
 void serverauth_free(struct serverauth *a); /* wipes; NULL is fine */
 /* body: the n bytes after the length word of one message of type 'R'; borrowed until return. */
-enum serverauth_verdict serverauth_input(struct serverauth *a, const void *body, size_t n,
-					 struct buf *out) FX_MUST_USE;
+enum serverauth_verdict serverauth_input(
+	struct serverauth *a, const void *body, size_t n, struct buf *out) FX_MUST_USE;
 /* The longest Authentication message worth receiving; a longer one is a broken server. */
 #define SERVERAUTH_MESSAGE_MAX 8192
 /* After SERVERAUTH_FAILED: a sentence without secrets ("wrong password type", "invalid server

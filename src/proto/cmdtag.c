@@ -31,7 +31,7 @@ bool cmdtag_rows(const void *body, size_t n, uint64_t *rows)
 		return false;
 	for (; *digits != '\0'; digits++) {
 		if (*digits < '0' || *digits > '9' || __builtin_mul_overflow(v, 10u, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*digits - '0'), &v))
+			__builtin_add_overflow(v, (uint64_t)(*digits - '0'), &v))
 			return false;
 	}
 	*rows = v;

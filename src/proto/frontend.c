@@ -87,8 +87,8 @@ int frontend_parse(struct buf *out, const char *statement, const char *sql)
 	return wire_end(out, at);
 }
 
-int frontend_bind(struct buf *out, const char *portal, const char *statement, const char *const *values,
-		  size_t count)
+int frontend_bind(
+	struct buf *out, const char *portal, const char *statement, const char *const *values, size_t count)
 {
 	size_t at = wire_begin(out, FE_BIND);
 

@@ -26,8 +26,8 @@ int frontend_sasl_response(struct buf *out, const void *data, size_t n);
 int frontend_query(struct buf *out, const char *sql);
 int frontend_parse(struct buf *out, const char *statement, const char *sql);
 /* All parameters in text format (a NULL pointer is SQL NULL), results in text format. */
-int frontend_bind(struct buf *out, const char *portal, const char *statement, const char *const *values,
-		  size_t count);
+int frontend_bind(
+	struct buf *out, const char *portal, const char *statement, const char *const *values, size_t count);
 int frontend_describe(struct buf *out, char kind, const char *name); /* kind 'S' or 'P' */
 int frontend_close(struct buf *out, char kind, const char *name);    /* kind 'S' or 'P' */
 int frontend_execute(struct buf *out, const char *portal, uint32_t max_rows);

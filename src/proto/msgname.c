@@ -52,8 +52,8 @@ static struct part part_of(const void *body, size_t have, size_t len)
 	return (struct part){.c = cursor_over(body, have), .has_more = have < len};
 }
 
-enum msgname_answer msgname_statement(uint8_t type, const void *body, size_t have, size_t len,
-				      const char **name)
+enum msgname_answer msgname_statement(
+	uint8_t type, const void *body, size_t have, size_t len, const char **name)
 {
 	struct part part = part_of(body, have, len);
 

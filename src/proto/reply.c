@@ -161,8 +161,12 @@ static const struct {
 	uint32_t oid;
 	uint16_t len;
 } types[REPLY_TYPE_COUNT] = {
-	[REPLY_TEXT] = {25, UINT16_MAX},	 [REPLY_INT4] = {23, 4}, [REPLY_INT8] = {20, 8},
-	[REPLY_NUMERIC] = {1700, UINT16_MAX}, [REPLY_BYTEA] = {17, UINT16_MAX}, [REPLY_BOOL] = {16, 1},
+	[REPLY_TEXT] = {25, UINT16_MAX},
+	[REPLY_INT4] = {23, 4},
+	[REPLY_INT8] = {20, 8},
+	[REPLY_NUMERIC] = {1700, UINT16_MAX},
+	[REPLY_BYTEA] = {17, UINT16_MAX},
+	[REPLY_BOOL] = {16, 1},
 	[REPLY_FLOAT8] = {701, 8},
 };
 
@@ -180,7 +184,7 @@ int reply_row_description(struct buf *out, const struct reply_column *columns, s
 		(void)buf_append_u32(out, types[columns[i].type].oid);
 		(void)buf_append_u16(out, types[columns[i].type].len);
 		(void)buf_append_u32(out, UINT32_MAX); /* no type modifier */
-		(void)buf_append_u16(out, 0);	       /* text */
+		(void)buf_append_u16(out, 0);          /* text */
 	}
 	return wire_end(out, at);
 }

@@ -65,7 +65,7 @@ void reply_put_text(struct buf *out, const char *text); /* NULL: SQL NULL */
 void reply_put_bytes(struct buf *out, const void *p, size_t n);
 void reply_put_int(struct buf *out, int64_t v);
 void reply_put_uint(struct buf *out, uint64_t v);
-void reply_put_bool(struct buf *out, bool v); /* t, f */
+void reply_put_bool(struct buf *out, bool v);                   /* t, f */
 void reply_put_bytea(struct buf *out, const void *p, size_t n); /* hex form */
 void reply_put_format(struct buf *out, const char *fmt, ...) FX_PRINTF(2, 3);
 int reply_row_end(struct buf *out, size_t at);

@@ -15,13 +15,13 @@
 
 /* PgBouncer's sentences, which tools match on.  The third is said by the caller when it does not
  * know the name: a format with one %s. */
-#define STARTOPT_ERROR_FORM                                                                                  \
+#define STARTOPT_ERROR_FORM \
 	"unsupported options startup parameter: only '-c config=val' and '--config=val' are allowed"
 #define STARTOPT_ERROR_LONG "unsupported options startup parameter: parameter too long"
 #define STARTOPT_ERROR_NAME "unsupported startup parameter in options: %s"
 
 struct startopt {
-	const char *at;	   /* lent */
+	const char *at;    /* lent */
 	const char *error; /* set with -1: one of the first two sentences above */
 	char text[STARTOPT_SIZE];
 };

@@ -10,7 +10,7 @@
 #include "base/poison.h"
 
 #define EXTENSION_PREFIX "_pq_."
-#define TLS_HANDSHAKE	 0x16
+#define TLS_HANDSHAKE    0x16
 
 enum startup_peek startup_peek(const void *p, size_t n, size_t *need)
 {
@@ -80,7 +80,8 @@ static int parse_params(struct startup *out, struct cursor c)
 			break;
 		value = name ? cursor_cstr(&c) : NULL;
 		if (value == NULL)
-			return fail(out, "08P01", "invalid startup packet layout: expected terminator as last byte");
+			return fail(out, "08P01",
+				"invalid startup packet layout: expected terminator as last byte");
 		field = field_of(out, name);
 		if (field != NULL && *field != NULL)
 			return fail(out, "08P01", "invalid startup packet: parameter given twice");
@@ -114,7 +115,8 @@ static int parse_cancel(struct startup *out, struct cursor c)
 	out->cancel_pid = cursor_u32(&c);
 	out->cancel_key_len = cursor_left(&c);
 	out->cancel_key = cursor_bytes(&c, out->cancel_key_len);
-	if (c.bad || out->cancel_key_len < STARTUP_CANCEL_KEY_MIN || out->cancel_key_len > STARTUP_CANCEL_KEY_MAX)
+	if (c.bad || out->cancel_key_len < STARTUP_CANCEL_KEY_MIN ||
+		out->cancel_key_len > STARTUP_CANCEL_KEY_MAX)
 		return fail(out, "08P01", "bad cancel request");
 	return 0;
 }
@@ -196,8 +198,14 @@ static bool read_bool(const char *text, bool *value)
 		size_t least;
 		bool value;
 	} words[] = {
-		{"true", 1, true}, {"false", 1, false}, {"yes", 1, true}, {"no", 1, false},
-		{"on", 2, true},   {"off", 2, false},	{"1", 1, true},	  {"0", 1, false},
+		{"true", 1, true},
+		{"false", 1, false},
+		{"yes", 1, true},
+		{"no", 1, false},
+		{"on", 2, true},
+		{"off", 2, false},
+		{"1", 1, true},
+		{"0", 1, false},
 	};
 	size_t n = strlen(text);
 

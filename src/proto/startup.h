@@ -11,8 +11,8 @@
 
 #include "base/check.h"
 
-#define STARTUP_LENGTH_MIN 8
-#define STARTUP_LENGTH_MAX 10000
+#define STARTUP_LENGTH_MIN     8
+#define STARTUP_LENGTH_MAX     10000
 #define STARTUP_CANCEL_KEY_MIN 4
 #define STARTUP_CANCEL_KEY_MAX 256 /* protocol 3.2; 3.0 has exactly 4 */
 
@@ -30,8 +30,8 @@ enum startup_peek startup_peek(const void *p, size_t n, size_t *need) FX_MUST_US
 bool startup_is_tls(const void *p, size_t n);
 
 enum startup_kind {
-	STARTUP_LOGIN,	/* StartupMessage of protocol 3.x */
-	STARTUP_SSL,	/* SSLRequest */
+	STARTUP_LOGIN,  /* StartupMessage of protocol 3.x */
+	STARTUP_SSL,    /* SSLRequest */
 	STARTUP_GSSENC, /* GSSENCRequest */
 	STARTUP_CANCEL,
 	STARTUP_UNSUPPORTED, /* another protocol: only major and minor are set */
@@ -42,13 +42,13 @@ struct startup {
 	uint16_t major, minor;
 
 	/* STARTUP_LOGIN */
-	const char *user;	      /* never NULL, never "" */
-	const char *database;	      /* as sent; the user's name when absent or empty */
-	const char *options;	      /* NULL: absent; read it with startopt.h */
+	const char *user;             /* never NULL, never "" */
+	const char *database;         /* as sent; the user's name when absent or empty */
+	const char *options;          /* NULL: absent; read it with startopt.h */
 	const char *application_name; /* NULL: absent */
 	const char *replication;      /* NULL: absent; as sent, see startup_replication */
-	uint32_t extensions;	      /* number of _pq_.* parameters */
-	bool needs_negotiation;	      /* minor > 0 or extensions > 0: NegotiateProtocolVersion is due, once */
+	uint32_t extensions;          /* number of _pq_.* parameters */
+	bool needs_negotiation;       /* minor > 0 or extensions > 0: NegotiateProtocolVersion is due, once */
 
 	/* STARTUP_CANCEL */
 	uint32_t cancel_pid;

@@ -69,12 +69,12 @@ enum wire_auth {
 };
 
 /* The Int32 after the length of a packet that begins a connection. */
-#define WIRE_CANCEL_REQUEST UINT32_C(80877102)
-#define WIRE_SSL_REQUEST    UINT32_C(80877103)
-#define WIRE_GSSENC_REQUEST UINT32_C(80877104)
+#define WIRE_CANCEL_REQUEST         UINT32_C(80877102)
+#define WIRE_SSL_REQUEST            UINT32_C(80877103)
+#define WIRE_GSSENC_REQUEST         UINT32_C(80877104)
 #define WIRE_PROTOCOL(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor))
-#define WIRE_PROTOCOL_3_0   WIRE_PROTOCOL(3, 0)
-#define WIRE_PROTOCOL_3_2   WIRE_PROTOCOL(3, 2)
+#define WIRE_PROTOCOL_3_0           WIRE_PROTOCOL(3, 0)
+#define WIRE_PROTOCOL_3_2           WIRE_PROTOCOL(3, 2)
 
 /* ReadyForQuery's byte */
 enum wire_transaction {

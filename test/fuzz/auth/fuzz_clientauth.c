@@ -16,8 +16,9 @@ static struct credential secrets[4]; /* by enum credential_kind */
 
 static void prepare(void)
 {
-	static const char scram[] = "SCRAM-SHA-256$2:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
-				    ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+	static const char scram[] =
+		"SCRAM-SHA-256$2:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
+		":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 	uint8_t key[32], chance[32];
 
 	if (cache.capacity > 0)
@@ -26,7 +27,8 @@ static void prepare(void)
 	scram_cache_init(&cache, 16, key);
 	rnd_secure(chance, sizeof(chance));
 	CHECK(credential_parse(&secrets[CREDENTIAL_PLAIN], chance, sizeof(chance), NULL) == 0);
-	CHECK(credential_parse(&secrets[CREDENTIAL_MD5], "md50123456789abcdef0123456789abcdef", 35, NULL) == 0);
+	CHECK(credential_parse(&secrets[CREDENTIAL_MD5], "md50123456789abcdef0123456789abcdef", 35, NULL) ==
+		0);
 	CHECK(credential_parse(&secrets[CREDENTIAL_SCRAM], scram, sizeof(scram) - 1, NULL) == 0);
 	rnd_secure(secrets[CREDENTIAL_SCRAM].stored_key, CREDENTIAL_KEY_LEN);
 }

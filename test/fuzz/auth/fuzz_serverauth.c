@@ -27,7 +27,8 @@ static void prepare(void)
 	scram_cache_init(&cache, 16, key);
 	rnd_secure(chance, sizeof(chance));
 	CHECK(credential_parse(&secrets[CREDENTIAL_PLAIN], chance, sizeof(chance), NULL) == 0);
-	CHECK(credential_parse(&secrets[CREDENTIAL_MD5], "md50123456789abcdef0123456789abcdef", 35, NULL) == 0);
+	CHECK(credential_parse(&secrets[CREDENTIAL_MD5], "md50123456789abcdef0123456789abcdef", 35, NULL) ==
+		0);
 	keys.is_set = true;
 	rnd_secure(keys.client_key, sizeof(keys.client_key));
 	rnd_secure(keys.server_key, sizeof(keys.server_key));

@@ -28,7 +28,8 @@ static void check_limits(const struct conf *c, const struct conf_database *db, c
 	conf_resolve(c, db, user, &l);
 	CHECK(l.pool_size >= 0 && l.pool_size <= CONF_COUNT_MAX);
 	CHECK(l.max_overflow >= 0 && l.max_overflow <= CONF_COUNT_MAX);
-	CHECK(l.min_pool_size >= 0 && l.reserve_pool_size >= 0 && l.max_db_connections >= 0 && l.max_user_connections >= 0);
+	CHECK(l.min_pool_size >= 0 && l.reserve_pool_size >= 0 && l.max_db_connections >= 0 &&
+		l.max_user_connections >= 0);
 	CHECK(l.pool_mode >= CONF_POOL_SESSION && l.pool_mode <= CONF_POOL_STATEMENT);
 	CHECK(l.long_query_action >= CONF_ACTION_LOG && l.long_query_action <= CONF_ACTION_TERMINATE);
 	CHECK(l.query_wait_timeout <= (uint64_t)CONF_TIME_MAX * 1000000);

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		CHECK(s->user[0] != '\0' && strlen(s->user) < n);
 		CHECK(userlist_find(l, s->user) == s);
 		CHECK(s->has_secret == (s->secret.data != NULL));
-		CHECK(!s->has_secret || (s->secret.len > 0 && s->secret.len < n && strlen((char *)s->secret.data) == s->secret.len));
+		CHECK(!s->has_secret || (s->secret.len > 0 && s->secret.len < n &&
+						strlen((char *)s->secret.data) == s->secret.len));
 	}
 	conf_report_fini(&report);
 	userlist_unref(l);

@@ -63,7 +63,8 @@ static void check_packet(const uint8_t *data, size_t n)
 	if (s.kind == STARTUP_LOGIN)
 		walk_login(&s, n);
 	if (s.kind == STARTUP_CANCEL)
-		CHECK(s.cancel_key_len >= 4 && s.cancel_key_len <= 256 && s.cancel_key + s.cancel_key_len == data + n);
+		CHECK(s.cancel_key_len >= 4 && s.cancel_key_len <= 256 &&
+			s.cancel_key + s.cancel_key_len == data + n);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -29,8 +29,8 @@ static FX_UNUSED void logins_teardown(void)
 }
 
 /* The secret of kind for the user's password, as it would be stored; iterations few, for speed. */
-static FX_UNUSED struct credential logins_secret(enum credential_kind kind, const char *user,
-						 const char *password, uint32_t iterations)
+static FX_UNUSED struct credential logins_secret(
+	enum credential_kind kind, const char *user, const char *password, uint32_t iterations)
 {
 	struct credential c = {.kind = CREDENTIAL_NONE};
 	char md5[MD5_TEXT_SIZE];
@@ -47,7 +47,8 @@ static FX_UNUSED struct credential logins_secret(enum credential_kind kind, cons
 		struct credential_keys keys;
 
 		ck_assert_int_eq(
-			scramkey_derive(password, strlen(password), salt, sizeof(salt), iterations, &keys), 0);
+			scramkey_derive(password, strlen(password), salt, sizeof(salt), iterations, &keys),
+			0);
 		scramkey_stored(keys.client_key, stored);
 		(void)buf_printf(&text, "SCRAM-SHA-256$%u:", iterations);
 		b64_encode(&text, salt, sizeof(salt));
@@ -70,7 +71,8 @@ static FX_UNUSED uint8_t *logins_take(struct buf *b, char type, size_t *n)
 
 	ck_assert_uint_ge(b->len, 5);
 	ck_assert_int_eq(b->data[0], type);
-	length = (uint32_t)b->data[1] << 24 | (uint32_t)b->data[2] << 16 | (uint32_t)b->data[3] << 8 | b->data[4];
+	length = (uint32_t)b->data[1] << 24 | (uint32_t)b->data[2] << 16 | (uint32_t)b->data[3] << 8 |
+		 b->data[4];
 	ck_assert_uint_eq(b->len, length + 1);
 	*n = length - 4;
 	body = malloc(*n ? *n : 1);
@@ -82,8 +84,8 @@ static FX_UNUSED uint8_t *logins_take(struct buf *b, char type, size_t *n)
 struct logins_talk {
 	enum clientauth_verdict client; /* what the judge said in the end */
 	enum serverauth_verdict server; /* what the prover said in the end */
-	int messages;			/* of the judge */
-	char requests[8];		/* their codes: 'p'lain, '5', 's'asl, 'c'ontinue, 'f'inal */
+	int messages;                   /* of the judge */
+	char requests[8];               /* their codes: 'p'lain, '5', 's'asl, 'c'ontinue, 'f'inal */
 };
 
 /* Lets the two talk until one of them ends it; AuthenticationOk is sent for CLIENTAUTH_OK. */

@@ -9,7 +9,8 @@
 #define USER "alice"
 
 static const enum clientauth_method methods[] = {CLIENTAUTH_PLAIN, CLIENTAUTH_MD5, CLIENTAUTH_SCRAM};
-static const enum credential_kind kinds[] = {CREDENTIAL_NONE, CREDENTIAL_PLAIN, CREDENTIAL_MD5, CREDENTIAL_SCRAM};
+static const enum credential_kind kinds[] = {
+	CREDENTIAL_NONE, CREDENTIAL_PLAIN, CREDENTIAL_MD5, CREDENTIAL_SCRAM};
 
 static struct clientauth *judge_of(enum clientauth_method method, const struct credential *c)
 {
@@ -27,7 +28,7 @@ static struct clientauth *judge_of(enum clientauth_method method, const struct c
 
 /* A client with a cleartext password logs in. */
 static struct logins_talk login(enum clientauth_method method, const struct credential *stored,
-				const char *password, struct credential_keys *learnt)
+	const char *password, struct credential_keys *learnt)
 {
 	struct clientauth *judge = judge_of(method, stored);
 	struct credential own = {.kind = CREDENTIAL_PLAIN};
@@ -72,7 +73,8 @@ START_TEST(every_method_and_secret)
 			ck_assert_int_eq(login(methods[m], &c, "wrong", NULL).client, CLIENTAUTH_FAILED);
 			ck_assert_int_eq(login(methods[m], &c, "righ", NULL).client, CLIENTAUTH_FAILED);
 			ck_assert_int_eq(login(methods[m], &c, "rightt", NULL).client, CLIENTAUTH_FAILED);
-			ck_assert_int_eq(login(methods[m], &c, "", NULL).client, CLIENTAUTH_FAILED); /* V-A20 */
+			ck_assert_int_eq(
+				login(methods[m], &c, "", NULL).client, CLIENTAUTH_FAILED); /* V-A20 */
 			credential_fini(&c);
 		}
 		ck_assert_int_eq(login(methods[m], NULL, "right", NULL).client, CLIENTAUTH_FAILED);
@@ -97,8 +99,8 @@ END_TEST
 
 START_TEST(long_passwords) /* V-A17 */
 {
-	static const size_t lengths[] = {995,  996,  1000, 1022, 1023,  1024,  1025, 4095,
-					 4096, 4097, 9999, 16384, 65534, 65535, 65536, 70000};
+	static const size_t lengths[] = {995, 996, 1000, 1022, 1023, 1024, 1025, 4095, 4096, 4097, 9999,
+		16384, 65534, 65535, 65536, 70000};
 	char *password = malloc(70002);
 
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
@@ -114,8 +116,9 @@ START_TEST(long_passwords) /* V-A17 */
 				bool can = can_judge(methods[m], kinds[k]);
 
 				if (fits) {
-					ck_assert_msg((login(methods[m], &c, password, NULL).client == CLIENTAUTH_OK) ==
-							can, "length %zu, kind %zu, method %zu", n, k, m);
+					ck_assert_msg((login(methods[m], &c, password, NULL).client ==
+							      CLIENTAUTH_OK) == can,
+						"length %zu, kind %zu, method %zu", n, k, m);
 					password[n - 1] = 'y';
 					ck_assert_int_eq(login(methods[m], &c, password, NULL).client,
 						CLIENTAUTH_FAILED);
@@ -313,9 +316,12 @@ START_TEST(methods_without_questions)
 		bool is_known;
 		enum clientauth_verdict expected;
 	} cases[] = {
-		{CLIENTAUTH_TRUST, true, CLIENTAUTH_OK},    {CLIENTAUTH_TRUST, false, CLIENTAUTH_FAILED},
-		{CLIENTAUTH_PROVEN, true, CLIENTAUTH_OK},   {CLIENTAUTH_PROVEN, false, CLIENTAUTH_OK},
-		{CLIENTAUTH_REJECT, true, CLIENTAUTH_FAILED}, {CLIENTAUTH_REJECT, false, CLIENTAUTH_FAILED},
+		{CLIENTAUTH_TRUST, true, CLIENTAUTH_OK},
+		{CLIENTAUTH_TRUST, false, CLIENTAUTH_FAILED},
+		{CLIENTAUTH_PROVEN, true, CLIENTAUTH_OK},
+		{CLIENTAUTH_PROVEN, false, CLIENTAUTH_OK},
+		{CLIENTAUTH_REJECT, true, CLIENTAUTH_FAILED},
+		{CLIENTAUTH_REJECT, false, CLIENTAUTH_FAILED},
 	};
 	struct credential_keys keys;
 	struct buf out;
@@ -340,8 +346,8 @@ START_TEST(methods_without_questions)
 END_TEST
 
 /* One message against a fresh challenge. */
-static enum clientauth_verdict answer(enum clientauth_method method, const struct credential *c, const void *p,
-				      size_t n)
+static enum clientauth_verdict answer(
+	enum clientauth_method method, const struct credential *c, const void *p, size_t n)
 {
 	struct clientauth *a = judge_of(method, c);
 	enum clientauth_verdict verdict;

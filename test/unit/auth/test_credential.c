@@ -13,10 +13,10 @@
 #include <string.h>
 
 /* what PostgreSQL 15 stores for the password "pencil" with RFC 7677's salt */
-#define SALT	   "W22ZaJ0SNY7soEsUEjb6gQ=="
+#define SALT       "W22ZaJ0SNY7soEsUEjb6gQ=="
 #define STORED_KEY "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
 #define SERVER_KEY "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
-#define SECRET	   "SCRAM-SHA-256$4096:" SALT "$" STORED_KEY ":" SERVER_KEY
+#define SECRET     "SCRAM-SHA-256$4096:" SALT "$" STORED_KEY ":" SERVER_KEY
 
 static struct credential c;
 
@@ -145,8 +145,8 @@ END_TEST
 
 START_TEST(copy_and_compare)
 {
-	static const char *const texts[] = {"", "secret", "secret2", "md5d41d8cd98f00b204e9800998ecf8427e", SECRET,
-					    "SCRAM-SHA-256$4097:" SALT "$" STORED_KEY ":" SERVER_KEY};
+	static const char *const texts[] = {"", "secret", "secret2", "md5d41d8cd98f00b204e9800998ecf8427e",
+		SECRET, "SCRAM-SHA-256$4097:" SALT "$" STORED_KEY ":" SERVER_KEY};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		for (size_t k = 0; k < ARRAY_LEN(texts); k++) {

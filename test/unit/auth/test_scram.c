@@ -17,7 +17,7 @@
 #define RFC_SERVER_NONCE "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 #define RFC_CLIENT_FIRST "n,,n=user,r=" RFC_CLIENT_NONCE
 #define RFC_SERVER_FIRST "r=" RFC_CLIENT_NONCE RFC_SERVER_NONCE ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
-#define RFC_CLIENT_FINAL                                                                                     \
+#define RFC_CLIENT_FINAL \
 	"c=biws,r=" RFC_CLIENT_NONCE RFC_SERVER_NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 #define RFC_SERVER_FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
@@ -50,9 +50,10 @@ static void expect(const char *text)
 START_TEST(base64)
 {
 	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-					       {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
-	static const char *const wrong[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "=Zg=", "Zg==Zg==",
-					    "Zm 9", "Zm9v\n", "Zm9v=", "Zm_v", "Zm-v", "Zg=A", "Zm9vZ"};
+		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+	static const char *const wrong[] = {"Z", "Zg",
+		"Zg=", "Zh==", "Zm9=", "Z===", "====", "=Zg=", "Zg==Zg==", "Zm 9", "Zm9v\n", "Zm9v=", "Zm_v",
+		"Zm-v", "Zg=A", "Zm9vZ"};
 	uint8_t raw[64];
 	size_t len;
 
@@ -64,7 +65,8 @@ START_TEST(base64)
 		ck_assert_mem_eq(raw, pairs[i][0], len);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-		ck_assert_msg(b64_decode(wrong[i], strlen(wrong[i]), raw, sizeof(raw), &len) < 0, "%s", wrong[i]);
+		ck_assert_msg(
+			b64_decode(wrong[i], strlen(wrong[i]), raw, sizeof(raw), &len) < 0, "%s", wrong[i]);
 	/* never writes past cap */
 	ck_assert_int_eq(b64_decode("Zm9vYmFy", 8, raw, 6, &len), 0);
 	ck_assert_int_lt(b64_decode("Zm9vYmFy", 8, raw, 5, &len), 0);
@@ -85,8 +87,8 @@ START_TEST(rfc_vector_server)
 	uint8_t client_key[SCRAMKEY_LEN];
 
 	scram_server_init(&s, false);
-	ck_assert_int_eq(scram_server_first(&s, RFC_CLIENT_FIRST, strlen(RFC_CLIENT_FIRST), rfc_salt, 16, 4096,
-				 RFC_SERVER_NONCE, &out),
+	ck_assert_int_eq(scram_server_first(&s, RFC_CLIENT_FIRST, strlen(RFC_CLIENT_FIRST), rfc_salt, 16,
+				 4096, RFC_SERVER_NONCE, &out),
 		0);
 	expect(RFC_SERVER_FIRST);
 	ck_assert_int_eq(scram_server_read_final(&s, RFC_CLIENT_FINAL, strlen(RFC_CLIENT_FINAL)), 0);
@@ -185,7 +187,8 @@ START_TEST(client_first_messages) /* V-A04 */
 		const char *m = cases[i].msg;
 
 		ck_assert_msg((server_first_of(m, strlen(m), false) == 0) == cases[i].is_good, "%s", m);
-		ck_assert_msg((server_first_of(m, strlen(m), true) == 0) == cases[i].is_good_with_plus, "%s", m);
+		ck_assert_msg(
+			(server_first_of(m, strlen(m), true) == 0) == cases[i].is_good_with_plus, "%s", m);
 	}
 	/* NUL anywhere */
 	ck_assert_int_lt(server_first_of("n,,n=u,r=a\0b", 12, false), 0);
@@ -202,7 +205,8 @@ START_TEST(client_nonce_lengths)
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
 		memcpy(msg, "n,,n=u,r=", 9);
 		memset(msg + 9, 'x', lengths[i]);
-		ck_assert_int_eq(server_first_of(msg, 9 + lengths[i], false) == 0, lengths[i] <= SCRAM_TEXT_NONCE);
+		ck_assert_int_eq(
+			server_first_of(msg, 9 + lengths[i], false) == 0, lengths[i] <= SCRAM_TEXT_NONCE);
 	}
 	free(msg);
 }
@@ -218,8 +222,8 @@ static int server_final_of(const char *msg, size_t n)
 
 	memcpy(copy, msg, n);
 	scram_server_init(&s, false);
-	ck_assert_int_eq(scram_server_first(&s, RFC_CLIENT_FIRST, strlen(RFC_CLIENT_FIRST), rfc_salt, 16, 4096,
-				 RFC_SERVER_NONCE, &out),
+	ck_assert_int_eq(scram_server_first(&s, RFC_CLIENT_FIRST, strlen(RFC_CLIENT_FIRST), rfc_salt, 16,
+				 4096, RFC_SERVER_NONCE, &out),
 		0);
 	buf_reset(&out);
 	rc = scram_server_read_final(&s, copy, n);
@@ -239,33 +243,33 @@ static int server_final_of(const char *msg, size_t n)
 START_TEST(client_final_messages) /* V-A05..V-A12 */
 {
 	static const char *const wrong[] = {
-		"c=biws,p=" PROOF,				/* no r= (CVE-2026-19888) */
-		"r=" NONCE ",p=" PROOF,				/* no c= */
-		"c=biws,r=" NONCE,				/* no p= */
+		"c=biws,p=" PROOF,      /* no r= (CVE-2026-19888) */
+		"r=" NONCE ",p=" PROOF, /* no c= */
+		"c=biws,r=" NONCE,      /* no p= */
 		"c=biws,r=" NONCE ",",
 		"c=biws",
 		"p=" PROOF,
-		"c=biws,c=biws,r=" NONCE ",p=" PROOF,		/* duplicated */
+		"c=biws,c=biws,r=" NONCE ",p=" PROOF, /* duplicated */
 		"c=biws,r=" NONCE ",r=" NONCE ",p=" PROOF,
 		"c=biws,r=" NONCE ",p=" PROOF ",p=" PROOF,
-		"r=" NONCE ",c=biws,p=" PROOF,			/* out of order */
+		"r=" NONCE ",c=biws,p=" PROOF, /* out of order */
 		"c=biws,p=" PROOF ",r=" NONCE,
-		"c=biws,r=x" NONCE ",p=" PROOF,			/* wrong nonce */
+		"c=biws,r=x" NONCE ",p=" PROOF, /* wrong nonce */
 		"c=biws,r=" NONCE "x,p=" PROOF,
 		"c=biws,r=" RFC_CLIENT_NONCE ",p=" PROOF,
 		"c=biws,r=,p=" PROOF,
 		"c=biws,r=r" RFC_SERVER_NONCE ",p=" PROOF,
-		"c=biws,r=" NONCE ",p=",			/* proof of a wrong size or form */
+		"c=biws,r=" NONCE ",p=", /* proof of a wrong size or form */
 		"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndQ==",
 		"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVRV",
 		"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVR=",
 		"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ",
 		"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN-Ute9ytag9zjfMHgsqmmiz7AndVQ=",
 		"c=biws,r=" NONCE ",p=AHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", /* wrong proof */
-		"c=biws,r=" NONCE ",p=" PROOF "x",		/* garbage after it */
+		"c=biws,r=" NONCE ",p=" PROOF "x",                                   /* garbage after it */
 		"c=biws,r=" NONCE ",p=" PROOF ",x=y",
 		"c=biws,r=" NONCE ",p=" PROOF ",",
-		"c=eSws,r=" NONCE ",p=" PROOF,			/* another gs2-header */
+		"c=eSws,r=" NONCE ",p=" PROOF, /* another gs2-header */
 		"c=biwsbiws,r=" NONCE ",p=" PROOF,
 		"c=,r=" NONCE ",p=" PROOF,
 		"c=biwt,r=" NONCE ",p=" PROOF,
@@ -425,7 +429,8 @@ START_TEST(server_nonce_and_salt_sizes) /* V-B10 */
 		memset(msg, 'x', n + 2);
 		memcpy(msg, "r=abc", 5);
 		memcpy(msg + 2 + n, ",s=AAAA,i=4096", 15);
-		ck_assert_int_eq(client_read_first_of(msg, strlen(msg), &iterations) == 0, n <= SCRAM_TEXT_NONCE);
+		ck_assert_int_eq(
+			client_read_first_of(msg, strlen(msg), &iterations) == 0, n <= SCRAM_TEXT_NONCE);
 		memcpy(msg, "r=abcX,s=", 9);
 		memset(msg + 9, 'A', n / 4 * 4);
 		memcpy(msg + 9 + n / 4 * 4, ",i=4096", 8);
@@ -457,10 +462,11 @@ static int client_verify_of(const char *msg, size_t n)
 
 START_TEST(server_final_messages) /* V-B08: a wrong signature, in every way */
 {
-	static const char *const wrong[] = {
-		"", "v", "v=", "e=invalid-proof", "e=", "x=y", "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4",
-		"v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", RFC_SERVER_FINAL ",", RFC_SERVER_FINAL ",x=y",
-		RFC_SERVER_FINAL "A", ("r=abc," RFC_SERVER_FINAL), "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5="};
+	static const char *const wrong[] = {"", "v", "v=", "e=invalid-proof", "e=", "x=y",
+		"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4",
+		"v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", RFC_SERVER_FINAL ",",
+		RFC_SERVER_FINAL ",x=y", RFC_SERVER_FINAL "A", ("r=abc," RFC_SERVER_FINAL),
+		"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5="};
 	char *msg = strdup(RFC_SERVER_FINAL);
 
 	ck_assert_int_eq(client_verify_of(RFC_SERVER_FINAL, strlen(RFC_SERVER_FINAL)), 0);

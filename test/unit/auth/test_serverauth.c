@@ -5,12 +5,12 @@
 
 #define USER "alice"
 
-#define OK	  "\0\0\0\0"
+#define OK        "\0\0\0\0"
 #define CLEARTEXT "\0\0\0\3"
-#define MD5	  "\0\0\0\5salt"
-#define SASL	  "\0\0\0\x0aSCRAM-SHA-256\0\0"
+#define MD5       "\0\0\0\5salt"
+#define SASL      "\0\0\0\x0aSCRAM-SHA-256\0\0"
 #define CONTINUE  "\0\0\0\x0b"
-#define FINAL	  "\0\0\0\x0c"
+#define FINAL     "\0\0\0\x0c"
 
 static struct buf up;
 
@@ -115,8 +115,10 @@ START_TEST(wrong_password_type)
 		const char *request;
 		size_t n;
 	} cases[] = {
-		{CREDENTIAL_MD5, CLEARTEXT, 4},	 {CREDENTIAL_SCRAM, CLEARTEXT, 4},
-		{CREDENTIAL_SCRAM, MD5, 8},	 {CREDENTIAL_SCRAM, SASL, sizeof(SASL) - 1},
+		{CREDENTIAL_MD5, CLEARTEXT, 4},
+		{CREDENTIAL_SCRAM, CLEARTEXT, 4},
+		{CREDENTIAL_SCRAM, MD5, 8},
+		{CREDENTIAL_SCRAM, SASL, sizeof(SASL) - 1},
 		{CREDENTIAL_MD5, SASL, sizeof(SASL) - 1},
 	};
 
@@ -169,8 +171,9 @@ START_TEST(every_code_as_the_first)
 		uint8_t body[8] = {0, 0, 0, (uint8_t)code, 1, 2, 3, 4};
 		enum serverauth_verdict short_verdict = first(body, 4, 0), verdict = first(body, 8, 0);
 
-		ck_assert_int_eq(short_verdict,
-			code == 0 ? SERVERAUTH_OK : code == 3 ? SERVERAUTH_MORE : SERVERAUTH_FAILED);
+		ck_assert_int_eq(short_verdict, code == 0   ? SERVERAUTH_OK
+						: code == 3 ? SERVERAUTH_MORE
+							    : SERVERAUTH_FAILED);
 		ck_assert_int_eq(verdict, code == 5 ? SERVERAUTH_MORE : SERVERAUTH_FAILED);
 	}
 }
@@ -182,10 +185,8 @@ START_TEST(methods_not_allowed) /* V-B12 */
 		const char *request;
 		size_t n;
 		unsigned may;
-	} cases[] = {{OK, 4, SERVERAUTH_MAY_TRUST},
-		     {CLEARTEXT, 4, SERVERAUTH_MAY_CLEARTEXT},
-		     {MD5, 8, SERVERAUTH_MAY_MD5},
-		     {SASL, sizeof(SASL) - 1, SERVERAUTH_MAY_SCRAM}};
+	} cases[] = {{OK, 4, SERVERAUTH_MAY_TRUST}, {CLEARTEXT, 4, SERVERAUTH_MAY_CLEARTEXT},
+		{MD5, 8, SERVERAUTH_MAY_MD5}, {SASL, sizeof(SASL) - 1, SERVERAUTH_MAY_SCRAM}};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (unsigned may = 1; may <= SERVERAUTH_MAY_ALL; may++)
@@ -207,10 +208,8 @@ static void exchange_init(struct exchange *x)
 	x->stored = logins_secret(CREDENTIAL_SCRAM, USER, "pw", 16);
 	x->own = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
 	x->prover = prover_of(&x->own, 0);
-	x->judge = clientauth_new(&(struct clientauth_ask){.method = CLIENTAUTH_SCRAM,
-		.user = USER,
-		.credential = &x->stored,
-		.cache = &logins_cache});
+	x->judge = clientauth_new(&(struct clientauth_ask){
+		.method = CLIENTAUTH_SCRAM, .user = USER, .credential = &x->stored, .cache = &logins_cache});
 	buf_init(&x->down, 0);
 	ck_assert_int_eq(clientauth_start(x->judge, &x->down), CLIENTAUTH_MORE);
 }
@@ -257,7 +256,8 @@ START_TEST(ok_only_after_the_proof) /* V-B08: 0 without 12 */
 		for (int i = 0; i < steps; i++)
 			ck_assert_int_eq(exchange_step(&x), SERVERAUTH_MORE);
 		/* 0: trust, which is fine here; 1, 2: in the middle of SCRAM; 3: proved */
-		ck_assert_int_eq(FEED(x.prover, OK), steps == 0 || steps == 3 ? SERVERAUTH_OK : SERVERAUTH_FAILED);
+		ck_assert_int_eq(
+			FEED(x.prover, OK), steps == 0 || steps == 3 ? SERVERAUTH_OK : SERVERAUTH_FAILED);
 		exchange_fini(&x);
 		for (size_t k = 0; steps > 0 && k < ARRAY_LEN(wrong); k++) {
 			exchange_init(&x);
@@ -284,7 +284,8 @@ START_TEST(steps_out_of_order)
 			ck_assert_int_eq(FEED(x.prover, CONTINUE "r=abcd,s=AAAA,i=1"), SERVERAUTH_FAILED);
 		else
 			ck_assert_int_eq(
-				FEED(x.prover, FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), SERVERAUTH_FAILED);
+				FEED(x.prover, FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="),
+				SERVERAUTH_FAILED);
 		exchange_fini(&x);
 	}
 }
@@ -353,10 +354,8 @@ START_TEST(plain_secret_is_preferred_to_learnt_keys)
 	struct credential stored = logins_secret(CREDENTIAL_SCRAM, USER, "pw", 16);
 	struct credential own = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
 	struct credential_keys wrong = {.is_set = true};
-	struct clientauth *judge = clientauth_new(&(struct clientauth_ask){.method = CLIENTAUTH_SCRAM,
-		.user = USER,
-		.credential = &stored,
-		.cache = &logins_cache});
+	struct clientauth *judge = clientauth_new(&(struct clientauth_ask){
+		.method = CLIENTAUTH_SCRAM, .user = USER, .credential = &stored, .cache = &logins_cache});
 	struct serverauth *prover = serverauth_new(&(struct serverauth_ask){
 		.user = USER, .credential = &own, .keys = &wrong, .cache = &logins_cache});
 
@@ -364,10 +363,8 @@ START_TEST(plain_secret_is_preferred_to_learnt_keys)
 	clientauth_free(judge);
 	serverauth_free(prover);
 	/* keys that are not the secret's: the server says no */
-	judge = clientauth_new(&(struct clientauth_ask){.method = CLIENTAUTH_SCRAM,
-		.user = USER,
-		.credential = &stored,
-		.cache = &logins_cache});
+	judge = clientauth_new(&(struct clientauth_ask){
+		.method = CLIENTAUTH_SCRAM, .user = USER, .credential = &stored, .cache = &logins_cache});
 	prover = serverauth_new(
 		&(struct serverauth_ask){.user = USER, .keys = &wrong, .cache = &logins_cache});
 	ck_assert_int_eq(logins_run(judge, prover).client, CLIENTAUTH_FAILED);

@@ -41,7 +41,8 @@ static struct errfields fields(const void *p, size_t n)
 
 START_TEST(error_fields) /* V-B01 */
 {
-	struct errfields e = FIELDS("SERREUR\0VERROR\0C42P01\0Mno table\0Ddetail\0Hhint\0P7\0Fx.c\0L1\0Rr\0\0");
+	struct errfields e =
+		FIELDS("SERREUR\0VERROR\0C42P01\0Mno table\0Ddetail\0Hhint\0P7\0Fx.c\0L1\0Rr\0\0");
 
 	ck_assert_str_eq(e.severity, "ERROR");
 	ck_assert_str_eq(e.sqlstate, "42P01");
@@ -190,8 +191,10 @@ START_TEST(every_type_byte)
 		enum msgname_answer s = statement((uint8_t)type, "Sa\0b\0", 5, 5, NULL);
 		enum msgname_answer p = portal((uint8_t)type, "Pa\0b\0", 5, 5, NULL);
 
-		ck_assert_int_eq(s == MSGNAME_NAMED, type == 'P' || type == 'B' || type == 'D' || type == 'C');
-		ck_assert_int_eq(p == MSGNAME_NAMED, type == 'E' || type == 'B' || type == 'D' || type == 'C');
+		ck_assert_int_eq(
+			s == MSGNAME_NAMED, type == 'P' || type == 'B' || type == 'D' || type == 'C');
+		ck_assert_int_eq(
+			p == MSGNAME_NAMED, type == 'E' || type == 'B' || type == 'D' || type == 'C');
 	}
 }
 END_TEST

@@ -82,8 +82,9 @@ static const struct {
 START_TEST(table)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		ck_assert_msg(strcmp(walk(cases[i].options), cases[i].expected) == 0, "options '%s' gave '%s', not '%s'",
-			cases[i].options, walk(cases[i].options), cases[i].expected);
+		ck_assert_msg(strcmp(walk(cases[i].options), cases[i].expected) == 0,
+			"options '%s' gave '%s', not '%s'", cases[i].options, walk(cases[i].options),
+			cases[i].expected);
 }
 END_TEST
 

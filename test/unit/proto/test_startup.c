@@ -317,8 +317,8 @@ START_TEST(cancels) /* V-C01, V-C04 */
 	static const struct {
 		size_t length;
 		bool is_good;
-	} cases[] = {{8, false}, {11, false}, {12, false}, {15, false}, {16, true},	{17, true},
-		     {44, true}, {267, true}, {268, true}, {269, false}, {10000, false}};
+	} cases[] = {{8, false}, {11, false}, {12, false}, {15, false}, {16, true}, {17, true}, {44, true},
+		{267, true}, {268, true}, {269, false}, {10000, false}};
 	uint8_t rest[10000];
 	struct startup s;
 
@@ -348,14 +348,22 @@ START_TEST(replication_words) /* V-S14 */
 		const char *word;
 		enum startup_replication expected;
 	} cases[] = {
-		{"true", STARTUP_REPLICATION_PHYSICAL}, {"T", STARTUP_REPLICATION_PHYSICAL},
-		{"on", STARTUP_REPLICATION_PHYSICAL},	{"1", STARTUP_REPLICATION_PHYSICAL},
-		{"yes", STARTUP_REPLICATION_PHYSICAL},	{"database", STARTUP_REPLICATION_LOGICAL},
-		{"Database", STARTUP_REPLICATION_INVALID}, {"off", STARTUP_REPLICATION_NONE},
-		{"of", STARTUP_REPLICATION_NONE},	{"o", STARTUP_REPLICATION_INVALID},
-		{"fAlse", STARTUP_REPLICATION_NONE},	{"0", STARTUP_REPLICATION_NONE},
-		{"n", STARTUP_REPLICATION_NONE},	{"garbage", STARTUP_REPLICATION_INVALID},
-		{"", STARTUP_REPLICATION_INVALID},	{"10", STARTUP_REPLICATION_INVALID},
+		{"true", STARTUP_REPLICATION_PHYSICAL},
+		{"T", STARTUP_REPLICATION_PHYSICAL},
+		{"on", STARTUP_REPLICATION_PHYSICAL},
+		{"1", STARTUP_REPLICATION_PHYSICAL},
+		{"yes", STARTUP_REPLICATION_PHYSICAL},
+		{"database", STARTUP_REPLICATION_LOGICAL},
+		{"Database", STARTUP_REPLICATION_INVALID},
+		{"off", STARTUP_REPLICATION_NONE},
+		{"of", STARTUP_REPLICATION_NONE},
+		{"o", STARTUP_REPLICATION_INVALID},
+		{"fAlse", STARTUP_REPLICATION_NONE},
+		{"0", STARTUP_REPLICATION_NONE},
+		{"n", STARTUP_REPLICATION_NONE},
+		{"garbage", STARTUP_REPLICATION_INVALID},
+		{"", STARTUP_REPLICATION_INVALID},
+		{"10", STARTUP_REPLICATION_INVALID},
 		{"truer", STARTUP_REPLICATION_INVALID},
 	};
 	struct startup s = {0};

@@ -125,9 +125,13 @@ END_TEST
 START_TEST(welcome_replies)
 {
 	ck_assert_int_eq(reply_backend_key(&out, 0x01020304, "abcd", 4), 0);
-	expect_bytes("K\0\0\0\x0c\x01\x02\x03\x04" "abcd", 13);
+	expect_bytes("K\0\0\0\x0c\x01\x02\x03\x04"
+		     "abcd",
+		13);
 	ck_assert_int_eq(reply_parameter(&out, "a", "b"), 0);
-	expect_bytes("S\0\0\0\x08" "a\0b", 9);
+	expect_bytes("S\0\0\0\x08"
+		     "a\0b",
+		9);
 	ck_assert_int_eq(reply_ready(&out, TRANSACTION_IDLE), 0);
 	expect_bytes("Z\0\0\0\x05I", 6);
 	ck_assert_int_eq(reply_empty_query(&out), 0);
@@ -168,13 +172,18 @@ END_TEST
 START_TEST(rows)
 {
 	static const struct reply_column columns[] = {
-		{"t", REPLY_TEXT},  {"i", REPLY_INT4}, {"q", REPLY_INT8},   {"n", REPLY_NUMERIC},
-		{"b", REPLY_BYTEA}, {"o", REPLY_BOOL}, {"f", REPLY_FLOAT8},
+		{"t", REPLY_TEXT},
+		{"i", REPLY_INT4},
+		{"q", REPLY_INT8},
+		{"n", REPLY_NUMERIC},
+		{"b", REPLY_BYTEA},
+		{"o", REPLY_BOOL},
+		{"f", REPLY_FLOAT8},
 	};
 	static const uint32_t oids[] = {25, 23, 20, 1700, 17, 16, 701};
 	static const uint16_t lens[] = {UINT16_MAX, 4, 8, UINT16_MAX, UINT16_MAX, 1, 8};
-	static const char *const values[] = {"-9223372036854775808", "18446744073709551615", "f", "\\x00ff", "1.50",
-					     "text", ""};
+	static const char *const values[] = {
+		"-9223372036854775808", "18446744073709551615", "f", "\\x00ff", "1.50", "text", ""};
 	struct cursor c;
 	size_t at;
 
@@ -228,7 +237,9 @@ START_TEST(frontend_messages)
 	ck_assert_int_eq(frontend_ssl_request(&out), 0);
 	expect_bytes("\0\0\0\x08\x04\xd2\x16\x2f", 8);
 	ck_assert_int_eq(frontend_cancel(&out, 1, "abcd", 4), 0);
-	expect_bytes("\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01" "abcd", 16);
+	expect_bytes("\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01"
+		     "abcd",
+		16);
 	ck_assert_int_eq(frontend_password(&out, "pw", 2), 0);
 	expect_bytes("p\0\0\0\x07pw", 8);
 	ck_assert_int_eq(frontend_sasl_initial(&out, "M", "xyz", 3), 0);
