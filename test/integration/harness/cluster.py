@@ -75,7 +75,7 @@ class Cluster:
         opts = {
             "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.top,
             "max_connections": self.max_connections, "superuser_reserved_connections": self.reserved,
-            "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB",
+            "fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "32MB",
             "max_wal_senders": 0, "wal_level": "minimal", "autovacuum": "off", "log_connections": "on",
             "log_min_messages": "warning", "log_line_prefix": "%m [%p] %u@%d %e ", "timezone": "UTC",
             "password_encryption": "scram-sha-256", "ssl": "off", "jit": "off",
