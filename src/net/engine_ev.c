@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -31,6 +32,7 @@ struct engine_ev {
 	ev_timer timer;
 	ev_io wake;
 	int wake_fd;
+	int epoll_fd; /* libev's own; -1: not known */
 };
 
 _Static_assert(sizeof(struct engine_ev) <= LOOP_ENGINE_SIZE, "LOOP_ENGINE_SIZE");
@@ -76,6 +78,27 @@ static void engine_ev_on_wake(struct ev_loop *ev FX_UNUSED, ev_io *w, int events
 	while (got < 0 && errno == EINTR);
 }
 
+/* Which fd libev waits on.  It leaves a stopped fd in the set until the kernel reports something for it, which is too
+ * late for one that has gone to another thread: see engine_ev_detach.  There is no call that tells, but embedding a
+ * loop into another one shows it. */
+static int engine_ev_epoll_fd(struct ev_loop *ev)
+{
+	struct ev_loop *host = ev_loop_new(EVFLAG_NOENV | EVBACKEND_SELECT);
+	ev_embed embed;
+	int fd = -1;
+
+	if (host == NULL)
+		return -1;
+	if (ev_backend(ev) == EVBACKEND_EPOLL && (ev_embeddable_backends() & EVBACKEND_EPOLL)) {
+		ev_embed_init(&embed, NULL, ev);
+		ev_embed_start(host, &embed);
+		fd = embed.io.fd;
+		ev_embed_stop(host, &embed);
+	}
+	ev_loop_destroy(host);
+	return fd;
+}
+
 static int engine_ev_init(struct loop *loop)
 {
 	struct engine_ev *e = engine_ev_of(loop);
@@ -88,6 +111,7 @@ static int engine_ev_init(struct loop *loop)
 		close(e->wake_fd);
 		return -1;
 	}
+	e->epoll_fd = engine_ev_epoll_fd(e->ev);
 	ev_set_userdata(e->ev, loop);
 	ev_prepare_init(&e->prepare, engine_ev_on_prepare);
 	ev_prepare_start(e->ev, &e->prepare);
@@ -278,7 +302,12 @@ static int engine_ev_attach(struct conn *c)
 
 static void engine_ev_detach(struct conn *c)
 {
-	ev_io_stop(engine_ev_of(c->loop)->ev, engine_ev_io(c));
+	struct engine_ev *e = engine_ev_of(c->loop);
+
+	ev_io_stop(e->ev, engine_ev_io(c));
+	/* now, and not when the next event of what is another thread's by then wakes this loop */
+	if (e->epoll_fd >= 0)
+		(void)epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 }
 
 static void engine_ev_shutdown(struct conn *c)
@@ -288,7 +317,7 @@ static void engine_ev_shutdown(struct conn *c)
 
 static void engine_ev_close(struct conn *c)
 {
-	engine_ev_detach(c);
+	ev_io_stop(engine_ev_of(c->loop)->ev, engine_ev_io(c));
 	close(c->fd);
 }
 
