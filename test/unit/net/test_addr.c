@@ -1,0 +1,151 @@
+/*
+ * Addresses and their text.
+ */
+#include "net/addr.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+START_TEST(parse_and_format)
+{
+	static const struct {
+		const char *in, *out;
+		int family;
+	} good[] = {
+		{"127.0.0.1", "127.0.0.1", ADDR_IPV4},
+		{"0.0.0.0", "0.0.0.0", ADDR_IPV4},
+		{"255.255.255.255", "255.255.255.255", ADDR_IPV4},
+		{"::", "::", ADDR_IPV6},
+		{"::1", "::1", ADDR_IPV6},
+		{"2001:DB8::0:1", "2001:db8::1", ADDR_IPV6},
+		{"::ffff:1.2.3.4", "::ffff:1.2.3.4", ADDR_IPV6},
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ADDR_IPV6},
+	};
+	static const char *const bad[] = {"", "localhost", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ",
+					  " 1.2.3.4", ":::", "12345::", "[::1]", "1.2.3.4/8", "01.2.3.4x", "0x7f.1"};
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct addr a;
+		char text[ADDR_TEXT_MAX];
+
+		ck_assert_msg(addr_parse(&a, good[i].in, 6432), "%s", good[i].in);
+		ck_assert_int_eq(a.family, good[i].family);
+		ck_assert_uint_eq(a.port, 6432);
+		addr_format(&a, text, sizeof(text));
+		ck_assert_str_eq(text, good[i].out);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct addr a;
+
+		ck_assert_msg(!addr_parse(&a, bad[i], 1), "%s", bad[i]);
+		ck_assert_int_eq(a.family, ADDR_NONE);
+	}
+}
+END_TEST
+
+START_TEST(through_a_sockaddr_and_back)
+{
+	static const char *const texts[] = {"10.1.2.3", "2001:db8::42"};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct sockaddr_storage ss;
+		struct addr a, b;
+		socklen_t len;
+
+		ck_assert(addr_parse(&a, texts[i], 65535));
+		len = addr_to_sockaddr(&a, &ss);
+		ck_assert_uint_eq(len, i == 0 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+		addr_from_sockaddr(&b, &ss);
+		ck_assert(addr_is_equal(&a, &b));
+		b.port--;
+		ck_assert(!addr_is_equal(&a, &b));
+		b.port++;
+		b.ip[i == 0 ? 3 : 15] ^= 1;
+		ck_assert(!addr_is_equal(&a, &b));
+	}
+}
+END_TEST
+
+START_TEST(port_is_in_network_order_inside)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_in in;
+	struct addr a;
+
+	ck_assert(addr_parse(&a, "1.2.3.4", 0x1234));
+	(void)addr_to_sockaddr(&a, &ss);
+	memcpy(&in, &ss, sizeof(in));
+	ck_assert_uint_eq(in.sin_port, htons(0x1234));
+	ck_assert_uint_eq(ntohl(in.sin_addr.s_addr), 0x01020304);
+}
+END_TEST
+
+START_TEST(unix_sockets)
+{
+	char path[200];
+	struct sockaddr_storage ss;
+	struct sockaddr_un un;
+	struct addr a;
+	socklen_t len;
+	char text[ADDR_TEXT_MAX];
+
+	ck_assert_int_eq(addr_unix_sockaddr("/run/x/.s.PGSQL.5432", &ss, &len), 0);
+	memcpy(&un, &ss, sizeof(un));
+	ck_assert_str_eq(un.sun_path, "/run/x/.s.PGSQL.5432");
+	addr_from_sockaddr(&a, &ss);
+	ck_assert_int_eq(a.family, ADDR_UNIX);
+	addr_format(&a, text, sizeof(text));
+	ck_assert_str_eq(text, "unix");
+	/* abstract: a NUL first, and the length without one behind */
+	ck_assert_int_eq(addr_unix_sockaddr("@name", &ss, &len), 0);
+	memcpy(&un, &ss, sizeof(un));
+	ck_assert_mem_eq(un.sun_path, "\0name", 5);
+	ck_assert_uint_eq(len, offsetof(struct sockaddr_un, sun_path) + 5);
+	/* what does not fit is refused, to the byte */
+	memset(path, 'p', sizeof(path));
+	path[sizeof(un.sun_path) - 1] = '\0';
+	ck_assert_int_eq(addr_unix_sockaddr(path, &ss, &len), 0);
+	path[sizeof(un.sun_path) - 1] = 'p';
+	path[sizeof(un.sun_path)] = '\0';
+	ck_assert_int_eq(addr_unix_sockaddr(path, &ss, &len), -1);
+	ck_assert_int_eq(addr_unix_sockaddr("", &ss, &len), -1);
+}
+END_TEST
+
+START_TEST(unknown_families)
+{
+	struct sockaddr_storage ss = {.ss_family = AF_APPLETALK};
+	struct addr a;
+	char text[ADDR_TEXT_MAX];
+
+	addr_from_sockaddr(&a, &ss);
+	ck_assert_int_eq(a.family, ADDR_NONE);
+	addr_format(&a, text, sizeof(text));
+	ck_assert_str_eq(text, "?");
+	addr_format(&a, text, 1);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("addr");
+	TCase *t = tcase_create("all");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_test(t, parse_and_format);
+	tcase_add_test(t, through_a_sockaddr_and_back);
+	tcase_add_test(t, port_is_in_network_order_inside);
+	tcase_add_test(t, unix_sockets);
+	tcase_add_test(t, unknown_families);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
