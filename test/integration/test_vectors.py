@@ -603,7 +603,7 @@ LENGTHS = {
     "V-L05 B": bytes.fromhex("427FFFFFFF"),
     "V-L01 S": bytes.fromhex("5300000003"),
     "V-L01 X": bytes.fromhex("5800000002"),
-    "V-L06 one more": b"Q" + struct.pack("!I", MAX_PACKET + 1),
+    "V-L06 more": b"Q" + struct.pack("!I", MAX_PACKET + 6),
 }
 
 
