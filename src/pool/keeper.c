@@ -127,7 +127,8 @@ void keeper_evict(struct pool *pool)
 static bool keeper_replace(struct pool *pool, struct server *s, uint64_t now)
 {
 	struct share *share = pool->share;
-	bool is_wanted = now - s->idle_since < 10 * CLOCK_US_PER_SEC ||
+	/* a successor that nobody ever used needs none itself */
+	bool is_wanted = (s->was_used && now - s->idle_since < 10 * CLOCK_US_PER_SEC) ||
 			 share_servers(pool->share) <= (uint64_t)pool->limits.min_pool_size;
 	uint64_t ready;
 

@@ -45,6 +45,7 @@ static void reader_error(struct server *s, const uint8_t *body, size_t n)
 	if (errfields_is_fatal(&e)) {
 		s->has_spoken = true;
 		log_write(LOG_WARNING, s->target->name, "server said: %s %s: %s", e.severity, e.sqlstate, e.message);
+		s->has_told = s->rider_ops != NULL && (s->reader.mode & READER_FORWARD);
 		if (s->failure.end == SERVER_END_NONE)
 			server_set_failure(s, SERVER_END_FAREWELL, e.sqlstate, "%s", e.message);
 	}
@@ -130,6 +131,9 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 		reader_violation(s, type);
 		return -1;
 	}
+	/* a farewell before a byte of the request was written: the request can go elsewhere, its client hears nothing */
+	if (type == BE_ERROR_RESPONSE && s->rider_ops != NULL && conn_written(&s->conn) == s->request_mark)
+		verdict = EXPECT_SWALLOW;
 	if (reader_is_whole_type(type)) {
 		/* an error text beyond all measure is passed on, but not looked into */
 		if (length - 4 > READER_WHOLE_MAX - 1)

@@ -95,7 +95,7 @@ static void server_tell_rider(struct server *s, enum server_end why)
 
 	if (ops == NULL)
 		return;
-	ops->on_lost(s, why, s->has_spoken);
+	ops->on_lost(s, why, s->has_told);
 	s->rider_ops = NULL;
 	s->rider = NULL;
 }
@@ -282,6 +282,7 @@ void server_ride(struct server *s, const struct server_rider_ops *ops, void *rid
 	s->rider_ops = ops;
 	s->rider = rider;
 	s->was_used = true;
+	s->has_told = false;
 	s->request_mark = conn_written(&s->conn);
 }
 
@@ -346,6 +347,9 @@ int server_say(struct server *s, struct buf *out)
 
 static void server_settled_active(struct server *s)
 {
+	/* a rider that has not said anything yet has only just mounted: a call for a former need is no end of its request */
+	if (conn_written(&s->conn) == s->request_mark)
+		return;
 	if (server_is_quiet(s)) {
 		s->rider_ops->on_quiet(s);
 		return;
@@ -372,6 +376,11 @@ void server_settled(struct server *s)
 		}
 		if (s->state == SERVER_ACTIVE)
 			server_settled_active(s);
+		break;
+	case SERVER_IDLE:
+		/* it has said farewell: nobody may be given it, even if its last byte has not come yet */
+		if (s->has_spoken)
+			server_close(s, SERVER_END_FAREWELL);
 		break;
 	default:
 		break;

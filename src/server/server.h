@@ -67,8 +67,8 @@ struct server_rider_ops {
 	void (*on_quiet)(struct server *s);
 	/* The out-queue or the expectation queue has room again. */
 	void (*on_room)(struct server *s);
-	/* Lost.  The rider lets go of it.  has_spoken: its FATAL error is among what was forwarded. */
-	void (*on_lost)(struct server *s, enum server_end why, bool has_spoken);
+	/* Lost.  The rider lets go of it.  has_told: its FATAL error is among what was forwarded. */
+	void (*on_lost)(struct server *s, enum server_end why, bool has_told);
 };
 
 struct server_reader {
@@ -92,6 +92,7 @@ struct server {
 	uint8_t end;	 /* enum server_end, once ending */
 	char status;	 /* of the last ReadyForQuery */
 	bool has_spoken; /* a FATAL error was received */
+	bool has_told;	 /* ... and was forwarded to the rider */
 	bool is_outdated; /* close when free */
 	bool is_odd;	 /* something looked odd: ping before the next use */
 	bool is_throttled; /* the rider has been told to wait for on_room */

@@ -112,12 +112,12 @@ static bool rider_move(struct client *c, struct server *s)
 	return true;
 }
 
-static void rider_end_request(struct client *c, struct server *s, bool has_spoken)
+static void rider_end_request(struct client *c, struct server *s, bool has_told)
 {
 	bool owes_ready = expect_ready_owed(&s->expect) == 1;
 
 	lease_lost(&c->lease);
-	if (!has_spoken)
+	if (!has_told)
 		client_send_error(c, "ERROR", client_sqlstate(c, CLIENT_END_SERVER_LOST),
 				  client_end_text(CLIENT_END_SERVER_LOST));
 	if (owes_ready) {
@@ -147,18 +147,18 @@ static bool rider_may_go_on(const struct client *c, const struct server *s)
 	return owed == 1 ? !s->expect.in_batch && c->left == 0 : owed == 0 && s->expect.in_batch;
 }
 
-static void rider_on_lost(struct server *s, enum server_end why, bool has_spoken)
+static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 {
 	struct client *c = s->rider;
 
-	if (!has_spoken && rider_move(c, s))
+	if (!has_told && rider_move(c, s))
 		return;
 	if (rider_may_go_on(c, s) && (why == SERVER_END_CRASHED || why == SERVER_END_FAREWELL)) {
-		rider_end_request(c, s, has_spoken);
+		rider_end_request(c, s, has_told);
 		return;
 	}
 	lease_lost(&c->lease);
-	if (has_spoken)
+	if (has_told)
 		client_finish(c, CLIENT_END_SERVER_FAREWELL);
 	else if (why == SERVER_END_ADMIN)
 		client_fail(c, CLIENT_END_ADMIN, NULL);
