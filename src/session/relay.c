@@ -95,6 +95,10 @@ static enum relay_verdict relay_ask(struct client *c)
 {
 	struct server_failure why;
 
+	if (FX_UNLIKELY(c->worker->is_draining)) {
+		client_fail(c, CLIENT_END_SHUTDOWN, NULL);
+		return VERDICT_END;
+	}
 	c->request_since = loop_now(c->conn.loop);
 	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
 	case LEASE_GRANTED:

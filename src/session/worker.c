@@ -166,6 +166,16 @@ void worker_reload(struct worker *w, struct conf *conf)
 		worker_reload_client(container_of(it, struct client, link), conf);
 }
 
+void worker_dismiss_waiting(struct worker *w)
+{
+	DLIST_EACH(it, &w->clients) {
+		struct client *c = container_of(it, struct client, link);
+
+		if (c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME)
+			client_fail(c, CLIENT_END_SHUTDOWN, NULL);
+	}
+}
+
 struct client *worker_client(struct worker *w, uint64_t handle)
 {
 	return slots_get(&w->handles, handle);

@@ -36,6 +36,7 @@ struct worker {
 	struct log_limit noise;	  /* for lines that anybody can cause */
 	unsigned cancels;	  /* cancel requests of clients under way here */
 	bool is_closing;	  /* no new logins but the console's */
+	bool is_draining;	  /* and no new requests */
 };
 
 /* 0, or -1 when the loop can't be made (errno). */
@@ -51,6 +52,8 @@ void worker_call(struct worker *w, void (*fn)(struct worker *w, void *arg), void
 /* Answer of the console to a client of this worker: wire bytes; close: and then end the connection. */
 void worker_answer(struct worker *w, uint64_t client, const void *bytes, size_t n, bool close);
 void worker_reload(struct worker *w, struct conf *conf);
+/* Shutdown: clients that wait for a server are told and leave. */
+void worker_dismiss_waiting(struct worker *w);
 struct client *worker_client(struct worker *w, uint64_t handle);
 struct client *worker_find_client_id(struct worker *w, uint64_t id);
 struct server *worker_find_server(struct worker *w, uint64_t id, uint32_t pid);

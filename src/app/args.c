@@ -1,0 +1,102 @@
+/*
+ * args.c - the command line.
+ */
+#include "app/args.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config.h"
+
+static const char args_help[] =
+	"fynixpool is a connection pooler for PostgreSQL.\n"
+	"\n"
+	"Usage:\n"
+	"  fynixpool [-d] [-q] [-v] [-u user] [-t] file\n"
+	"\n"
+	"Options:\n"
+	"  -d, --daemon         run in the background (needs pidfile and logfile)\n"
+	"  -q, --quiet          write nothing to the terminal\n"
+	"  -v, --verbose        log more; may be given twice\n"
+	"  -u, --user=USER      become this user after start as root\n"
+	"  -t, --test           check the file, print every problem, and exit\n"
+	"  -V, --version        print the version and exit\n"
+	"  -h, --help           print this text and exit\n"
+	"\n"
+	"Without a file the environment is the configuration: DATABASE_URL, DB_POOL_SIZE,\n"
+	"DB_MAX_OVERFLOW, DB_POOL_RECYCLE, DB_POOL_PRE_PING.  See fynixpool(1) and fynixpool.ini(5).\n";
+
+static const struct option args_long[] = {
+	{"daemon", no_argument, NULL, 'd'},	   {"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},	   {"user", required_argument, NULL, 'u'},
+	{"test", no_argument, NULL, 't'},	   {"check-config", no_argument, NULL, 't'},
+	{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
+	{"reboot", no_argument, NULL, 'R'},	   {NULL, 0, NULL, 0},
+};
+
+static void args_exit(struct args *a, int status)
+{
+	a->action = ARGS_EXIT;
+	a->status = status;
+}
+
+static void args_option(struct args *a, int option)
+{
+	switch (option) {
+	case 'd':
+		a->daemon = true;
+		break;
+	case 'q':
+		a->quiet = true;
+		break;
+	case 'v':
+		a->verbose++;
+		break;
+	case 'u':
+		a->user = optarg;
+		break;
+	case 't':
+		a->action = ARGS_TEST;
+		break;
+	case 'V':
+		printf("fynixpool %s\n", PACKAGE_VERSION);
+		args_exit(a, 0);
+		break;
+	case 'h':
+		fputs(args_help, stdout);
+		args_exit(a, 0);
+		break;
+	case 'R':
+		fputs("fynixpool: taking over from a running process (-R) is not supported: stop it and start anew\n",
+		      stderr);
+		args_exit(a, 1);
+		break;
+	default:
+		fputs("Try \"fynixpool --help\" for the options.\n", stderr);
+		args_exit(a, 1);
+		break;
+	}
+}
+
+void args_parse(struct args *a, int argc, char **argv)
+{
+	int option;
+
+	*a = (struct args){.action = ARGS_RUN};
+	while (a->action != ARGS_EXIT && (option = getopt_long(argc, argv, "dqvu:tVhR", args_long, NULL)) != -1)
+		args_option(a, option);
+	if (a->action == ARGS_EXIT)
+		return;
+	if (optind < argc)
+		a->file = argv[optind++];
+	if (optind < argc) {
+		fprintf(stderr, "fynixpool: unexpected argument \"%s\"\n", argv[optind]);
+		args_exit(a, 1);
+	} else if (a->file == NULL && getenv("DATABASE_URL") == NULL) {
+		fputs("fynixpool: no configuration file given, and DATABASE_URL is not set\n"
+		      "Try \"fynixpool --help\" for the options.\n",
+		      stderr);
+		args_exit(a, 1);
+	}
+}

@@ -1,0 +1,163 @@
+/*
+ * doors.c - the listening sockets of the process.
+ */
+#include "app/doors.h"
+
+#include "app/join.h"
+#include "base/log.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+static void doors_on_accept(struct listener *l, int fd, const struct addr *peer)
+{
+	worker_accept(l->owner, fd, peer);
+}
+
+static void doors_on_starved(struct listener *l FX_UNUSED, int err)
+{
+	log_write(LOG_WARNING, NULL, "cannot accept connections for a moment: %s", strerrordesc_np(err));
+}
+
+static int doors_add(struct doors *d, struct listener *l, const char *error)
+{
+	if (l == NULL) {
+		log_write(LOG_FATAL, NULL, "%s", error);
+		return -1;
+	}
+	l->on_accept = doors_on_accept;
+	l->on_starved = doors_on_starved;
+	if (d->count == DOORS_MAX) {
+		listener_free(l);
+		log_write(LOG_FATAL, NULL, "listen_addr: more than %d addresses", DOORS_MAX);
+		return -1;
+	}
+	d->door[d->count++] = l;
+	return 0;
+}
+
+static int doors_add_name(struct doors *d, const char *name, uint16_t port, const struct listener_options *o)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	bool is_any = strcmp(name, "*") == 0;
+	struct addrinfo *list = NULL;
+	char error[256], service[8];
+	int rc, n = 0;
+
+	snprintf(service, sizeof(service), "%u", port);
+	rc = getaddrinfo(is_any ? NULL : name, service, &hints, &list);
+	if (rc != 0) {
+		log_write(LOG_FATAL, NULL, "listen_addr: %s: %s", name, gai_strerror(rc));
+		return -1;
+	}
+	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
+		struct sockaddr_storage ss;
+		struct listener *l;
+		struct addr at;
+
+		memset(&ss, 0, sizeof(ss));
+		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
+		addr_from_sockaddr(&at, &ss);
+		l = listener_new_tcp(&at, o, error, sizeof(error));
+		/* a host without IPv6 still has "*" */
+		if (l == NULL && is_any && at.family == ADDR_IPV6)
+			continue;
+		if (doors_add(d, l, error) < 0) {
+			freeaddrinfo(list);
+			return -1;
+		}
+		n++;
+	}
+	freeaddrinfo(list);
+	return n > 0 ? 0 : -1;
+}
+
+static int doors_open_tcp(struct doors *d, const struct conf *conf, const struct listener_options *o)
+{
+	const char *at = conf->set.listen_addr;
+	char name[256];
+
+	while (*at != '\0') {
+		size_t n = strcspn(at, ", \t");
+
+		if (n > 0 && n < sizeof(name)) {
+			memcpy(name, at, n);
+			name[n] = '\0';
+			if (doors_add_name(d, name, (uint16_t)conf->set.listen_port, o) < 0)
+				return -1;
+		}
+		at += n;
+		at += strspn(at, ", \t");
+	}
+	return 0;
+}
+
+int doors_open(struct doors *d, const struct conf *conf)
+{
+	const struct conf_settings *set = &conf->set;
+	const struct listener_options o = {
+		.backlog = (int)set->listen_backlog,
+		.reuse_port = set->so_reuseport,
+		.defer_accept = set->tcp_defer_accept > 0,
+		.unix_mode = (unsigned)set->unix_socket_mode,
+		.unix_group = set->unix_socket_group,
+	};
+	char path[512], error[512] = "";
+
+	*d = (struct doors){.count = 0};
+	if (doors_open_tcp(d, conf, &o) < 0)
+		return -1;
+	if (set->unix_socket_dir[0] != '\0') {
+		snprintf(path, sizeof(path), "%s/.s.PGSQL.%u", set->unix_socket_dir, (unsigned)set->listen_port);
+		if (doors_add(d, listener_new_unix(path, &o, error, sizeof(error)), error) < 0)
+			return -1;
+	}
+	if (d->count == 0)
+		log_write(LOG_FATAL, NULL, "nothing to listen on: set listen_addr or unix_socket_dir");
+	return d->count > 0 ? 0 : -1;
+}
+
+static void doors_start_there(struct worker *w, void *arg)
+{
+	struct doors *d = arg;
+
+	for (unsigned i = 0; i < d->count; i++) {
+		d->door[i]->owner = w;
+		if (listener_start(d->door[i], &w->loop) < 0)
+			log_write(LOG_ERROR, NULL, "cannot watch a listening socket");
+	}
+}
+
+void doors_start(struct doors *d, struct worker *keeper)
+{
+	d->keeper = keeper;
+	join_call(keeper, doors_start_there, d);
+}
+
+static void doors_close_there(struct worker *w FX_UNUSED, void *arg)
+{
+	struct doors *d = arg;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < d->count; i++) {
+		struct listener *l = d->door[i];
+
+		if (l->is_unix && !d->close_unix) {
+			d->door[kept++] = l;
+			continue;
+		}
+		listener_stop(l);
+		listener_free(l);
+	}
+	d->count = kept;
+}
+
+void doors_close(struct doors *d, bool unix_too)
+{
+	d->close_unix = unix_too;
+	if (d->keeper != NULL)
+		join_call(d->keeper, doors_close_there, d);
+	else
+		doors_close_there(NULL, d);
+}

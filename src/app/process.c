@@ -1,0 +1,311 @@
+/*
+ * process.c - start, reload, stop.
+ *
+ * The control thread.  A reload builds a whole new snapshot first; only when all
+ * of it is good is it given to anybody.
+ */
+#include "app/process.h"
+
+#include "app/daemonize.h"
+#include "app/join.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#define PROCESS_STOP_CHECK_US (UINT64_C(100) * 1000)
+#define PROCESS_WORKERS_AUTO_MAX 16
+
+static void process_say(void *level, const char *line)
+{
+	log_write(*(enum log_level *)level, NULL, "%s", line);
+}
+
+static void process_log_report(const struct conf_report *r)
+{
+	enum log_level error = LOG_ERROR, warning = LOG_WARNING;
+
+	conf_report_each(&r->errors, process_say, &error);
+	conf_report_each(&r->warnings, process_say, &warning);
+}
+
+static int process_log_open(const struct process *p, const struct conf *conf, char *error, size_t size)
+{
+	const struct log_settings settings = {
+		.file = conf->set.logfile,
+		.to_stderr = !p->args->quiet && !p->args->daemon,
+		.json = conf->set.log_format == CONF_LOG_JSON,
+		.verbose = (int)conf->set.verbose,
+	};
+
+	return log_configure(&settings, error, size);
+}
+
+struct process_step {
+	struct process *p;
+	struct conf *conf;
+};
+
+static void process_reload_worker(struct worker *w, void *arg)
+{
+	struct process_step *step = arg;
+
+	worker_reload(w, step->conf);
+}
+
+/* takes conf */
+static void process_apply(struct process *p, struct conf *conf)
+{
+	struct process_step step = {.p = p, .conf = conf};
+	struct conf *old = p->conf;
+
+	p->conf = conf;
+	join_call_all(p->worker, p->workers, process_reload_worker, &step);
+	admin_reloaded(p->admin);
+	conf_unref(old);
+}
+
+int process_reload(struct process *p, struct buf *why)
+{
+	struct conf_report report;
+	struct conf *conf;
+	char error[512];
+
+	conf_report_init(&report);
+	conf = conf_reload(p->conf, &report);
+	process_log_report(&report);
+	if (conf == NULL) {
+		(void)buf_append_str(why, buf_text(&report.errors));
+		log_write(LOG_ERROR, NULL, "RELOAD failed: the configuration in force stays as it was");
+	} else if (process_log_open(p, conf, error, sizeof(error)) < 0) {
+		log_write(LOG_ERROR, NULL, "RELOAD failed: %s", error);
+		(void)buf_append_str(why, error);
+		conf_unref(conf);
+		conf = NULL;
+	}
+	conf_report_fini(&report);
+	if (conf == NULL)
+		return -1;
+	process_apply(p, conf);
+	log_write(LOG_LOG, NULL, "configuration reloaded");
+	return 0;
+}
+
+int process_set(struct process *p, const char *key, const char *value, struct buf *why)
+{
+	struct conf_report report;
+	struct conf *conf;
+	char error[512];
+
+	conf_report_init(&report);
+	conf = conf_with_set(p->conf, key, value, true, &report);
+	if (conf == NULL) {
+		(void)buf_append_str(why, buf_text(&report.errors));
+	} else if (process_log_open(p, conf, error, sizeof(error)) < 0) {
+		(void)buf_append_str(why, error);
+		conf_unref(conf);
+		conf = NULL;
+	}
+	conf_report_fini(&report);
+	if (conf == NULL)
+		return -1;
+	process_apply(p, conf);
+	return 0;
+}
+
+static void process_refuse_logins(struct worker *w, void *arg)
+{
+	const struct process *p = arg;
+
+	w->is_closing = true;
+	w->is_draining = p->stop == PROCESS_WAITS_SERVERS;
+	if (w->is_draining)
+		worker_dismiss_waiting(w);
+}
+
+static unsigned process_clients(struct process *p)
+{
+	static const char *const consoles[] = {"fynixpool", "pgbouncer"};
+	struct hub_counts counts;
+	unsigned console = 0;
+
+	hub_count(&p->hub, &counts);
+	for (size_t i = 0; i < ARRAY_LEN(consoles); i++) {
+		unsigned servers, clients;
+
+		hub_tally_database(&p->hub, consoles[i], &servers, &clients);
+		console += clients;
+	}
+	return counts.clients - counts.logins - console;
+}
+
+static void process_add_servers(struct share *share, void *arg)
+{
+	*(unsigned *)arg += share->servers;
+}
+
+static void process_on_stop_check(struct timeout *t)
+{
+	struct process *p = container_of(t, struct process, stop_check);
+	unsigned left = 0;
+
+	if (p->stop == PROCESS_WAITS_CLIENTS)
+		left = process_clients(p);
+	else if (p->stop == PROCESS_WAITS_SERVERS)
+		hub_each_share(&p->hub, process_add_servers, &left);
+	if (left == 0)
+		process_stop(p, PROCESS_ENDS);
+	else
+		loop_arm(&p->control, &p->stop_check, PROCESS_STOP_CHECK_US);
+}
+
+void process_stop(struct process *p, enum process_stop how)
+{
+	if (p->stop == PROCESS_ENDS)
+		return;
+	p->stop = how;
+	if (how == PROCESS_ENDS) {
+		loop_stop(&p->control);
+		return;
+	}
+	doors_close(&p->doors, false);
+	join_call_all(p->worker, p->workers, process_refuse_logins, p);
+	if (how == PROCESS_WAITS_SERVERS)
+		admin_pause_all(p->admin);
+	loop_arm(&p->control, &p->stop_check, PROCESS_STOP_CHECK_US);
+}
+
+static int process_op_reload(void *app, struct buf *why)
+{
+	return process_reload(app, why);
+}
+
+static int process_op_set(void *app, const char *key, const char *value, struct buf *why)
+{
+	return process_set(app, key, value, why);
+}
+
+static void process_op_shutdown(void *app, enum admin_shutdown how)
+{
+	struct process *p = app;
+
+	if (how == ADMIN_SHUTDOWN_WAIT_FOR_CLIENTS)
+		process_stop(p, PROCESS_WAITS_CLIENTS);
+	else if (how == ADMIN_SHUTDOWN_WAIT_FOR_SERVERS)
+		process_stop(p, PROCESS_WAITS_SERVERS);
+	else
+		process_stop(p, PROCESS_ENDS);
+}
+
+static bool process_op_is_stopping(void *app)
+{
+	const struct process *p = app;
+
+	return p->stop != PROCESS_RUNS;
+}
+
+static struct conf *process_op_conf(void *app)
+{
+	struct process *p = app;
+
+	return p->conf;
+}
+
+const struct admin_ops *process_admin_ops(void)
+{
+	static const struct admin_ops ops = {
+		.reload = process_op_reload,
+		.set = process_op_set,
+		.shutdown = process_op_shutdown,
+		.is_stopping = process_op_is_stopping,
+		.conf = process_op_conf,
+	};
+
+	return &ops;
+}
+
+static unsigned process_worker_count(const struct conf *conf)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (conf->set.worker_threads > 0)
+		return (unsigned)conf->set.worker_threads;
+	if (cores < 1)
+		cores = 1;
+	return cores > PROCESS_WORKERS_AUTO_MAX ? PROCESS_WORKERS_AUTO_MAX : (unsigned)cores;
+}
+
+static void process_check_files(const struct conf *conf)
+{
+	unsigned long files = daemonize_raise_files();
+
+	if (files > 0 && files < (unsigned long)conf->set.max_client_conn + 100)
+		log_write(LOG_WARNING, NULL,
+			  "the limit of open files is %lu: max_client_conn=%lld and the servers do not fit (ulimit -n)",
+			  files, (long long)conf->set.max_client_conn);
+}
+
+static int process_prepare(struct process *p)
+{
+	const struct conf_settings *set = &p->conf->set;
+	char error[512];
+
+	if (daemonize_become(set->user) < 0)
+		return -1;
+	if (p->args->daemon && (set->pidfile[0] == '\0' || set->logfile[0] == '\0')) {
+		log_write(LOG_FATAL, NULL, "-d needs pidfile and logfile in the configuration");
+		return -1;
+	}
+	if (p->args->daemon && daemonize_fork() < 0)
+		return -1;
+	if (process_log_open(p, p->conf, error, sizeof(error)) < 0) {
+		log_write(LOG_FATAL, NULL, "%s", error);
+		return -1;
+	}
+	if (daemonize_write_pid(set->pidfile) < 0)
+		return -1;
+	process_check_files(p->conf);
+	return 0;
+}
+
+static int process_start(struct process *p)
+{
+	if (doors_open(&p->doors, p->conf) < 0)
+		return -1;
+	signals_block();
+	p->workers = process_worker_count(p->conf);
+	hub_init(&p->hub, p->workers);
+	if (loop_init(&p->control, &engine_ev_ops, p->workers, p) < 0 || threads_start(p) < 0 || signals_start(p) < 0)
+		return -1;
+	timeout_init(&p->stop_check, process_on_stop_check);
+	doors_start(&p->doors, p->worker[0]);
+	log_write(LOG_LOG, NULL, "process up: fynixpool %s, %u workers, %s, listening on port %lld", PACKAGE_VERSION,
+		  p->workers, engine_ev_ops.name, (long long)p->conf->set.listen_port);
+	daemonize_ready();
+	return 0;
+}
+
+int process_run(const struct args *args, struct conf *conf)
+{
+	struct process *p = mem_zalloc(sizeof(*p));
+
+	p->args = args;
+	p->conf = conf;
+	if (process_prepare(p) < 0)
+		return 1;
+	if (process_start(p) < 0) {
+		daemonize_remove_pid(conf->set.pidfile);
+		return 1;
+	}
+	loop_run(&p->control);
+	doors_close(&p->doors, true);
+	threads_join(p);
+	log_write(LOG_LOG, NULL, "process down");
+	daemonize_remove_pid(p->conf->set.pidfile);
+	return 0;
+}

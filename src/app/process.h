@@ -1,0 +1,50 @@
+/*
+ * process.h - the whole: workers, control loop, doors, and its life from start to stop.
+ *
+ * The main thread becomes the control thread.  Everything else of the process is
+ * reached from here, by message.
+ */
+#ifndef APP_PROCESS_H
+#define APP_PROCESS_H
+
+#include "admin/admin.h"
+#include "app/args.h"
+#include "app/doors.h"
+
+#include <pthread.h>
+
+enum process_stop { PROCESS_RUNS, PROCESS_WAITS_CLIENTS, PROCESS_WAITS_SERVERS, PROCESS_ENDS };
+
+struct process {
+	struct loop control;
+	struct conf *conf; /* the snapshot in force; the control thread's reference */
+	struct hub hub;
+	unsigned workers;
+	struct worker *worker[HUB_WORKERS_MAX];
+	pthread_t thread[HUB_WORKERS_MAX];
+	pthread_t signal_thread;
+	struct admin *admin;
+	struct doors doors;
+	struct timeout stop_check;
+	enum process_stop stop;
+	const struct args *args;
+};
+
+/* Runs until it is told to stop; gives the exit status. */
+int process_run(const struct args *args, struct conf *conf);
+
+/* The control thread: SIGHUP and RELOAD; SET; SHUTDOWN and the signals. */
+int process_reload(struct process *p, struct buf *why);
+int process_set(struct process *p, const char *key, const char *value, struct buf *why);
+void process_stop(struct process *p, enum process_stop how);
+
+const struct admin_ops *process_admin_ops(void);
+
+/* threads.c */
+int threads_start(struct process *p) FX_MUST_USE;
+void threads_join(struct process *p);
+/* signals.c: blocks them in all threads that come after, and begins the thread that waits for them. */
+void signals_block(void);
+int signals_start(struct process *p) FX_MUST_USE;
+
+#endif

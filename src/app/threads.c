@@ -1,0 +1,51 @@
+/*
+ * threads.c - the worker threads.
+ *
+ * Started once, joined once, by the main thread.
+ */
+#include "app/process.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void *threads_main(void *arg)
+{
+	struct worker *w = arg;
+
+	loop_run(&w->loop);
+	return NULL;
+}
+
+int threads_start(struct process *p)
+{
+	for (unsigned i = 0; i < p->workers; i++) {
+		/* the counters of one worker share no cache line with another's */
+		p->worker[i] = mem_aligned_zalloc(64, sizeof(struct worker));
+		if (worker_init(p->worker[i], &engine_ev_ops, &p->hub, i, p->worker, p->conf, &admin_console) < 0) {
+			log_write(LOG_FATAL, NULL, "cannot make the loop of worker %u: %s", i, strerrordesc_np(errno));
+			return -1;
+		}
+	}
+	p->admin = admin_new(&p->control, &p->hub, p->worker, process_admin_ops(), p);
+	for (unsigned i = 0; i < p->workers; i++)
+		p->worker[i]->console_owner = p->admin;
+	for (unsigned i = 0; i < p->workers; i++) {
+		int err = pthread_create(&p->thread[i], NULL, threads_main, p->worker[i]);
+
+		if (err != 0) {
+			log_write(LOG_FATAL, NULL, "cannot start worker %u: %s", i, strerrordesc_np(err));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void threads_join(struct process *p)
+{
+	for (unsigned i = 0; i < p->workers; i++) {
+		loop_stop(&p->worker[i]->loop);
+		(void)pthread_join(p->thread[i], NULL);
+	}
+}
