@@ -17,8 +17,8 @@ static void build_profile(struct conf *c, struct conf_report *report)
 
 	if (l->fynixpool_line > 0 && l->pgbouncer_line > 0)
 		conf_report_error(report, l->pgbouncer_file, l->pgbouncer_line,
-				  "[pgbouncer] cannot be used together with [fynixpool] (%s:%d)", l->fynixpool_file,
-				  l->fynixpool_line);
+			"[pgbouncer] cannot be used together with [fynixpool] (%s:%d)", l->fynixpool_file,
+			l->fynixpool_line);
 	c->profile = l->pgbouncer_line > 0 ? CONF_PROFILE_PGBOUNCER : CONF_PROFILE_FYNIXPOOL;
 }
 
@@ -51,7 +51,7 @@ static void build_global(struct conf *c, const struct item *it, struct conf_repo
 	if (o == NULL) {
 		near = option_nearest(OPTION_GLOBAL, it->key);
 		conf_report_error(report, it->file, it->line, "unknown setting \"%.64s\"%s%s%s", it->key,
-				  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+			near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	} else if (option_value_set(o, &c->set, it->value, error) < 0) {
 		conf_report_error(report, it->file, it->line, "%s", error);
 	} else {
@@ -108,7 +108,8 @@ static void build_links(struct conf *c)
 		c->set.pool_pre_ping = false;
 }
 
-static void build_keep_start_settings(struct conf *c, const struct build_source *source, struct conf_report *report)
+static void build_keep_start_settings(
+	struct conf *c, const struct build_source *source, struct conf_report *report)
 {
 	const struct option *o;
 
@@ -119,7 +120,7 @@ static void build_keep_start_settings(struct conf *c, const struct build_source 
 			continue;
 		if (!source->keep_secrets)
 			conf_report_warning(report, it ? it->file : NULL, it ? it->line : 0,
-					    "%s takes effect at the next start only", o->name);
+				"%s takes effect at the next start only", o->name);
 		option_value_copy(o, &c->set, &source->old->set);
 		if (o->type == OPTION_STR) {
 			const char **text = (const char **)(void *)((char *)&c->set + o->offset);
@@ -142,7 +143,8 @@ static void build_read_secrets(struct conf *c, const struct build_source *source
 		if (l->item[i].section == ITEMS_SECRETS)
 			userlist_put(c->state->secrets, l->item[i].key, l->item[i].value);
 	}
-	if (c->set.auth_file[0] == '\0' || userlist_read(c->state->secrets, c->set.auth_file, report, error, sizeof(error)))
+	if (c->set.auth_file[0] == '\0' ||
+		userlist_read(c->state->secrets, c->set.auth_file, report, error, sizeof(error)))
 		return;
 	if (source->is_first && c->profile == CONF_PROFILE_PGBOUNCER)
 		conf_report_warning(report, file, line, "auth_file: %s", error);

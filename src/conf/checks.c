@@ -40,19 +40,20 @@ static void checks_unsupported(const struct conf *c, struct conf_report *report)
 		break;
 	default:
 		conf_report_error(report, at.file, at.line, "auth_type = %s is not supported yet",
-				  value_word_name(VALUE_WORDS_AUTH, c->set.auth_type));
+			value_word_name(VALUE_WORDS_AUTH, c->set.auth_type));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(tls); i++) {
 		if (mode[i] < CONF_TLS_REQUIRE)
 			continue;
 		at = checks_place(c, tls[i]);
 		conf_report_error(report, at.file, at.line,
-				  "%s = %s is not supported yet; connections would not be encrypted", tls[i],
-				  value_word_name(VALUE_WORDS_TLS, mode[i]));
+			"%s = %s is not supported yet; connections would not be encrypted", tls[i],
+			value_word_name(VALUE_WORDS_TLS, mode[i]));
 	}
 }
 
-static void checks_whole_seconds(const struct conf *c, const char *name, uint64_t us, struct conf_report *report)
+static void checks_whole_seconds(
+	const struct conf *c, const char *name, uint64_t us, struct conf_report *report)
 {
 	struct checks_place at = checks_place(c, name);
 
@@ -68,7 +69,7 @@ static void checks_listeners(const struct conf *c, struct conf_report *report)
 
 	if (c->set.listen_addr[0] == '\0' && c->set.unix_socket_dir[0] == '\0')
 		conf_report_error(report, at.file, at.line,
-				  "listen_addr and unix_socket_dir are both empty: nobody could connect");
+			"listen_addr and unix_socket_dir are both empty: nobody could connect");
 	if (strlen(c->set.unix_socket_dir) > max)
 		conf_report_error(report, at.file, at.line, "unix_socket_dir is longer than %zu bytes", max);
 }
@@ -89,8 +90,9 @@ static void checks_not_in_effect(const struct conf *c, struct conf_report *repor
 			text = o->type == OPTION_STR ? "" : "0";
 		CHECK(option_value_set(o, &defaults, text, error) == 0);
 		if (strcmp(option_value_print(o, &c->set, value, sizeof(value)),
-			   option_value_print(o, &defaults, standard, sizeof(standard))) != 0)
-			conf_report_warning(report, it->file, it->line, "%s is accepted, but not in effect yet", o->name);
+			    option_value_print(o, &defaults, standard, sizeof(standard))) != 0)
+			conf_report_warning(
+				report, it->file, it->line, "%s is accepted, but not in effect yet", o->name);
 	}
 }
 
@@ -101,7 +103,7 @@ static void checks_tls_wish(const struct conf *c, struct conf_report *report)
 	/* prefer is the default, so only what was asked for is worth a line */
 	if (at.file != NULL && c->set.server_tls_sslmode == CONF_TLS_PREFER)
 		conf_report_warning(report, at.file, at.line,
-				    "server_tls_sslmode = prefer: connections to servers are not encrypted yet");
+			"server_tls_sslmode = prefer: connections to servers are not encrypted yet");
 }
 
 static void checks_warnings(const struct conf *c, struct conf_report *report)
@@ -110,19 +112,19 @@ static void checks_warnings(const struct conf *c, struct conf_report *report)
 
 	if (c->databases == 0)
 		conf_report_warning(report, c->set.conffile, 0,
-				    "[databases] is empty: clients can reach the console only");
+			"[databases] is empty: clients can reach the console only");
 	if (c->peers > 0)
 		conf_report_warning(report, c->set.conffile, 0, "[peers] is accepted, but not in effect yet");
 	if (c->secrets == 0 && c->set.auth_type != CONF_AUTH_ANY) {
 		at = checks_place(c, "auth_file");
 		conf_report_warning(report, at.file ? at.file : c->set.conffile, at.line,
-				    "auth_file names no user: nobody can log in");
+			"auth_file names no user: nobody can log in");
 	}
 	if (c->set.default_pool_size > 0 && c->set.min_pool_size > c->set.default_pool_size) {
 		at = checks_place(c, "min_pool_size");
 		conf_report_warning(report, at.file, at.line,
-				    "min_pool_size is greater than default_pool_size (%" PRId64 "), which counts",
-				    c->set.default_pool_size);
+			"min_pool_size is greater than default_pool_size (%" PRId64 "), which counts",
+			c->set.default_pool_size);
 	}
 }
 

@@ -34,7 +34,8 @@ static struct conf *conf_read(const struct build_source *source, struct conf_rep
 	if (source->overrides.user != NULL)
 		items_add(&items, ITEMS_GLOBAL, "user", source->overrides.user, "command line", 0);
 	if (source->overrides.verbose > 0) {
-		snprintf(verbose, sizeof(verbose), "%d", source->overrides.verbose > 3 ? 3 : source->overrides.verbose);
+		snprintf(verbose, sizeof(verbose), "%d",
+			source->overrides.verbose > 3 ? 3 : source->overrides.verbose);
 		items_add(&items, ITEMS_GLOBAL, "verbose", verbose, "command line", 0);
 	}
 	return build_conf(&items, source, report);
@@ -72,7 +73,7 @@ struct conf *conf_reload(const struct conf *old, struct conf_report *report)
 }
 
 struct conf *conf_with_set(const struct conf *old, const char *key, const char *value, bool at_runtime,
-			   struct conf_report *report)
+	struct conf_report *report)
 {
 	struct build_source source = {
 		.conffile = old->set.conffile[0] != '\0' ? old->set.conffile : NULL,
@@ -84,8 +85,8 @@ struct conf *conf_with_set(const struct conf *old, const char *key, const char *
 	struct items items = {.count = 0};
 
 	if (o != NULL && at_runtime && !o->is_reloadable) {
-		conf_report_error(report, NULL, 0, "%s cannot be changed while running; change it in the file and restart",
-				  o->name);
+		conf_report_error(report, NULL, 0,
+			"%s cannot be changed while running; change it in the file and restart", o->name);
 		return NULL;
 	}
 	if (o != NULL)
@@ -114,7 +115,8 @@ static uint64_t conf_pick_time(int64_t first, int64_t second, uint64_t global)
 
 #define CONF_OF(entry, member) ((entry) != NULL ? (entry)->member : CONF_UNSET)
 
-void conf_resolve(const struct conf *c, const struct conf_database *db, const char *user, struct conf_limits *out)
+void conf_resolve(
+	const struct conf *c, const struct conf_database *db, const char *user, struct conf_limits *out)
 {
 	const struct conf_settings *set = &c->set;
 	const char *pool_user = db != NULL && db->force_user != NULL ? db->force_user : user;
@@ -122,23 +124,26 @@ void conf_resolve(const struct conf *c, const struct conf_database *db, const ch
 	const struct conf_user *p = pool_user != NULL ? conf_find_user(c, pool_user) : NULL;
 
 /* global under the same name; w: whose entry of [users] counts */
-#define CONF_PICK(w, d, key) conf_pick(CONF_OF(w, key), d, set->key)
+#define CONF_PICK(w, d, key)   conf_pick(CONF_OF(w, key), d, set->key)
 #define CONF_PICK_TIME(w, key) conf_pick_time(CONF_OF(w, key), CONF_OF(db, key), set->key)
 	*out = (struct conf_limits){
 		.pool_size = conf_pick(CONF_OF(p, pool_size), CONF_OF(db, pool_size), set->default_pool_size),
 		.max_overflow = CONF_PICK(p, CONF_OF(db, max_overflow), max_overflow),
 		.min_pool_size = conf_pick(CONF_UNSET, CONF_OF(db, min_pool_size), set->min_pool_size),
 		.reserve_pool_size = CONF_PICK(p, CONF_OF(db, reserve_pool_size), reserve_pool_size),
-		.max_db_connections = conf_pick(CONF_UNSET, CONF_OF(db, max_db_connections), set->max_db_connections),
+		.max_db_connections =
+			conf_pick(CONF_UNSET, CONF_OF(db, max_db_connections), set->max_db_connections),
 		.max_user_connections = CONF_PICK(p, CONF_UNSET, max_user_connections),
-		.max_db_client_connections =
-			conf_pick(CONF_UNSET, CONF_OF(db, max_db_client_connections), set->max_db_client_connections),
+		.max_db_client_connections = conf_pick(
+			CONF_UNSET, CONF_OF(db, max_db_client_connections), set->max_db_client_connections),
 		.max_user_client_connections = CONF_PICK(u, CONF_UNSET, max_user_client_connections),
 		.pool_mode = (int)CONF_PICK(p, CONF_OF(db, pool_mode), pool_mode),
 		.long_query_action = (int)CONF_PICK(u, CONF_OF(db, long_query_action), long_query_action),
-		.overflow_linger = conf_pick_time(CONF_UNSET, CONF_OF(db, overflow_linger), set->overflow_linger),
+		.overflow_linger =
+			conf_pick_time(CONF_UNSET, CONF_OF(db, overflow_linger), set->overflow_linger),
 		.reserve_pool_timeout = set->reserve_pool_timeout,
-		.server_lifetime = conf_pick_time(CONF_UNSET, CONF_OF(db, server_lifetime), set->server_lifetime),
+		.server_lifetime =
+			conf_pick_time(CONF_UNSET, CONF_OF(db, server_lifetime), set->server_lifetime),
 		.server_idle_timeout = set->server_idle_timeout,
 		.query_wait_timeout = CONF_PICK_TIME(u, query_wait_timeout),
 		.query_timeout = CONF_PICK_TIME(u, query_timeout),

@@ -14,11 +14,11 @@
 #include "base/secret.h"
 #include "conf/conf_report.h"
 
-#define CONF_UNSET INT64_MIN /* an override that is not set */
-#define CONF_TIME_MAX 315360000 /* seconds: ten years */
+#define CONF_UNSET     INT64_MIN /* an override that is not set */
+#define CONF_TIME_MAX  315360000 /* seconds: ten years */
 #define CONF_COUNT_MAX 2147483647
-#define CONF_AUTH_QUERY                                                                                      \
-	"SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "                     \
+#define CONF_AUTH_QUERY                                                                   \
+	"SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END " \
 	"FROM pg_authid WHERE rolname=$1 AND rolcanlogin"
 
 enum conf_profile { CONF_PROFILE_FYNIXPOOL, CONF_PROFILE_PGBOUNCER };
@@ -48,24 +48,24 @@ enum conf_log_format { CONF_LOG_PLAIN, CONF_LOG_JSON };
 enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 
 /* C type of a member by type of row: global, and as an override with an unset form */
-#define CONF_C_BOOL bool
-#define CONF_C_INT int64_t
-#define CONF_C_OCTAL int64_t
-#define CONF_C_TIME uint64_t
-#define CONF_C_MSEC uint64_t
-#define CONF_C_SIZE uint64_t
-#define CONF_C_STR const char *
-#define CONF_C_MODE int	  /* enum conf_pool_mode */
-#define CONF_C_AUTH int	  /* enum conf_auth_type */
+#define CONF_C_BOOL   bool
+#define CONF_C_INT    int64_t
+#define CONF_C_OCTAL  int64_t
+#define CONF_C_TIME   uint64_t
+#define CONF_C_MSEC   uint64_t
+#define CONF_C_SIZE   uint64_t
+#define CONF_C_STR    const char *
+#define CONF_C_MODE   int /* enum conf_pool_mode */
+#define CONF_C_AUTH   int /* enum conf_auth_type */
 #define CONF_C_ACTION int /* enum conf_action */
-#define CONF_C_TLS int	  /* enum conf_tls_mode */
+#define CONF_C_TLS    int /* enum conf_tls_mode */
 #define CONF_C_LOGFMT int /* enum conf_log_format */
-#define CONF_O_INT int64_t
-#define CONF_O_TIME int64_t
-#define CONF_O_MODE int64_t
+#define CONF_O_INT    int64_t
+#define CONF_O_TIME   int64_t
+#define CONF_O_MODE   int64_t
 #define CONF_O_ACTION int64_t
-#define CONF_O_HOSTS int64_t
-#define CONF_O_STR const char *
+#define CONF_O_HOSTS  int64_t
+#define CONF_O_STR    const char *
 #define CONF_O_SECRET struct secret
 
 /* The global settings, one member per row: set.default_pool_size, set.max_overflow, set.pool_mode ... */
@@ -79,8 +79,9 @@ struct conf_settings {
 #undef CONF_USER_KEY
 };
 
-/* A line of [databases].  Numeric keys are CONF_UNSET when not set.  Strings that are not set are NULL, except dbname
- * (the entry's name; "" for the entry *, which means: the name that the client asked for) and host ("": Unix socket). */
+/* A line of [databases].  Numeric keys are CONF_UNSET when not set.  Strings that are not set are
+ * NULL, except dbname (the entry's name; "" for the entry *, which means: the name that the client
+ * asked for) and host ("": Unix socket). */
 struct conf_database {
 	const char *name;
 	bool is_auto; /* the entry * */
@@ -118,7 +119,8 @@ struct conf_peer {
 	int64_t pool_size; /* CONF_UNSET */
 };
 
-/* A line of auth_file.  The secret is raw text: a password, "md5...", "SCRAM-SHA-256$..."; auth interprets it. */
+/* A line of auth_file.  The secret is raw text: a password, "md5...", "SCRAM-SHA-256$..."; auth
+ * interprets it. */
 struct conf_secret {
 	const char *user;
 	bool has_secret; /* false for "user" "" */
@@ -141,8 +143,9 @@ struct conf {
 	struct conf_state *state;
 };
 
-/* Everything that holds for one (database, user).  Counts: 0 = no limit (min_pool_size, max_overflow, reserve_pool_size:
- * 0 = none).  Times: 0 = off, with PgBouncer's exceptions (server_lifetime 0 = one use). */
+/* Everything that holds for one (database, user).  Counts: 0 = no limit (min_pool_size, max_overflow,
+ * reserve_pool_size: 0 = none).  Times: 0 = off, with PgBouncer's exceptions (server_lifetime 0 = one
+ * use). */
 struct conf_limits {
 	int64_t pool_size;
 	int64_t max_overflow;
@@ -169,21 +172,24 @@ struct conf_limits {
 /* What the command line said; it wins over the file, at RELOAD too. */
 struct conf_overrides {
 	const char *user; /* NULL: not given */
-	int verbose;	  /* 0: not given */
+	int verbose;      /* 0: not given */
 };
 
-/* Control thread.  Reads the file (NULL: the environment alone), its includes, auth_file and the environment.  NULL when
- * there is any error; report then holds every problem found, and may hold warnings in any case.  Gives one reference. */
-struct conf *conf_load(const char *path, const struct conf_overrides *overrides, struct conf_report *report) FX_MUST_USE;
+/* Control thread.  Reads the file (NULL: the environment alone), its includes, auth_file and the
+ * environment.  NULL when there is any error; report then holds every problem found, and may hold
+ * warnings in any case.  Gives one reference. */
+struct conf *conf_load(
+	const char *path, const struct conf_overrides *overrides, struct conf_report *report) FX_MUST_USE;
 
-/* Control thread, for RELOAD: reads old->set.conffile anew.  Settings that need a restart keep old's value, with a warning
- * where the file has another one.  SETs of the console are forgotten.  NULL on error: old stays in force. */
+/* Control thread, for RELOAD: reads old->set.conffile anew.  Settings that need a restart keep old's
+ * value, with a warning where the file has another one.  SETs of the console are forgotten.  NULL on
+ * error: old stays in force. */
 struct conf *conf_reload(const struct conf *old, struct conf_report *report) FX_MUST_USE;
 
-/* Control thread, for the console's SET: a copy of old with one global setting changed; lasts until the next RELOAD.
- * at_runtime refuses settings that need a restart. */
+/* Control thread, for the console's SET: a copy of old with one global setting changed; lasts until
+ * the next RELOAD. at_runtime refuses settings that need a restart. */
 struct conf *conf_with_set(const struct conf *old, const char *key, const char *value, bool at_runtime,
-			   struct conf_report *report) FX_MUST_USE;
+	struct conf_report *report) FX_MUST_USE;
 
 /* Any thread. */
 struct conf *conf_ref(struct conf *c);
@@ -194,30 +200,34 @@ const struct conf_database *conf_find_database(const struct conf *c, const char 
 const struct conf_user *conf_find_user(const struct conf *c, const char *name);
 const struct conf_secret *conf_find_secret(const struct conf *c, const char *user);
 
-/* Any thread.  user > database > global.  db or user may be NULL.  Where db forces a user, the limits of servers (sizes, mode,
- * max_user_connections) are those of the forced user, the limits of clients those of user. */
-void conf_resolve(const struct conf *c, const struct conf_database *db, const char *user, struct conf_limits *out);
+/* Any thread.  user > database > global.  db or user may be NULL.  Where db forces a user, the limits
+ * of servers (sizes, mode, max_user_connections) are those of the forced user, the limits of clients
+ * those of user. */
+void conf_resolve(
+	const struct conf *c, const struct conf_database *db, const char *user, struct conf_limits *out);
 
 /* Any thread.  What a ping or check sends: NULL = no check, "" = an empty query. */
 const char *conf_check_query(const struct conf *c);
 
-/* Any thread, for RELOAD: would a server connection made for a do for b as well (dbname, host, port, user, password, startup
- * parameters, connect_query)?  false: the servers are outdated and to be replaced when free. */
+/* Any thread, for RELOAD: would a server connection made for a do for b as well (dbname, host, port,
+ * user, password, startup parameters, connect_query)?  false: the servers are outdated and to be
+ * replaced when free. */
 bool conf_database_is_same_target(const struct conf_database *a, const struct conf_database *b);
 
 /* One row of SHOW CONFIG and of the manual; lent until the callback returns. */
 struct conf_option_view {
 	const char *name;
-	const char *value;	  /* as PgBouncer prints it; NULL: not set */
+	const char *value;        /* as PgBouncer prints it; NULL: not set */
 	const char *default_text; /* of the profile; NULL: not set */
-	const char *type;	  /* "integer", "time" ... */
-	const char *scope;	  /* "G", "GD", "GU", "GDU" */
+	const char *type;         /* "integer", "time" ... */
+	const char *scope;        /* "G", "GD", "GU", "GDU" */
 	const char *help;
 	bool is_reloadable, is_own, is_effective;
 };
 
-/* Any thread.  All rows of SHOW CONFIG in its order: with profile pgbouncer exactly PgBouncer's, with profile fynixpool ours
- * as well, sorted in. */
-void conf_each_option(const struct conf *c, void (*fn)(void *arg, const struct conf_option_view *row), void *arg);
+/* Any thread.  All rows of SHOW CONFIG in its order: with profile pgbouncer exactly PgBouncer's, with
+ * profile fynixpool ours as well, sorted in. */
+void conf_each_option(
+	const struct conf *c, void (*fn)(void *arg, const struct conf_option_view *row), void *arg);
 
 #endif

@@ -9,8 +9,17 @@
 bool conf_database_is_same_target(const struct conf_database *a, const struct conf_database *b)
 {
 	static const char *const keys[] = {
-		"dbname",	   "host",     "port",	   "user",	       "password",	   "connect_query",
-		"client_encoding", "datestyle", "timezone", "application_name", "load_balance_hosts",
+		"dbname",
+		"host",
+		"port",
+		"user",
+		"password",
+		"connect_query",
+		"client_encoding",
+		"datestyle",
+		"timezone",
+		"application_name",
+		"load_balance_hosts",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

@@ -33,7 +33,8 @@ static void conf_each_row(const struct conf_each *e, const struct option *o)
 	e->fn(e->arg, &row);
 }
 
-void conf_each_option(const struct conf *c, void (*fn)(void *arg, const struct conf_option_view *row), void *arg)
+void conf_each_option(
+	const struct conf *c, void (*fn)(void *arg, const struct conf_option_view *row), void *arg)
 {
 	const struct conf_each e = {c, fn, arg};
 	const struct option *o, *own;
@@ -43,7 +44,7 @@ void conf_each_option(const struct conf *c, void (*fn)(void *arg, const struct c
 		next++;
 	for (size_t i = 0; (o = option_at(OPTION_GLOBAL, i)) != NULL && !o->is_own; i++) {
 		for (; c->profile == CONF_PROFILE_FYNIXPOOL && own != NULL && strcmp(own->name, o->name) < 0;
-		     own = option_at(OPTION_GLOBAL, ++next))
+			own = option_at(OPTION_GLOBAL, ++next))
 			conf_each_row(&e, own);
 		conf_each_row(&e, o);
 	}

@@ -15,8 +15,8 @@
 #define CONF_ENTRY_PEER_MAX 16383
 
 /* One key=value; section and name are for the report. */
-static void conf_entry_pair(enum option_table table, void *base, const struct connstr *cs, const struct item *it,
-		       struct conf_report *report)
+static void conf_entry_pair(enum option_table table, void *base, const struct connstr *cs,
+	const struct item *it, struct conf_report *report)
 {
 	const char *section = table == OPTION_DATABASE ? "databases" : "users";
 	const struct option *o = option_find(table, cs->key);
@@ -25,21 +25,24 @@ static void conf_entry_pair(enum option_table table, void *base, const struct co
 
 	if (o == NULL) {
 		near = option_nearest(table, cs->key);
-		conf_report_error(report, it->file, it->line, "unknown key \"%s\" in [%s] entry \"%s\"%s%s%s", cs->key,
-				  section, it->key, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		conf_report_error(report, it->file, it->line, "unknown key \"%s\" in [%s] entry \"%s\"%s%s%s",
+			cs->key, section, it->key, near ? "; did you mean \"" : "", near ? near : "",
+			near ? "\"?" : "");
 		return;
 	}
 	if (option_value_set(o, base, cs->value, error) < 0) {
-		conf_report_error(report, it->file, it->line, "[%s] entry \"%s\": %s", section, it->key, error);
+		conf_report_error(
+			report, it->file, it->line, "[%s] entry \"%s\": %s", section, it->key, error);
 		return;
 	}
 	if (!o->is_effective)
-		conf_report_warning(report, it->file, it->line, "[%s] entry \"%s\": %s is accepted, but not in effect yet",
-				    section, it->key, o->name);
+		conf_report_warning(report, it->file, it->line,
+			"[%s] entry \"%s\": %s is accepted, but not in effect yet", section, it->key,
+			o->name);
 }
 
 static void conf_entry_pairs(struct conf *c, enum option_table table, void *base, const struct item *it,
-			struct conf_report *report)
+	struct conf_report *report)
 {
 	struct connstr cs;
 	int rc;
@@ -50,7 +53,7 @@ static void conf_entry_pairs(struct conf *c, enum option_table table, void *base
 		conf_entry_pair(table, base, &cs, it, report);
 	if (rc < 0)
 		conf_report_error(report, it->file, it->line, "[%s] entry \"%s\": %s",
-				  table == OPTION_DATABASE ? "databases" : "users", it->key, cs.error);
+			table == OPTION_DATABASE ? "databases" : "users", it->key, cs.error);
 }
 
 static void conf_entry_unset(enum option_table table, void *base)
@@ -62,8 +65,8 @@ static void conf_entry_unset(enum option_table table, void *base)
 }
 
 /* Index of the name in an array, which grows by one when it is new. */
-static size_t conf_entry_index(struct hash_map *map, const char *name, size_t *count, size_t *cap, void **array,
-			  size_t size)
+static size_t conf_entry_index(
+	struct hash_map *map, const char *name, size_t *count, size_t *cap, void **array, size_t size)
 {
 	uintptr_t at = (uintptr_t)hash_map_find(map, name);
 
@@ -87,10 +90,11 @@ void conf_entry_add_database(struct conf *c, const struct item *it, struct conf_
 
 	if (strcmp(it->key, "pgbouncer") == 0 || strcmp(it->key, "fynixpool") == 0) {
 		conf_report_error(report, it->file, it->line,
-				  "database name \"%s\" is reserved for the console", it->key);
+			"database name \"%s\" is reserved for the console", it->key);
 		return;
 	}
-	i = conf_entry_index(&st->by_database, it->key, &c->databases, &st->databases_cap, &array, sizeof(*db));
+	i = conf_entry_index(
+		&st->by_database, it->key, &c->databases, &st->databases_cap, &array, sizeof(*db));
 	st->database = array;
 	db = &st->database[i];
 	conf_entry_unset(OPTION_DATABASE, db);
@@ -109,7 +113,7 @@ void conf_entry_add_database(struct conf *c, const struct item *it, struct conf_
 		db->force_user = NULL;
 	if (db->password.data != NULL && db->force_user == NULL)
 		conf_report_warning(report, it->file, it->line,
-				    "[databases] entry \"%s\": password has no effect without user", it->key);
+			"[databases] entry \"%s\": password has no effect without user", it->key);
 }
 
 void conf_entry_add_user(struct conf *c, const struct item *it, struct conf_report *report)
@@ -167,19 +171,21 @@ void conf_entry_add_peer(struct conf *c, const struct item *it, struct conf_repo
 	int rc;
 
 	if (value_int(it->key, &p.id) < 0 || p.id < 1 || p.id > CONF_ENTRY_PEER_MAX) {
-		conf_report_error(report, it->file, it->line, "peer id \"%s\" is not a number from 1 to %d", it->key,
-				  CONF_ENTRY_PEER_MAX);
+		conf_report_error(report, it->file, it->line, "peer id \"%s\" is not a number from 1 to %d",
+			it->key, CONF_ENTRY_PEER_MAX);
 		return;
 	}
 	connstr_init(&cs, it->value, strpool_addz(&c->state->pool, it->value));
 	while ((rc = connstr_next(&cs)) > 0) {
 		if (conf_entry_peer_pair(&p, &cs) < 0)
 			conf_report_error(report, it->file, it->line,
-					  "[peers] entry %" PRId64 ": %s is not known or has a bad value; known are "
-					  "host, port, pool_size", p.id, cs.key);
+				"[peers] entry %" PRId64 ": %s is not known or has a bad value; known are "
+				"host, port, pool_size",
+				p.id, cs.key);
 	}
 	if (rc < 0)
-		conf_report_error(report, it->file, it->line, "[peers] entry %" PRId64 ": %s", p.id, cs.error);
+		conf_report_error(
+			report, it->file, it->line, "[peers] entry %" PRId64 ": %s", p.id, cs.error);
 	if (p.host == NULL)
 		conf_report_error(report, it->file, it->line, "[peers] entry %" PRId64 " has no host", p.id);
 	*conf_entry_peer(c, p.id) = p;

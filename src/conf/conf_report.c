@@ -25,8 +25,8 @@ void conf_report_fini(struct conf_report *r)
 	r->error_count = r->warning_count = 0;
 }
 
-static FX_PRINTF(5, 0) void conf_report_add(struct buf *b, int *count, const char *file, int line,
-					    const char *fmt, va_list ap)
+static FX_PRINTF(5, 0) void conf_report_add(
+	struct buf *b, int *count, const char *file, int line, const char *fmt, va_list ap)
 {
 	char raw[CONF_REPORT_LINE_MAX], text[CONF_REPORT_LINE_MAX];
 

@@ -20,8 +20,10 @@ struct conf_report {
 void conf_report_init(struct conf_report *r);
 void conf_report_fini(struct conf_report *r);
 /* file NULL or "": no place is named; line 0: the file alone */
-void conf_report_error(struct conf_report *r, const char *file, int line, const char *fmt, ...) FX_PRINTF(4, 5);
-void conf_report_warning(struct conf_report *r, const char *file, int line, const char *fmt, ...) FX_PRINTF(4, 5);
+void conf_report_error(struct conf_report *r, const char *file, int line, const char *fmt, ...)
+	FX_PRINTF(4, 5);
+void conf_report_warning(struct conf_report *r, const char *file, int line, const char *fmt, ...)
+	FX_PRINTF(4, 5);
 /* Calls fn once for each line, without its newline. */
 void conf_report_each(const struct buf *lines, void (*fn)(void *arg, const char *line), void *arg);
 

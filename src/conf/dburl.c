@@ -143,8 +143,10 @@ static const char *dburl_after_scheme(const char *text)
 	const char *at = strstr(text, "://");
 	size_t n = at != NULL ? (size_t)(at - text) : 0;
 
-	if ((n == 8 && strncmp(text, "postgres", 8) == 0) || (n == 10 && strncmp(text, "postgresql", 10) == 0) ||
-	    (n > 11 && strncmp(text, "postgresql+", 11) == 0) || (n > 9 && strncmp(text, "postgres+", 9) == 0))
+	if ((n == 8 && strncmp(text, "postgres", 8) == 0) ||
+		(n == 10 && strncmp(text, "postgresql", 10) == 0) ||
+		(n > 11 && strncmp(text, "postgresql+", 11) == 0) ||
+		(n > 9 && strncmp(text, "postgres+", 9) == 0))
 		return at + 3;
 	return NULL;
 }
@@ -165,9 +167,10 @@ int dburl_parse(const char *text, struct dburl *out, const char **error)
 		colon = dburl_find(a, at, ':');
 		out->has_password = colon < at;
 		if (!dburl_decode(a, colon, out->user, sizeof(out->user)) ||
-		    (colon < at && !dburl_decode(colon + 1, at, out->password, sizeof(out->password))))
-			return dburl_fail(error, "its user or password is broken (characters such as @ : / ? % must be "
-						 "written as %40 %3A %2F %3F %25)");
+			(colon < at && !dburl_decode(colon + 1, at, out->password, sizeof(out->password))))
+			return dburl_fail(error,
+				"its user or password is broken (characters such as @ : / ? % must be "
+				"written as %40 %3A %2F %3F %25)");
 		a = at + 1;
 	}
 	if (dburl_hosts(a, path, out, error) < 0)

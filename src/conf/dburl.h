@@ -13,7 +13,8 @@
 
 struct dburl {
 	/* "" where the URL has none */
-	char user[DBURL_PART_MAX], password[DBURL_PART_MAX], host[DBURL_PART_MAX], port[16], dbname[DBURL_PART_MAX];
+	char user[DBURL_PART_MAX], password[DBURL_PART_MAX], host[DBURL_PART_MAX], port[16],
+		dbname[DBURL_PART_MAX];
 	bool has_password;
 	char sslmode[32];
 	char application_name[DBURL_PART_MAX];

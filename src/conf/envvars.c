@@ -74,7 +74,7 @@ static const char *envvars_url_problem(const char *text, struct dburl *url)
 	if (url->dbname[0] == '\0')
 		return "it names neither a database nor a user";
 	if (url->sslmode[0] != '\0' &&
-	    (value_word(VALUE_WORDS_TLS, url->sslmode, &mode) < 0 || mode > CONF_TLS_PREFER))
+		(value_word(VALUE_WORDS_TLS, url->sslmode, &mode) < 0 || mode > CONF_TLS_PREFER))
 		return "its sslmode is not supported yet";
 	return NULL;
 }
@@ -91,7 +91,8 @@ static void envvars_add_url(struct items *l, const char *text, bool has_file, st
 		conf_report_error(report, "DATABASE_URL", 0, "%s", problem);
 	} else {
 		if (url.ignored[0] != '\0')
-			conf_report_warning(report, "DATABASE_URL", 0, "parameters ignored: %.200s", url.ignored);
+			conf_report_warning(
+				report, "DATABASE_URL", 0, "parameters ignored: %.200s", url.ignored);
 		buf_init(&line, 0);
 		envvars_pair(&line, "host", url.host);
 		envvars_pair(&line, "port", url.port);

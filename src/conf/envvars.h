@@ -12,7 +12,8 @@
 
 #include "conf/items.h"
 
-/* has_file: then a DATABASE_URL that we can't use is only a warning, for it may be meant for somebody else. */
+/* has_file: then a DATABASE_URL that we can't use is only a warning, for it may be meant for somebody
+ * else. */
 void envvars_add(struct items *l, bool has_file, struct conf_report *report);
 
 #endif

@@ -48,7 +48,8 @@ static void ini_section(struct ini_reader *r, char *p, const char *file, int lin
 	r->section_line = line;
 	if (!str_copy(r->section, sizeof(r->section), p + 1))
 		conf_report_error(r->report, file, line, "section name is too long");
-	r->fn(r->arg, &(struct ini_item){.section = r->section, .section_line = line, .file = file, .line = line});
+	r->fn(r->arg,
+		&(struct ini_item){.section = r->section, .section_line = line, .file = file, .line = line});
 }
 
 static void ini_include(struct ini_reader *r, char *p, const char *file, int line)
@@ -62,7 +63,8 @@ static void ini_include(struct ini_reader *r, char *p, const char *file, int lin
 	if (!r->allow_include)
 		conf_report_error(r->report, file, line, "%%include is not allowed here");
 	else if (r->depth >= INI_DEPTH_MAX)
-		conf_report_error(r->report, file, line, "%%include is nested more than %d deep", INI_DEPTH_MAX);
+		conf_report_error(
+			r->report, file, line, "%%include is nested more than %d deep", INI_DEPTH_MAX);
 	else
 		ini_file(r, p, file, line);
 }
@@ -131,11 +133,11 @@ static void ini_line(struct ini_reader *r, char *p, const char *file, int line)
 		return;
 	}
 	r->fn(r->arg, &(struct ini_item){.section = r->section,
-					 .section_line = r->section_line,
-					 .key = key,
-					 .value = value,
-					 .file = file,
-					 .line = line});
+			      .section_line = r->section_line,
+			      .key = key,
+			      .value = value,
+			      .file = file,
+			      .line = line});
 }
 
 static void ini_lines(struct ini_reader *r, struct textfile *f, const char *file)
@@ -148,7 +150,8 @@ static void ini_lines(struct ini_reader *r, struct textfile *f, const char *file
 		case TEXTFILE_END:
 			return;
 		case TEXTFILE_TOO_LONG:
-			conf_report_error(r->report, file, f->line, "the line is longer than %zu bytes", TEXTFILE_LINE_MAX);
+			conf_report_error(r->report, file, f->line, "the line is longer than %zu bytes",
+				TEXTFILE_LINE_MAX);
 			break;
 		case TEXTFILE_HAS_NUL:
 			conf_report_error(r->report, file, f->line, "the line holds a NUL byte");
@@ -166,7 +169,8 @@ static void ini_file(struct ini_reader *r, const char *path, const char *from, i
 	char error[512];
 
 	if (++r->files > INI_FILES_MAX) {
-		conf_report_error(r->report, from, from_line, "more than %d files are included", INI_FILES_MAX);
+		conf_report_error(
+			r->report, from, from_line, "more than %d files are included", INI_FILES_MAX);
 		return;
 	}
 	if (textfile_open(&f, path, error, sizeof(error)) < 0) {
@@ -190,7 +194,7 @@ static void ini_file(struct ini_reader *r, const char *path, const char *from, i
 }
 
 void ini_read(const char *path, void (*fn)(void *arg, const struct ini_item *item), void *arg,
-	      struct conf_report *report)
+	struct conf_report *report)
 {
 	struct ini_reader r = {.fn = fn, .arg = arg, .report = report, .allow_include = true};
 
@@ -198,7 +202,7 @@ void ini_read(const char *path, void (*fn)(void *arg, const struct ini_item *ite
 }
 
 void ini_read_bytes(const void *p, size_t n, const char *name,
-		    void (*fn)(void *arg, const struct ini_item *item), void *arg, struct conf_report *report)
+	void (*fn)(void *arg, const struct ini_item *item), void *arg, struct conf_report *report)
 {
 	struct ini_reader r = {.fn = fn, .arg = arg, .report = report};
 	struct textfile f;

@@ -26,9 +26,9 @@ struct ini_item {
 
 /* Calls fn for each section and key; the strings are lent until it returns. */
 void ini_read(const char *path, void (*fn)(void *arg, const struct ini_item *item), void *arg,
-	      struct conf_report *report);
+	struct conf_report *report);
 /* The same over bytes; %include is refused. name stands for the file in reports. */
 void ini_read_bytes(const void *p, size_t n, const char *name,
-		    void (*fn)(void *arg, const struct ini_item *item), void *arg, struct conf_report *report);
+	void (*fn)(void *arg, const struct ini_item *item), void *arg, struct conf_report *report);
 
 #endif

@@ -31,8 +31,8 @@ static struct item *items_grow(struct items *l)
 	return &l->item[l->count++];
 }
 
-void items_add(struct items *l, enum items_section section, const char *key, const char *value, const char *file,
-	       int line)
+void items_add(struct items *l, enum items_section section, const char *key, const char *value,
+	const char *file, int line)
 {
 	*items_grow(l) = (struct item){
 		.section = section,
@@ -77,11 +77,12 @@ static void items_unknown_section(struct items_reader *r, const struct ini_item 
 	}
 	if (best != NULL)
 		conf_report_error(r->report, it->file, it->section_line,
-				  "unknown section [%s]; did you mean [%s]?", it->section, best);
+			"unknown section [%s]; did you mean [%s]?", it->section, best);
 	else
 		conf_report_error(r->report, it->file, it->section_line,
-				  "unknown section [%s]; known are [fynixpool], [pgbouncer], [databases], [users], [peers]",
-				  it->section);
+			"unknown section [%s]; known are [fynixpool], [pgbouncer], [databases], [users], "
+			"[peers]",
+			it->section);
 }
 
 static void items_on_item(void *arg, const struct ini_item *it)

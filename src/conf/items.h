@@ -22,7 +22,7 @@ enum items_section {
 struct item {
 	enum items_section section;
 	const char *key, *value; /* in the pool */
-	const char *file;	 /* in the pool; NULL: not from a file */
+	const char *file;        /* in the pool; NULL: not from a file */
 	int line;
 };
 
@@ -38,8 +38,8 @@ struct items {
 /* Zeroed memory is an empty list. */
 void items_fini(struct items *l);
 /* Copies the texts. */
-void items_add(struct items *l, enum items_section section, const char *key, const char *value, const char *file,
-	       int line);
+void items_add(struct items *l, enum items_section section, const char *key, const char *value,
+	const char *file, int line);
 /* Copies all but the items that an earlier SET of this key made. */
 void items_add_all_but(struct items *l, const struct items *from, const char *set_key);
 bool items_is_set(const struct item *it); /* made by SET: it has no file */

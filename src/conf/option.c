@@ -9,28 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OPTION_ORIGIN_PGB false
-#define OPTION_ORIGIN_OWN true
+#define OPTION_ORIGIN_PGB    false
+#define OPTION_ORIGIN_OWN    true
 #define OPTION_RELOAD_RELOAD true
-#define OPTION_RELOAD_START false
-#define OPTION_EFFECT_NOW true
-#define OPTION_EFFECT_LATER false
+#define OPTION_RELOAD_START  false
+#define OPTION_EFFECT_NOW    true
+#define OPTION_EFFECT_LATER  false
 
 static const struct option option_globals[] = {
-#define CONF_OPTION(id, t, origin, own, pgb, lo, hi, where, when, effect, alias, text)                       \
-	{.name = #id,                                                                                        \
-	 .table = OPTION_GLOBAL,                                                                             \
-	 .type = OPTION_##t,                                                                                 \
-	 .default_text = {own, pgb},                                                                         \
-	 .min = lo,                                                                                          \
-	 .max = hi,                                                                                          \
-	 .scope = #where,                                                                                    \
-	 .is_own = OPTION_ORIGIN_##origin,                                                                   \
-	 .is_reloadable = OPTION_RELOAD_##when,                                                              \
-	 .is_effective = OPTION_EFFECT_##effect,                                                             \
-	 .aliases = alias,                                                                                   \
-	 .help = text,                                                                                       \
-	 .offset = offsetof(struct conf_settings, id)},
+#define CONF_OPTION(id, t, origin, own, pgb, lo, hi, where, when, effect, alias, text) \
+	{.name = #id,                                                                  \
+		.table = OPTION_GLOBAL,                                                \
+		.type = OPTION_##t,                                                    \
+		.default_text = {own, pgb},                                            \
+		.min = lo,                                                             \
+		.max = hi,                                                             \
+		.scope = #where,                                                       \
+		.is_own = OPTION_ORIGIN_##origin,                                      \
+		.is_reloadable = OPTION_RELOAD_##when,                                 \
+		.is_effective = OPTION_EFFECT_##effect,                                \
+		.aliases = alias,                                                      \
+		.help = text,                                                          \
+		.offset = offsetof(struct conf_settings, id)},
 #define CONF_DATABASE_KEY(...)
 #define CONF_USER_KEY(...)
 #include "conf/options.def"
@@ -41,18 +41,18 @@ static const struct option option_globals[] = {
 
 static const struct option option_databases[] = {
 #define CONF_OPTION(...)
-#define CONF_DATABASE_KEY(id, key, t, lo, hi, effect, alias, text)                                           \
-	{.name = key,                                                                                        \
-	 .table = OPTION_DATABASE,                                                                           \
-	 .type = OPTION_##t,                                                                                 \
-	 .min = lo,                                                                                          \
-	 .max = hi,                                                                                          \
-	 .scope = "D",                                                                                       \
-	 .is_reloadable = true,                                                                              \
-	 .is_effective = OPTION_EFFECT_##effect,                                                             \
-	 .aliases = alias,                                                                                   \
-	 .help = text,                                                                                       \
-	 .offset = offsetof(struct conf_database, id)},
+#define CONF_DATABASE_KEY(id, key, t, lo, hi, effect, alias, text) \
+	{.name = key,                                              \
+		.table = OPTION_DATABASE,                          \
+		.type = OPTION_##t,                                \
+		.min = lo,                                         \
+		.max = hi,                                         \
+		.scope = "D",                                      \
+		.is_reloadable = true,                             \
+		.is_effective = OPTION_EFFECT_##effect,            \
+		.aliases = alias,                                  \
+		.help = text,                                      \
+		.offset = offsetof(struct conf_database, id)},
 #define CONF_USER_KEY(...)
 #include "conf/options.def"
 #undef CONF_OPTION
@@ -63,18 +63,18 @@ static const struct option option_databases[] = {
 static const struct option option_users[] = {
 #define CONF_OPTION(...)
 #define CONF_DATABASE_KEY(...)
-#define CONF_USER_KEY(id, key, t, lo, hi, effect, alias, text)                                               \
-	{.name = key,                                                                                        \
-	 .table = OPTION_USER,                                                                               \
-	 .type = OPTION_##t,                                                                                 \
-	 .min = lo,                                                                                          \
-	 .max = hi,                                                                                          \
-	 .scope = "U",                                                                                       \
-	 .is_reloadable = true,                                                                              \
-	 .is_effective = OPTION_EFFECT_##effect,                                                             \
-	 .aliases = alias,                                                                                   \
-	 .help = text,                                                                                       \
-	 .offset = offsetof(struct conf_user, id)},
+#define CONF_USER_KEY(id, key, t, lo, hi, effect, alias, text) \
+	{.name = key,                                          \
+		.table = OPTION_USER,                          \
+		.type = OPTION_##t,                            \
+		.min = lo,                                     \
+		.max = hi,                                     \
+		.scope = "U",                                  \
+		.is_reloadable = true,                         \
+		.is_effective = OPTION_EFFECT_##effect,        \
+		.aliases = alias,                              \
+		.help = text,                                  \
+		.offset = offsetof(struct conf_user, id)},
 #include "conf/options.def"
 #undef CONF_OPTION
 #undef CONF_DATABASE_KEY
@@ -147,7 +147,7 @@ const char *option_nearest(enum option_table table, const char *name)
 			found = o->name;
 		}
 		if (o->aliases[0] != '\0' && str_copy(alias, sizeof(alias), o->aliases) &&
-		    option_distance(name, alias) < best) {
+			option_distance(name, alias) < best) {
 			best = option_distance(name, alias);
 			found = o->aliases; /* one alias at most, so the list is the name */
 		}

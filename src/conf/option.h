@@ -33,7 +33,7 @@ struct option {
 	enum option_table table;
 	enum option_type type;
 	const char *default_text[2]; /* by enum conf_profile; NULL: not set */
-	int64_t min, max;	     /* both 0 for texts and words; in the bare unit */
+	int64_t min, max;            /* both 0 for texts and words; in the bare unit */
 	const char *scope;
 	bool is_own, is_reloadable, is_effective;
 	const char *aliases; /* comma separated */
@@ -50,7 +50,8 @@ const char *option_nearest(enum option_table table, const char *name);
 
 /* "integer", "seconds", "boolean" ... for people */
 const char *option_type_name(enum option_type type);
-/* Number of changes that turn a into b: insert, delete, replace, swap neighbours; bounded to names of 63 bytes. */
+/* Number of changes that turn a into b: insert, delete, replace, swap neighbours; bounded to names of
+ * 63 bytes. */
 size_t option_distance(const char *a, const char *b);
 
 #endif

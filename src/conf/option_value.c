@@ -48,27 +48,32 @@ static int option_value_bad(const struct option *o, const char *text, const char
 
 static int option_value_out_of_range(const struct option *o, const char *text, char *error)
 {
-	snprintf(error, OPTION_VALUE_ERROR_MAX, "%s = %.80s is out of range, %" PRId64 " to %" PRId64 " %s are allowed",
-		 o->name, text, o->min, o->max,
-		 o->type == OPTION_INT || o->type == OPTION_OCTAL ? "" : option_type_name(o->type));
+	snprintf(error, OPTION_VALUE_ERROR_MAX,
+		"%s = %.80s is out of range, %" PRId64 " to %" PRId64 " %s are allowed", o->name, text,
+		o->min, o->max,
+		o->type == OPTION_INT || o->type == OPTION_OCTAL ? "" : option_type_name(o->type));
 	return -1;
 }
 
-static int option_value_parse_int(const struct option *o, const char *text, union option_number *v, char *error)
+static int option_value_parse_int(
+	const struct option *o, const char *text, union option_number *v, char *error)
 {
 	bool octal = o->type == OPTION_OCTAL;
 
 	if ((octal ? value_octal(text, &v->i) : value_int(text, &v->i)) < 0)
 		return option_value_bad(o, text,
-					octal ? "an octal number with a leading 0, such as 0770" : "a whole number", error);
+			octal ? "an octal number with a leading 0, such as 0770" : "a whole number", error);
 	if (v->i < o->min || v->i > o->max)
 		return option_value_out_of_range(o, text, error);
 	return 0;
 }
 
-static int option_value_parse_unit(const struct option *o, const char *text, union option_number *v, char *error)
+static int option_value_parse_unit(
+	const struct option *o, const char *text, union option_number *v, char *error)
 {
-	uint64_t unit = o->type == OPTION_TIME ? CLOCK_US_PER_SEC : o->type == OPTION_MSEC ? CLOCK_US_PER_MS : 1;
+	uint64_t unit = o->type == OPTION_TIME   ? CLOCK_US_PER_SEC
+			: o->type == OPTION_MSEC ? CLOCK_US_PER_MS
+						 : 1;
 	uint64_t u;
 
 	if (o->type == OPTION_SIZE) {
@@ -104,7 +109,8 @@ static int option_value_parse(const struct option *o, const char *text, union op
 		break;
 	default:
 		if (value_word(option_value_words(o->type), text, &v->word) < 0) {
-			snprintf(expected, sizeof(expected), "one of %s", value_word_list(option_value_words(o->type)));
+			snprintf(expected, sizeof(expected), "one of %s",
+				value_word_list(option_value_words(o->type)));
 			return option_value_bad(o, text, expected, error);
 		}
 		return 0;
@@ -199,7 +205,8 @@ void option_value_unset(const struct option *o, void *base)
 		*(int64_t *)at = CONF_UNSET;
 }
 
-static const char *option_value_print_number(const struct option *o, union option_number v, char *out, size_t size)
+static const char *option_value_print_number(
+	const struct option *o, union option_number v, char *out, size_t size)
 {
 	switch (o->type) {
 	case OPTION_BOOL:
@@ -234,7 +241,8 @@ const char *option_value_print(const struct option *o, const void *base, char *o
 	if (o->table == OPTION_GLOBAL)
 		return option_value_print_number(o, option_value_load(o, at), out, size);
 	packed = *(const int64_t *)at;
-	return packed == CONF_UNSET ? NULL : option_value_print_number(o, option_value_unpack(o, packed), out, size);
+	return packed == CONF_UNSET ? NULL
+				    : option_value_print_number(o, option_value_unpack(o, packed), out, size);
 }
 
 void option_value_copy(const struct option *o, struct conf_settings *to, const struct conf_settings *from)
@@ -260,7 +268,8 @@ bool option_value_is_equal(const struct option *o, const void *a, const void *b)
 	const struct secret *s = x, *t = y;
 
 	if (o->type == OPTION_SECRET)
-		return (s->data == NULL) == (t->data == NULL) && secret_is_equal(s->data, s->len, t->data, t->len);
+		return (s->data == NULL) == (t->data == NULL) &&
+		       secret_is_equal(s->data, s->len, t->data, t->len);
 	if (o->type == OPTION_STR)
 		return option_value_same_text(*(const char *const *)x, *(const char *const *)y);
 	if (o->table != OPTION_GLOBAL)

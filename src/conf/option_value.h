@@ -12,10 +12,10 @@
 
 #define OPTION_VALUE_ERROR_MAX 256
 
-/* Parses text into the member.  In the tables of databases and users -1 means unset.  -1 with a sentence in error, nothing was
- * changed then. */
-int option_value_set(const struct option *o, void *base, const char *text,
-		     char error[OPTION_VALUE_ERROR_MAX]) FX_MUST_USE;
+/* Parses text into the member.  In the tables of databases and users -1 means unset.  -1 with a
+ * sentence in error, nothing was changed then. */
+int option_value_set(
+	const struct option *o, void *base, const char *text, char error[OPTION_VALUE_ERROR_MAX]) FX_MUST_USE;
 /* Rows of databases and users: to "not set". */
 void option_value_unset(const struct option *o, void *base);
 /* As PgBouncer prints it, in out or lent from base.  NULL when it is not set, and for secrets. */

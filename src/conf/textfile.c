@@ -30,7 +30,8 @@ static int textfile_read(struct textfile *f, int fd, const char *path, char *err
 			return -1;
 		}
 		if (buf_append(&f->bytes, chunk, (size_t)n) < 0) {
-			snprintf(error, size, "cannot read \"%s\": it is larger than %zu MB", path, TEXTFILE_MAX >> 20);
+			snprintf(error, size, "cannot read \"%s\": it is larger than %zu MB", path,
+				TEXTFILE_MAX >> 20);
 			return -1;
 		}
 	}

@@ -13,7 +13,7 @@
 
 #include <sys/stat.h>
 
-#define TEXTFILE_MAX ((size_t)64 << 20)
+#define TEXTFILE_MAX      ((size_t)64 << 20)
 #define TEXTFILE_LINE_MAX ((size_t)128 << 10)
 
 struct textfile {
@@ -31,8 +31,9 @@ int textfile_open(struct textfile *f, const char *path, char *error, size_t size
 void textfile_open_bytes(struct textfile *f, const void *p, size_t n);
 void textfile_fini(struct textfile *f);
 
-/* The next line: NUL-terminated, without \n and \r, blanks trimmed at both ends; lent until the next call and may be changed.
- * A bad line is reported by the result and has been stepped over; n is its length. */
+/* The next line: NUL-terminated, without \n and \r, blanks trimmed at both ends; lent until the next
+ * call and may be changed. A bad line is reported by the result and has been stepped over; n is its
+ * length. */
 enum textfile_result textfile_next(struct textfile *f, char **line, size_t *n);
 
 /* ' ', \t, \r, \v, \f */

@@ -99,7 +99,8 @@ static void userlist_line(struct userlist *l, char *p, const char *name, int lin
 		return;
 	p = userlist_word(p, &user);
 	if (p == NULL || userlist_word(p, &secret) == NULL) {
-		conf_report_error(report, name, line, "expected \"user\" \"password\", both in double quotes");
+		conf_report_error(
+			report, name, line, "expected \"user\" \"password\", both in double quotes");
 		return;
 	}
 	if (*user == '\0') {
@@ -109,7 +110,8 @@ static void userlist_line(struct userlist *l, char *p, const char *name, int lin
 	userlist_put(l, user, secret);
 }
 
-static void userlist_lines(struct userlist *l, struct textfile *f, const char *name, struct conf_report *report)
+static void userlist_lines(
+	struct userlist *l, struct textfile *f, const char *name, struct conf_report *report)
 {
 	char *line;
 	size_t n;
@@ -119,7 +121,8 @@ static void userlist_lines(struct userlist *l, struct textfile *f, const char *n
 		case TEXTFILE_END:
 			return;
 		case TEXTFILE_TOO_LONG:
-			conf_report_error(report, name, f->line, "the line is longer than %zu bytes", TEXTFILE_LINE_MAX);
+			conf_report_error(report, name, f->line, "the line is longer than %zu bytes",
+				TEXTFILE_LINE_MAX);
 			break;
 		case TEXTFILE_HAS_NUL:
 			conf_report_error(report, name, f->line, "the line holds a NUL byte");
@@ -139,15 +142,16 @@ bool userlist_read(struct userlist *l, const char *path, struct conf_report *rep
 	if (ok) {
 		if (S_ISREG(f.st.st_mode) && (f.st.st_mode & (S_IROTH | S_IWOTH)) != 0)
 			conf_report_warning(report, path, 0,
-					    "everybody on this system can %s it; chmod 640 it",
-					    (f.st.st_mode & S_IWOTH) != 0 ? "change" : "read");
+				"everybody on this system can %s it; chmod 640 it",
+				(f.st.st_mode & S_IWOTH) != 0 ? "change" : "read");
 		userlist_lines(l, &f, path, report);
 	}
 	textfile_fini(&f);
 	return ok;
 }
 
-void userlist_read_bytes(struct userlist *l, const void *p, size_t n, const char *name, struct conf_report *report)
+void userlist_read_bytes(
+	struct userlist *l, const void *p, size_t n, const char *name, struct conf_report *report)
 {
 	struct textfile f;
 

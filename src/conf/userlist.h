@@ -27,9 +27,11 @@ void userlist_unref(struct userlist *l); /* NULL is fine */
 /* secret may be "" : no secret.  Replaces what the user had. */
 void userlist_put(struct userlist *l, const char *user, const char *secret);
 const struct conf_secret *userlist_find(const struct userlist *l, const char *user);
-/* Adds the file's users; problems go to the report.  false when the file could not be opened: error has the sentence. */
+/* Adds the file's users; problems go to the report.  false when the file could not be opened: error
+ * has the sentence. */
 bool userlist_read(struct userlist *l, const char *path, struct conf_report *report, char *error,
-		   size_t size) FX_MUST_USE;
-void userlist_read_bytes(struct userlist *l, const void *p, size_t n, const char *name, struct conf_report *report);
+	size_t size) FX_MUST_USE;
+void userlist_read_bytes(
+	struct userlist *l, const void *p, size_t n, const char *name, struct conf_report *report);
 
 #endif

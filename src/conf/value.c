@@ -22,7 +22,7 @@ static int value_digits(const char **p, uint64_t *out)
 		return -1;
 	for (; value_is_digit(**p); (*p)++) {
 		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(**p - '0'), &v))
+			__builtin_add_overflow(v, (uint64_t)(**p - '0'), &v))
 			return -1;
 	}
 	*out = v;
@@ -157,9 +157,15 @@ static const char *const value_modes[] = {
 	[CONF_POOL_STATEMENT] = "statement",
 };
 static const char *const value_auths[] = {
-	[CONF_AUTH_ANY] = "any",   [CONF_AUTH_TRUST] = "trust", [CONF_AUTH_PLAIN] = "plain",
-	[CONF_AUTH_MD5] = "md5",   [CONF_AUTH_CERT] = "cert",	[CONF_AUTH_HBA] = "hba",
-	[CONF_AUTH_LDAP] = "ldap", [CONF_AUTH_PAM] = "pam",	[CONF_AUTH_PEER] = "peer",
+	[CONF_AUTH_ANY] = "any",
+	[CONF_AUTH_TRUST] = "trust",
+	[CONF_AUTH_PLAIN] = "plain",
+	[CONF_AUTH_MD5] = "md5",
+	[CONF_AUTH_CERT] = "cert",
+	[CONF_AUTH_HBA] = "hba",
+	[CONF_AUTH_LDAP] = "ldap",
+	[CONF_AUTH_PAM] = "pam",
+	[CONF_AUTH_PEER] = "peer",
 	[CONF_AUTH_SCRAM] = "scram-sha-256",
 };
 static const char *const value_actions[] = {
@@ -188,10 +194,10 @@ static const struct {
 } value_sets[] = {
 	[VALUE_WORDS_MODE] = {value_modes, (int)ARRAY_LEN(value_modes), "session, transaction, statement"},
 	[VALUE_WORDS_AUTH] = {value_auths, (int)ARRAY_LEN(value_auths),
-			      "any, trust, plain, md5, scram-sha-256, cert, hba, ldap, pam, peer"},
+		"any, trust, plain, md5, scram-sha-256, cert, hba, ldap, pam, peer"},
 	[VALUE_WORDS_ACTION] = {value_actions, (int)ARRAY_LEN(value_actions), "log, cancel, terminate"},
 	[VALUE_WORDS_TLS] = {value_tls, (int)ARRAY_LEN(value_tls),
-			     "disable, allow, prefer, require, verify-ca, verify-full"},
+		"disable, allow, prefer, require, verify-ca, verify-full"},
 	[VALUE_WORDS_LOGFMT] = {value_formats, (int)ARRAY_LEN(value_formats), "plain, json"},
 	[VALUE_WORDS_HOSTS] = {value_hosts, (int)ARRAY_LEN(value_hosts), "round-robin, disable"},
 };

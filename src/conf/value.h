@@ -15,8 +15,8 @@ int value_int(const char *text, int64_t *out) FX_MUST_USE;
 int value_octal(const char *text, int64_t *out) FX_MUST_USE;
 /* 0 1 on off yes no true false, in any case of letters */
 int value_bool(const char *text, bool *out) FX_MUST_USE;
-/* digits[.digits][us|ms|s|min|h|d|w], blanks before the unit allowed; bare numbers are in units of bare_us microseconds.
- * Below a microsecond is cut off. */
+/* digits[.digits][us|ms|s|min|h|d|w], blanks before the unit allowed; bare numbers are in units of
+ * bare_us microseconds. Below a microsecond is cut off. */
 int value_time(const char *text, uint64_t bare_us, uint64_t *out) FX_MUST_USE;
 /* digits[B|kB|MB|GB|TB|k|M|G|T], powers of 1024, any case of letters */
 int value_size(const char *text, uint64_t *out) FX_MUST_USE;

@@ -22,18 +22,18 @@ static inline int suite_run(Suite *s)
 }
 
 /* The cases of one program: SUITE_MAIN("buf", test_a, test_b) */
-#define SUITE_MAIN(name, ...)                                                                                \
-	int main(void)                                                                                       \
-	{                                                                                                    \
-		const TTest *const tests[] = {__VA_ARGS__};                                                  \
-		Suite *s = suite_create(name);                                                               \
-		TCase *t = tcase_create(name);                                                               \
-                                                                                                             \
-		tcase_set_timeout(t, 60);                                                                    \
-		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                                \
-			tcase_add_test(t, tests[i]);                                                         \
-		suite_add_tcase(s, t);                                                                       \
-		return suite_run(s);                                                                         \
+#define SUITE_MAIN(name, ...)                                                 \
+	int main(void)                                                        \
+	{                                                                     \
+		const TTest *const tests[] = {__VA_ARGS__};                   \
+		Suite *s = suite_create(name);                                \
+		TCase *t = tcase_create(name);                                \
+                                                                              \
+		tcase_set_timeout(t, 60);                                     \
+		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) \
+			tcase_add_test(t, tests[i]);                          \
+		suite_add_tcase(s, t);                                        \
+		return suite_run(s);                                          \
 	}
 
 #endif

@@ -103,5 +103,5 @@ START_TEST(test_nothing)
 }
 END_TEST
 
-SUITE_MAIN("cursor", test_reads, test_high_bits, test_short, test_bad_is_for_ever, test_huge_length, test_no_nul,
-	   test_nothing)
+SUITE_MAIN("cursor", test_reads, test_high_bits, test_short, test_bad_is_for_ever, test_huge_length,
+	test_no_nul, test_nothing)

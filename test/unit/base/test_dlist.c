@@ -32,7 +32,7 @@ START_TEST(test_order)
 	dlist_push_back(&head, &t[2].link);
 	dlist_push_front(&head, &t[0].link);
 	DLIST_EACH(it, &head)
-		ck_assert_int_eq(number_of(it), want++);
+	ck_assert_int_eq(number_of(it), want++);
 	ck_assert_int_eq(want, 3);
 	ck_assert_int_eq(number_of(dlist_last(&head)), 2);
 	ck_assert_int_eq(number_of(dlist_pop_front(&head)), 0);
@@ -69,17 +69,19 @@ START_TEST(test_remove_while_walking)
 		t[i].number = i;
 		dlist_push_back(&head, &t[i].link);
 	}
-	DLIST_EACH(it, &head) {
+	DLIST_EACH(it, &head)
+	{
 		if (number_of(it) % 2 == 0)
 			dlist_remove(it);
 	}
-	DLIST_EACH(it, &head) {
+	DLIST_EACH(it, &head)
+	{
 		ck_assert_int_eq(number_of(it) % 2, 1);
 		left++;
 	}
 	ck_assert_int_eq(left, 5);
 	DLIST_EACH(it, &head)
-		dlist_remove(it);
+	dlist_remove(it);
 	ck_assert(dlist_is_empty(&head));
 }
 END_TEST

@@ -23,7 +23,7 @@ START_TEST(test_life)
 	ck_assert_ptr_null(slots_get(&t, ha));
 	again = slots_add(&t, &b);
 	ck_assert_uint_eq((uint32_t)again, (uint32_t)ha); /* the same place */
-	ck_assert_uint_ne(again, ha);			  /* another generation */
+	ck_assert_uint_ne(again, ha);                     /* another generation */
 	ck_assert_ptr_null(slots_get(&t, ha));
 	ck_assert_ptr_eq(slots_get(&t, again), &b);
 	slots_fini(&t);

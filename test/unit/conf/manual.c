@@ -11,39 +11,44 @@
 static const struct {
 	const char *title, *names;
 } manual_groups[] = {
-	{"Where clients come in",
-	 "listen_addr listen_port listen_backlog unix_socket_dir unix_socket_mode unix_socket_group max_client_conn "
-	 "max_unauthenticated_percent max_db_client_connections max_user_client_connections client_login_timeout "
-	 "ignore_startup_parameters login_notify_message so_reuseport"},
-	{"Who may come in",
-	 "auth_type auth_file admin_users stats_users scram_iterations auth_user auth_query auth_dbname auth_hba_file "
-	 "auth_ident_file auth_ldap_options"},
-	{"Size of the pools",
-	 "pool_mode default_pool_size max_overflow overflow_linger min_pool_size reserve_pool_size reserve_pool_timeout "
-	 "max_db_connections max_user_connections query_wait_timeout query_wait_notify"},
+	{"Where clients come in", "listen_addr listen_port listen_backlog unix_socket_dir unix_socket_mode "
+				  "unix_socket_group max_client_conn "
+				  "max_unauthenticated_percent max_db_client_connections "
+				  "max_user_client_connections client_login_timeout "
+				  "ignore_startup_parameters login_notify_message so_reuseport"},
+	{"Who may come in", "auth_type auth_file admin_users stats_users scram_iterations auth_user "
+			    "auth_query auth_dbname auth_hba_file "
+			    "auth_ident_file auth_ldap_options"},
+	{"Size of the pools", "pool_mode default_pool_size max_overflow overflow_linger min_pool_size "
+			      "reserve_pool_size reserve_pool_timeout "
+			      "max_db_connections max_user_connections query_wait_timeout query_wait_notify"},
 	{"Life of a server connection",
-	 "server_lifetime server_idle_timeout pool_pre_ping pre_ping_idle server_check_delay server_check_query "
-	 "server_connect_timeout server_login_retry server_reset_query server_reset_query_always server_clean_timeout "
-	 "server_round_robin server_fast_close pool_idle_timeout autodb_idle_timeout"},
+		"server_lifetime server_idle_timeout pool_pre_ping pre_ping_idle server_check_delay "
+		"server_check_query "
+		"server_connect_timeout server_login_retry server_reset_query server_reset_query_always "
+		"server_clean_timeout "
+		"server_round_robin server_fast_close pool_idle_timeout autodb_idle_timeout"},
 	{"Time limits and long queries",
-	 "query_timeout transaction_timeout idle_transaction_timeout client_idle_timeout cancel_wait_timeout "
-	 "long_query_time long_query_action query_text_size query_text_hide_literals suspend_timeout"},
+		"query_timeout transaction_timeout idle_transaction_timeout client_idle_timeout "
+		"cancel_wait_timeout "
+		"long_query_time long_query_action query_text_size query_text_hide_literals suspend_timeout"},
 	{"Process and threads", "worker_threads user pidfile conffile job_name"},
-	{"Log and statistics",
-	 "logfile log_format verbose log_connections log_disconnections log_pooler_errors log_stats stats_period syslog "
-	 "syslog_facility syslog_ident"},
-	{"Protocol",
-	 "max_packet_size max_prepared_statements track_extra_parameters application_name_add_host disable_pqexec pkt_buf "
-	 "sbuf_loopcnt"},
-	{"Network",
-	 "tcp_keepalive tcp_keepidle tcp_keepintvl tcp_keepcnt tcp_user_timeout tcp_defer_accept tcp_socket_buffer "
-	 "dns_max_ttl dns_nxdomain_ttl dns_zone_check_period resolv_conf"},
+	{"Log and statistics", "logfile log_format verbose log_connections log_disconnections "
+			       "log_pooler_errors log_stats stats_period syslog "
+			       "syslog_facility syslog_ident"},
+	{"Protocol", "max_packet_size max_prepared_statements track_extra_parameters "
+		     "application_name_add_host disable_pqexec pkt_buf "
+		     "sbuf_loopcnt"},
+	{"Network", "tcp_keepalive tcp_keepidle tcp_keepintvl tcp_keepcnt tcp_user_timeout tcp_defer_accept "
+		    "tcp_socket_buffer "
+		    "dns_max_ttl dns_nxdomain_ttl dns_zone_check_period resolv_conf"},
 	{"TLS towards clients",
-	 "client_tls_sslmode client_tls_key_file client_tls_cert_file client_tls_ca_file client_tls_protocols "
-	 "client_tls_ciphers client_tls13_ciphers client_tls_ecdhcurve client_tls_dheparams"},
-	{"TLS towards servers",
-	 "server_tls_sslmode server_tls_ca_file server_tls_key_file server_tls_cert_file server_tls_protocols "
-	 "server_tls_ciphers server_tls13_ciphers"},
+		"client_tls_sslmode client_tls_key_file client_tls_cert_file client_tls_ca_file "
+		"client_tls_protocols "
+		"client_tls_ciphers client_tls13_ciphers client_tls_ecdhcurve client_tls_dheparams"},
+	{"TLS towards servers", "server_tls_sslmode server_tls_ca_file server_tls_key_file "
+				"server_tls_cert_file server_tls_protocols "
+				"server_tls_ciphers server_tls13_ciphers"},
 	{"Peers", "peer_id"},
 };
 
@@ -80,13 +85,17 @@ static const char *manual_scope(const struct option *o)
 {
 	bool database = strchr(o->scope, 'D') != NULL, user = strchr(o->scope, 'U') != NULL;
 
-	return database && user ? "also per database and user" : database ? "also per database" : user ? "also per user" : NULL;
+	return database && user ? "also per database and user"
+	       : database       ? "also per database"
+	       : user           ? "also per user"
+				: NULL;
 }
 
 /* "integer, default 20 (in [pgbouncer] 10), also per database, needs a restart" */
 static void manual_facts(struct buf *b, const struct option *o, const char *quote)
 {
-	const char *own = o->default_text[0] ? o->default_text[0] : "", *pgb = o->default_text[1] ? o->default_text[1] : "";
+	const char *own = o->default_text[0] ? o->default_text[0] : "",
+		   *pgb = o->default_text[1] ? o->default_text[1] : "";
 
 	buf_append_str(b, option_type_name(o->type));
 	if (own[0] == '\0')
@@ -210,7 +219,7 @@ static void manual_render_man_keys(struct buf *b, enum option_table table)
 	buf_append_u8(b, '\n');
 	for (size_t i = 0; (o = option_at(table, i)) != NULL; i++) {
 		snprintf(facts, sizeof(facts), "(%s%s)", option_type_name(o->type),
-			 o->is_effective ? "" : ", accepted but not in effect yet");
+			o->is_effective ? "" : ", accepted but not in effect yet");
 		manual_scd_entry(b, o, facts);
 	}
 }
@@ -253,7 +262,8 @@ static void manual_render_md_keys(struct buf *b, enum option_table table)
 		buf_printf(b, "| `%s`", o->name);
 		if (o->aliases[0] != '\0')
 			buf_printf(b, ", `%s`", o->aliases);
-		buf_printf(b, " | %s%s |\n", o->help, o->is_effective ? "" : " *Accepted but not in effect yet.*");
+		buf_printf(b, " | %s%s |\n", o->help,
+			o->is_effective ? "" : " *Accepted but not in effect yet.*");
 	}
 	buf_append_u8(b, '\n');
 }

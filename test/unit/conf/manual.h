@@ -19,7 +19,8 @@ struct manual_block {
 
 /* NULL behind the last */
 const struct manual_block *manual_block(size_t i);
-/* Group of chapters of a global setting by number of the group, NULL behind the last; names is blank-separated. */
+/* Group of chapters of a global setting by number of the group, NULL behind the last; names is
+ * blank-separated. */
 const char *manual_group(size_t i, const char **names);
 
 #endif

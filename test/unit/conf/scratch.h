@@ -80,23 +80,24 @@ static inline void scratch_refuses(const char *text, const char *why)
 	conf_report_init(&scratch_report);
 	scratch_write("t.ini", text);
 	ck_assert_msg(conf_load("t.ini", NULL, &scratch_report) == NULL, "accepted: %s", text);
-	ck_assert_msg(strstr(scratch_errors(), why) != NULL, "wanted \"%s\" in \"%s\"", why, scratch_errors());
+	ck_assert_msg(
+		strstr(scratch_errors(), why) != NULL, "wanted \"%s\" in \"%s\"", why, scratch_errors());
 }
 
 /* SUITE_MAIN with a scratch folder around each test */
-#define SCRATCH_MAIN(name, ...)                                                                              \
-	int main(void)                                                                                       \
-	{                                                                                                    \
-		const TTest *const tests[] = {__VA_ARGS__};                                                  \
-		Suite *s = suite_create(name);                                                               \
-		TCase *t = tcase_create(name);                                                               \
-                                                                                                             \
-		tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);                               \
-		tcase_set_timeout(t, 60);                                                                    \
-		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                                \
-			tcase_add_test(t, tests[i]);                                                         \
-		suite_add_tcase(s, t);                                                                       \
-		return suite_run(s);                                                                         \
+#define SCRATCH_MAIN(name, ...)                                                \
+	int main(void)                                                         \
+	{                                                                      \
+		const TTest *const tests[] = {__VA_ARGS__};                    \
+		Suite *s = suite_create(name);                                 \
+		TCase *t = tcase_create(name);                                 \
+                                                                               \
+		tcase_add_checked_fixture(t, scratch_setup, scratch_teardown); \
+		tcase_set_timeout(t, 60);                                      \
+		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)  \
+			tcase_add_test(t, tests[i]);                           \
+		suite_add_tcase(s, t);                                         \
+		return suite_run(s);                                           \
 	}
 
 #endif

@@ -35,14 +35,15 @@ START_TEST(test_profiles)
 	ck_assert_str_eq(conf_check_query(c), "");
 	conf_unref(c);
 	scratch_refuses("[pgbouncer]\nlisten_port=1\n[fynixpool]\n",
-			"t.ini:1: [pgbouncer] cannot be used together with [fynixpool] (t.ini:3)\n");
+		"t.ini:1: [pgbouncer] cannot be used together with [fynixpool] (t.ini:3)\n");
 }
 END_TEST
 
 START_TEST(test_both_vocabularies)
 {
-	struct conf *c = scratch_load("[pgbouncer]\npool_size=7\nmax_overflow=3\npool_recycle=1h\npool_timeout=500ms\n"
-				      "reserve_pool=4\nmax_packet_size = 64MB\n");
+	struct conf *c =
+		scratch_load("[pgbouncer]\npool_size=7\nmax_overflow=3\npool_recycle=1h\npool_timeout=500ms\n"
+			     "reserve_pool=4\nmax_packet_size = 64MB\n");
 
 	ck_assert_int_eq(c->set.default_pool_size, 7);
 	ck_assert_int_eq(c->set.max_overflow, 3);
@@ -85,18 +86,19 @@ END_TEST
 
 START_TEST(test_databases)
 {
-	struct conf *c = scratch_load(
-		"[databases]\n"
-		"a =\n"
-		"b = host=10.0.0.1,10.0.0.2 port=6000 dbname='other db' user=boss password='it''s' pool_size=5 pool_mode=session "
-		"connect_query='SELECT 1' max_overflow=0 long_query_time=5s query_timeout=10 client_idle_timeout=1min "
-		"server_lifetime=10 application_name=app\n"
-		"\"we\"\"ird name\" = host=/run\n"
-		"b2 = pool_size=-1 reserve_pool=3 pool_timeout=2\n"
-		"[fynixpool]\n"
-		"[databases]\n"
-		"* = host=fallback\n"
-		"a = host=again\n");
+	struct conf *c = scratch_load("[databases]\n"
+				      "a =\n"
+				      "b = host=10.0.0.1,10.0.0.2 port=6000 dbname='other db' user=boss "
+				      "password='it''s' pool_size=5 pool_mode=session "
+				      "connect_query='SELECT 1' max_overflow=0 long_query_time=5s "
+				      "query_timeout=10 client_idle_timeout=1min "
+				      "server_lifetime=10 application_name=app\n"
+				      "\"we\"\"ird name\" = host=/run\n"
+				      "b2 = pool_size=-1 reserve_pool=3 pool_timeout=2\n"
+				      "[fynixpool]\n"
+				      "[databases]\n"
+				      "* = host=fallback\n"
+				      "a = host=again\n");
 	const struct conf_database *d = conf_find_database(c, "b");
 
 	ck_assert_uint_eq(c->databases, 5);
@@ -143,12 +145,15 @@ END_TEST
 
 START_TEST(test_precedence)
 {
-	struct conf *c = scratch_load("[fynixpool]\npool_size=1\nquery_timeout=1\nmax_overflow=1\npool_mode=session\n"
-				      "max_user_connections=9\nmax_user_client_connections=8\nmin_pool_size=1\n"
-				      "[databases]\nd = pool_size=2 query_timeout=2 max_overflow=2 min_pool_size=2 max_db_connections=5\n"
-				      "forced = user=boss\n"
-				      "[users]\nu = pool_size=3 query_timeout=3 pool_mode=statement max_user_connections=7\n"
-				      "boss = pool_size=4 query_timeout=4 max_user_connections=6 max_user_client_connections=5\nnone =\n");
+	struct conf *c = scratch_load(
+		"[fynixpool]\npool_size=1\nquery_timeout=1\nmax_overflow=1\npool_mode=session\n"
+		"max_user_connections=9\nmax_user_client_connections=8\nmin_pool_size=1\n"
+		"[databases]\nd = pool_size=2 query_timeout=2 max_overflow=2 min_pool_size=2 "
+		"max_db_connections=5\n"
+		"forced = user=boss\n"
+		"[users]\nu = pool_size=3 query_timeout=3 pool_mode=statement max_user_connections=7\n"
+		"boss = pool_size=4 query_timeout=4 max_user_connections=6 "
+		"max_user_client_connections=5\nnone =\n");
 	const struct conf_database *d = conf_find_database(c, "d"), *forced = conf_find_database(c, "forced");
 	struct conf_limits l;
 
@@ -202,7 +207,7 @@ START_TEST(test_secrets)
 	ck_assert_ptr_nonnull(strstr(scratch_warnings(), "u.txt: everybody on this system can read it"));
 	conf_unref(c);
 	scratch_refuses("[fynixpool]\nauth_file=gone\n",
-			"t.ini:2: auth_file: cannot open \"gone\": No such file or directory\n");
+		"t.ini:2: auth_file: cannot open \"gone\": No such file or directory\n");
 	scratch_write("u.txt", "\"joe\" \"pw\"\nbroken\n");
 	scratch_refuses("[fynixpool]\nauth_file=u.txt\n", "u.txt:2: expected");
 	/* PgBouncer starts without the file, and so do we in its profile */
@@ -216,28 +221,41 @@ END_TEST
 
 START_TEST(test_refusals)
 {
-	scratch_refuses("[fynixpool]\nmax_overflw=3\n", "t.ini:2: unknown setting \"max_overflw\"; did you mean \"max_overflow\"?\n");
+	scratch_refuses("[fynixpool]\nmax_overflw=3\n",
+		"t.ini:2: unknown setting \"max_overflw\"; did you mean \"max_overflow\"?\n");
 	scratch_refuses("[fynixpool]\nqqqqqqqq=3\n", "t.ini:2: unknown setting \"qqqqqqqq\"\n");
-	scratch_refuses("[fynixpol]\nx=3\n", "t.ini:1: unknown section [fynixpol]; did you mean [fynixpool]?\n");
+	scratch_refuses(
+		"[fynixpol]\nx=3\n", "t.ini:1: unknown section [fynixpol]; did you mean [fynixpool]?\n");
 	scratch_refuses("[wholly different]\n", "t.ini:1: unknown section [wholly different]; known are");
-	scratch_refuses("[fynixpool]\npool_size=many\n", "t.ini:2: default_pool_size = many: expected a whole number\n");
-	scratch_refuses("[fynixpool]\nquery_timeout=5 parsecs\n", "t.ini:2: query_timeout = 5 parsecs: expected a time, such as");
-	scratch_refuses("[fynixpool]\nlisten_port=65536\n", "t.ini:2: listen_port = 65536 is out of range, 1 to 65535");
-	scratch_refuses("[fynixpool]\npool_mode=sesion\n", "t.ini:2: pool_mode = sesion: expected one of session, transaction, statement\n");
-	scratch_refuses("[databases]\na = hots=b\n", "t.ini:2: unknown key \"hots\" in [databases] entry \"a\"; did you mean \"host\"?\n");
-	scratch_refuses("[databases]\na = port=x\n", "t.ini:2: [databases] entry \"a\": port = x: expected a whole number\n");
-	scratch_refuses("[databases]\na = host\n", "t.ini:2: [databases] entry \"a\": expected key=value pairs\n");
+	scratch_refuses("[fynixpool]\npool_size=many\n",
+		"t.ini:2: default_pool_size = many: expected a whole number\n");
+	scratch_refuses("[fynixpool]\nquery_timeout=5 parsecs\n",
+		"t.ini:2: query_timeout = 5 parsecs: expected a time, such as");
+	scratch_refuses("[fynixpool]\nlisten_port=65536\n",
+		"t.ini:2: listen_port = 65536 is out of range, 1 to 65535");
+	scratch_refuses("[fynixpool]\npool_mode=sesion\n",
+		"t.ini:2: pool_mode = sesion: expected one of session, transaction, statement\n");
+	scratch_refuses("[databases]\na = hots=b\n",
+		"t.ini:2: unknown key \"hots\" in [databases] entry \"a\"; did you mean \"host\"?\n");
+	scratch_refuses("[databases]\na = port=x\n",
+		"t.ini:2: [databases] entry \"a\": port = x: expected a whole number\n");
+	scratch_refuses(
+		"[databases]\na = host\n", "t.ini:2: [databases] entry \"a\": expected key=value pairs\n");
 	scratch_refuses("[databases]\npgbouncer =\n", "t.ini:2: database name \"pgbouncer\" is reserved");
 	scratch_refuses("[databases]\nfynixpool =\n", "t.ini:2: database name \"fynixpool\" is reserved");
-	scratch_refuses("[users]\nu = server_lifetime=3\n", "t.ini:2: unknown key \"server_lifetime\" in [users] entry \"u\"");
+	scratch_refuses("[users]\nu = server_lifetime=3\n",
+		"t.ini:2: unknown key \"server_lifetime\" in [users] entry \"u\"");
 	scratch_refuses("[peers]\nx = host=a\n", "t.ini:2: peer id \"x\" is not a number");
 	scratch_refuses("[peers]\n1 = port=1\n", "t.ini:2: [peers] entry 1 has no host\n");
 	scratch_refuses("[fynixpool]\nlisten_addr=\nunix_socket_dir=\n", "nobody could connect");
 	scratch_refuses("[fynixpool]\ntcp_keepidle=1.5\n", "t.ini:2: tcp_keepidle must be whole seconds\n");
-	scratch_refuses("[fynixpool]\nunix_socket_dir=/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-			"unix_socket_dir is longer than 92 bytes");
+	scratch_refuses("[fynixpool]\nunix_socket_dir=/"
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			"aaaaaaaaaa\n",
+		"unix_socket_dir is longer than 92 bytes");
 	ck_assert_ptr_null(conf_load("gone.ini", NULL, &scratch_report));
-	ck_assert_ptr_nonnull(strstr(scratch_errors(), "cannot open \"gone.ini\": No such file or directory\n"));
+	ck_assert_ptr_nonnull(
+		strstr(scratch_errors(), "cannot open \"gone.ini\": No such file or directory\n"));
 }
 END_TEST
 
@@ -252,19 +270,22 @@ START_TEST(test_not_yet)
 		snprintf(text, sizeof(text), "[pgbouncer]\nauth_type=%s\n", auth[i]);
 		scratch_refuses(text, "is not supported yet");
 	}
-	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=require\n", "t.ini:2: server_tls_sslmode = require is not supported yet");
+	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=require\n",
+		"t.ini:2: server_tls_sslmode = require is not supported yet");
 	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=verify-full\n", "is not supported yet");
-	scratch_refuses("[pgbouncer]\nclient_tls_sslmode=require\n", "t.ini:2: client_tls_sslmode = require is not supported yet");
+	scratch_refuses("[pgbouncer]\nclient_tls_sslmode=require\n",
+		"t.ini:2: client_tls_sslmode = require is not supported yet");
 	conf_report_fini(&scratch_report);
 	conf_report_init(&scratch_report);
-	c = scratch_load("[pgbouncer]\nauth_type=any\ndns_max_ttl=15\npkt_buf=8192\nserver_tls_sslmode=prefer\n[databases]\n"
+	c = scratch_load("[pgbouncer]\nauth_type=any\ndns_max_ttl=15\npkt_buf=8192\nserver_tls_sslmode="
+			 "prefer\n[databases]\n"
 			 "a = auth_user=x password=y\n[peers]\n1=host=a\n");
 	ck_assert_str_eq(scratch_warnings(),
-			 "t.ini:7: [databases] entry \"a\": auth_user is accepted, but not in effect yet\n"
-			 "t.ini:7: [databases] entry \"a\": password has no effect without user\n"
-			 "t.ini:4: pkt_buf is accepted, but not in effect yet\n"
-			 "t.ini:5: server_tls_sslmode = prefer: connections to servers are not encrypted yet\n"
-			 "t.ini: [peers] is accepted, but not in effect yet\n");
+		"t.ini:7: [databases] entry \"a\": auth_user is accepted, but not in effect yet\n"
+		"t.ini:7: [databases] entry \"a\": password has no effect without user\n"
+		"t.ini:4: pkt_buf is accepted, but not in effect yet\n"
+		"t.ini:5: server_tls_sslmode = prefer: connections to servers are not encrypted yet\n"
+		"t.ini: [peers] is accepted, but not in effect yet\n");
 	ck_assert_uint_eq(c->peers, 1);
 	ck_assert_int_eq(c->peer[0].port, 6432);
 	conf_unref(c);
@@ -273,14 +294,18 @@ END_TEST
 
 START_TEST(test_all_problems_at_once)
 {
-	scratch_refuses("[fynixpool]\nx=1\ny=2\npool_size=-5\n[databases]\na = b=c\n[users]\nu = d=e\n", "t.ini:8: unknown key \"d\"");
+	scratch_refuses("[fynixpool]\nx=1\ny=2\npool_size=-5\n[databases]\na = b=c\n[users]\nu = d=e\n",
+		"t.ini:8: unknown key \"d\"");
 	ck_assert_int_eq(scratch_report.error_count, 5);
 }
 END_TEST
 
 START_TEST(test_reload)
 {
-	struct conf *old = scratch_load("[fynixpool]\npool_size=5\nlisten_port=7000\nunix_socket_dir=/tmp\n[databases]\na=\n"), *c;
+	struct conf *
+		old = scratch_load(
+		       "[fynixpool]\npool_size=5\nlisten_port=7000\nunix_socket_dir=/tmp\n[databases]\na=\n"),
+	       *c;
 
 	scratch_write("t.ini", "[fynixpool]\npool_size=6\nlisten_port=7001\n[databases]\nb=\n");
 	conf_report_fini(&scratch_report);
@@ -289,7 +314,8 @@ START_TEST(test_reload)
 	ck_assert_ptr_nonnull(c);
 	ck_assert_int_eq(c->set.default_pool_size, 6);
 	ck_assert_int_eq(c->set.listen_port, 7000);
-	ck_assert_ptr_nonnull(strstr(scratch_warnings(), "t.ini:3: listen_port takes effect at the next start only\n"));
+	ck_assert_ptr_nonnull(
+		strstr(scratch_warnings(), "t.ini:3: listen_port takes effect at the next start only\n"));
 	ck_assert_ptr_null(conf_find_database(c, "a"));
 	ck_assert_ptr_nonnull(conf_find_database(c, "b"));
 	conf_unref(old);
@@ -330,7 +356,8 @@ START_TEST(test_set)
 	ck_assert_int_eq(c->set.default_pool_size, 11);
 	conf_unref(b);
 	ck_assert_ptr_null(conf_with_set(c, "listen_port", "1", true, &scratch_report));
-	ck_assert_ptr_nonnull(strstr(scratch_errors(), "listen_port cannot be changed while running; change it in the file and restart\n"));
+	ck_assert_ptr_nonnull(strstr(scratch_errors(),
+		"listen_port cannot be changed while running; change it in the file and restart\n"));
 	ck_assert_ptr_null(conf_with_set(c, "nonsens", "1", true, &scratch_report));
 	ck_assert_ptr_nonnull(strstr(scratch_errors(), "unknown setting \"nonsens\""));
 	ck_assert_ptr_null(conf_with_set(c, "query_timeout", "x", true, &scratch_report));
@@ -384,10 +411,11 @@ END_TEST
 
 START_TEST(test_same_target)
 {
-	static const char *const same[] = {"", "pool_size=3", "pool_mode=statement max_overflow=2", "port=5432", "dbname=a"};
-	static const char *const other[] = {"host=h", "port=1", "dbname=x", "user=u", "user=u password=p", "connect_query='x'",
-					    "client_encoding=x", "datestyle=x", "timezone=x", "application_name=x",
-					    "load_balance_hosts=disable"};
+	static const char *const same[] = {
+		"", "pool_size=3", "pool_mode=statement max_overflow=2", "port=5432", "dbname=a"};
+	static const char *const other[] = {"host=h", "port=1", "dbname=x", "user=u", "user=u password=p",
+		"connect_query='x'", "client_encoding=x", "datestyle=x", "timezone=x", "application_name=x",
+		"load_balance_hosts=disable"};
 	struct conf *base = scratch_load("[databases]\na =\n");
 	char text[128];
 
@@ -395,9 +423,11 @@ START_TEST(test_same_target)
 		bool want = i < ARRAY_LEN(same);
 		struct conf *c;
 
-		snprintf(text, sizeof(text), "[databases]\na = %s\n", want ? same[i] : other[i - ARRAY_LEN(same)]);
+		snprintf(text, sizeof(text), "[databases]\na = %s\n",
+			want ? same[i] : other[i - ARRAY_LEN(same)]);
 		c = scratch_load(text);
-		ck_assert_msg(conf_database_is_same_target(&base->database[0], &c->database[0]) == want, "%s", text);
+		ck_assert_msg(conf_database_is_same_target(&base->database[0], &c->database[0]) == want, "%s",
+			text);
 		ck_assert(conf_database_is_same_target(&c->database[0], &c->database[0]));
 		conf_unref(c);
 	}
@@ -438,10 +468,12 @@ START_TEST(test_show_config)
 	conf_each_option(c, on_row, &r);
 	ck_assert_int_eq(r.count, 100);
 	ck_assert_int_eq(r.own, 0);
-	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), "admin_users application_name_add_host auth_dbname auth_file "));
+	ck_assert_ptr_nonnull(
+		strstr(buf_text(&r.names), "admin_users application_name_add_host auth_dbname auth_file "));
 	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), " pool_mode pool_idle_timeout query_timeout "));
 	ck_assert_ptr_nonnull(strstr(buf_text(&r.names), " user verbose "));
-	ck_assert_int_eq(r.unset, 8); /* auth_dbname auth_file auth_ident_file auth_ldap_options auth_user, two ciphers, user */
+	ck_assert_int_eq(r.unset,
+		8); /* auth_dbname auth_file auth_ident_file auth_ldap_options auth_user, two ciphers, user */
 	conf_unref(c);
 	c = scratch_load("[fynixpool]\npool_size=7\n");
 	r.count = r.own = 0;
@@ -487,6 +519,7 @@ START_TEST(test_report)
 }
 END_TEST
 
-SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases, test_precedence,
-	     test_secrets, test_refusals, test_not_yet, test_all_problems_at_once, test_reload, test_set,
-	     test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config, test_references, test_report)
+SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases,
+	test_precedence, test_secrets, test_refusals, test_not_yet, test_all_problems_at_once, test_reload,
+	test_set, test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config,
+	test_references, test_report)

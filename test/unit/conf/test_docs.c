@@ -84,7 +84,8 @@ START_TEST(test_blocks)
 	ck_assert_uint_gt(want.len, 500);
 	*end = '\0';
 	ck_assert_msg(strcmp(begin, buf_text(&want)) == 0,
-		      "block \"%s\" of %s is not what the table says: run top_srcdir=... test_docs --write", m->name, m->file);
+		"block \"%s\" of %s is not what the table says: run top_srcdir=... test_docs --write",
+		m->name, m->file);
 	buf_fini(&want);
 }
 END_TEST
@@ -102,7 +103,8 @@ START_TEST(test_groups)
 			char list[2048];
 
 			snprintf(list, sizeof(list), "%s", names);
-			for (char *save, *p = strtok_r(list, " ", &save); p != NULL; p = strtok_r(NULL, " ", &save))
+			for (char *save, *p = strtok_r(list, " ", &save); p != NULL;
+				p = strtok_r(NULL, " ", &save))
 				found += strcmp(p, o->name) == 0;
 		}
 		ck_assert_msg(found == 1, "%s is in %d groups", o->name, found);
@@ -142,8 +144,9 @@ START_TEST(test_sample_loads)
 		for (; line != NULL; line = strtok_r(NULL, "\n", &save)) {
 			char name[64];
 
-			if (line[0] == ';' && sscanf(line + 1, "%63[a-z_0-9] =", name) == 1 && strchr(line, '=') != NULL &&
-			    option_find(OPTION_GLOBAL, name) != NULL && line[1 + strlen(name) + 1] == '=') {
+			if (line[0] == ';' && sscanf(line + 1, "%63[a-z_0-9] =", name) == 1 &&
+				strchr(line, '=') != NULL && option_find(OPTION_GLOBAL, name) != NULL &&
+				line[1 + strlen(name) + 1] == '=') {
 				/* these two have no value to set them to */
 				if (strcmp(name, "verbose") == 0 || strcmp(name, "conffile") == 0)
 					continue;
@@ -173,7 +176,8 @@ START_TEST(test_sample_userlist)
 {
 	char *text = read_all("etc/userlist.txt");
 
-	for (char *save, *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+	for (char *save, *line = strtok_r(text, "\n", &save); line != NULL;
+		line = strtok_r(NULL, "\n", &save))
 		ck_assert_msg(line[0] == ';', "%s", line);
 }
 END_TEST

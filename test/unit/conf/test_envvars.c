@@ -31,7 +31,8 @@ START_TEST(test_all_of_them)
 	setenv("DB_POOL_RECYCLE", "1800", 1);
 	setenv("DB_POOL_PRE_PING", "False", 1);
 	setenv("DB_POOL_TIMEOUT", "9", 1);
-	setenv("DATABASE_URL", "postgresql://app:p%40ss%27w%20d@db.example:5433/shop?application_name=web", 1);
+	setenv("DATABASE_URL", "postgresql://app:p%40ss%27w%20d@db.example:5433/shop?application_name=web",
+		1);
 	setenv("FYNIXPOOL_LISTEN_ADDR", "*", 1);
 	setenv("FYNIXPOOL_QUERY_TIMEOUT", "5min", 1);
 	setenv("FYNIXPOOL_LISTEN_PORT", "", 1);
@@ -96,9 +97,9 @@ START_TEST(test_problems_name_the_variable)
 	setenv("FYNIXPOOL_POOL_MODE", "x", 1);
 	ck_assert_ptr_null(conf_load(NULL, NULL, &scratch_report));
 	ck_assert_str_eq(scratch_errors(),
-			 "DATABASE_URL: it must begin with postgresql:// or postgres://\n"
-			 "DB_POOL_SIZE: default_pool_size = many: expected a whole number\n"
-			 "FYNIXPOOL_POOL_MODE: pool_mode = x: expected one of session, transaction, statement\n");
+		"DATABASE_URL: it must begin with postgresql:// or postgres://\n"
+		"DB_POOL_SIZE: default_pool_size = many: expected a whole number\n"
+		"FYNIXPOOL_POOL_MODE: pool_mode = x: expected one of session, transaction, statement\n");
 	/* somebody else's DATABASE_URL does not stop a pooler that has a file */
 	unsetenv("DB_POOL_SIZE");
 	unsetenv("FYNIXPOOL_POOL_MODE");
@@ -155,7 +156,8 @@ START_TEST(test_urls)
 		struct dburl u;
 
 		if (dburl_parse(urls[i][0], &u, &error) == 0)
-			snprintf(out, sizeof(out), "%s|%s|%s|%s|%s", u.user, u.password, u.host, u.port, u.dbname);
+			snprintf(out, sizeof(out), "%s|%s|%s|%s|%s", u.user, u.password, u.host, u.port,
+				u.dbname);
 		else
 			snprintf(out, sizeof(out), "!%s", error);
 		ck_assert_msg(strcmp(out, urls[i][1]) == 0, "%s gave %s", urls[i][0], out);
@@ -166,9 +168,9 @@ END_TEST
 /* Every part too long by one, and by far. */
 START_TEST(test_long_urls)
 {
-	static const char *const forms[] = {"postgresql://%s/d", "postgresql://%s@h/d", "postgresql://u:%s@h/d",
-					    "postgresql://h/%s", "postgresql://h:%s/d", "postgresql://h/d?user=%s",
-					    "postgresql://h/d?%s=1", "postgresql://%s,%s,%s/d"};
+	static const char *const forms[] = {"postgresql://%s/d", "postgresql://%s@h/d",
+		"postgresql://u:%s@h/d", "postgresql://h/%s", "postgresql://h:%s/d",
+		"postgresql://h/d?user=%s", "postgresql://h/d?%s=1", "postgresql://%s,%s,%s/d"};
 	static char part[5000], url[20000];
 	const char *error;
 	struct dburl u;
@@ -196,5 +198,5 @@ START_TEST(test_long_urls)
 }
 END_TEST
 
-SCRATCH_MAIN("envvars", test_nothing_at_all, test_all_of_them, test_the_file_wins, test_sqlalchemy_has_no_limit,
-	     test_problems_name_the_variable, test_urls, test_long_urls)
+SCRATCH_MAIN("envvars", test_nothing_at_all, test_all_of_them, test_the_file_wins,
+	test_sqlalchemy_has_no_limit, test_problems_name_the_variable, test_urls, test_long_urls)

@@ -32,7 +32,7 @@ static const char *parse(const char *text)
 START_TEST(test_plain)
 {
 	ck_assert_str_eq(parse("[a]\nk=v\n  k2 =  v2  \n[b]\nk= v w \nempty=\nempty2 =   \n"),
-			 "a|k|v|f:2\na|k2|v2|f:3\nb|k|v w|f:5\nb|empty||f:6\nb|empty2||f:7\n");
+		"a|k|v|f:2\na|k2|v2|f:3\nb|k|v w|f:5\nb|empty||f:6\nb|empty2||f:7\n");
 	ck_assert_int_eq(scratch_report.error_count, 0);
 	ck_assert_str_eq(parse(""), "");
 	ck_assert_str_eq(parse("\n\n \t\n"), "");
@@ -45,7 +45,7 @@ END_TEST
 START_TEST(test_comments)
 {
 	ck_assert_str_eq(parse("; c\n# c\n[a]\n  ; c\n\t# c = d\nk = v ; not a comment # nor this\n"),
-			 "a|k|v ; not a comment # nor this|f:6\n");
+		"a|k|v ; not a comment # nor this|f:6\n");
 	ck_assert_int_eq(scratch_report.error_count, 0);
 }
 END_TEST
@@ -53,7 +53,7 @@ END_TEST
 START_TEST(test_names)
 {
 	ck_assert_str_eq(parse("[d]\n* = x\n\"my db\" = y\n\"a\"\"b\"=z\na.b-c_1 = w\n\"\xc3\xa4\"=u\n"),
-			 "d|*|x|f:2\nd|my db|y|f:3\nd|a\"b|z|f:4\nd|a.b-c_1|w|f:5\nd|\xc3\xa4|u|f:6\n");
+		"d|*|x|f:2\nd|my db|y|f:3\nd|a\"b|z|f:4\nd|a.b-c_1|w|f:5\nd|\xc3\xa4|u|f:6\n");
 	ck_assert_int_eq(scratch_report.error_count, 0);
 	/* the value begins at the first = */
 	ck_assert_str_eq(parse("[d]\na = b=c = d\n"), "d|a|b=c = d|f:2\n");
@@ -62,19 +62,19 @@ END_TEST
 
 START_TEST(test_every_problem_is_reported_with_its_place)
 {
-	parse("k = v\n[a\n[a] b\n[s]\nnothing\nmy db = x\n = v\n\"open = v\n\"\" = v\n\"x\" y\n%inklude f\n%\nok = 1\n");
-	ck_assert_str_eq(scratch_errors(),
-			 "f:1: \"k\" stands before the first [section]\n"
-			 "f:2: section name without ]\n"
-			 "f:3: text after [section]\n"
-			 "f:5: expected \"key = value\"\n"
-			 "f:6: expected \"key = value\"\n"
-			 "f:7: empty name before =\n"
-			 "f:8: quoted name without its closing quote\n"
-			 "f:9: empty name before =\n"
-			 "f:10: expected \"key = value\"\n"
-			 "f:11: unknown directive, only %include is known\n"
-			 "f:12: unknown directive, only %include is known\n");
+	parse("k = v\n[a\n[a] b\n[s]\nnothing\nmy db = x\n = v\n\"open = v\n\"\" = v\n\"x\" y\n%inklude "
+	      "f\n%\nok = 1\n");
+	ck_assert_str_eq(scratch_errors(), "f:1: \"k\" stands before the first [section]\n"
+					   "f:2: section name without ]\n"
+					   "f:3: text after [section]\n"
+					   "f:5: expected \"key = value\"\n"
+					   "f:6: expected \"key = value\"\n"
+					   "f:7: empty name before =\n"
+					   "f:8: quoted name without its closing quote\n"
+					   "f:9: empty name before =\n"
+					   "f:10: expected \"key = value\"\n"
+					   "f:11: unknown directive, only %include is known\n"
+					   "f:12: unknown directive, only %include is known\n");
 	ck_assert_str_eq(buf_text(&seen), "s|ok|1|f:13\n");
 }
 END_TEST
@@ -116,7 +116,8 @@ START_TEST(test_include)
 	/* the section in force goes into the included file, and what it ends with comes back */
 	scratch_write("a.ini", "[a]\nx=1\n%include b.ini\ny=2\n");
 	scratch_write("b.ini", "in=1\n[b]\nin=2\n");
-	ck_assert_str_eq(parse_file("a.ini"), "a|x|1|a.ini:2\na|in|1|b.ini:1\nb|in|2|b.ini:3\nb|y|2|a.ini:4\n");
+	ck_assert_str_eq(
+		parse_file("a.ini"), "a|x|1|a.ini:2\na|in|1|b.ini:1\nb|in|2|b.ini:3\nb|y|2|a.ini:4\n");
 	ck_assert_int_eq(scratch_report.error_count, 0);
 	/* twice, one after the other, is no loop */
 	scratch_write("a.ini", "[a]\n%include b.ini\n%include\tb.ini\n");
@@ -215,8 +216,9 @@ START_TEST(test_connstr)
 	ck_assert_str_eq(pairs("a='x"), "!a quoted value without its closing quote");
 	ck_assert_str_eq(pairs("a='x''"), "!a quoted value without its closing quote");
 	ck_assert_str_eq(pairs("a='x'y=1"), "!text directly after a quoted value");
-	ck_assert_str_eq(pairs("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1"),
-			 "!a name that is too long");
+	ck_assert_str_eq(
+		pairs("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1"),
+		"!a name that is too long");
 }
 END_TEST
 
@@ -235,9 +237,10 @@ static void check_user(const struct userlist *l, const char *user, const char *s
 
 START_TEST(test_userlist)
 {
-	static const char text[] = "; comment\n# comment\n\"plain\" \"pass word\"\n  \"md\"\t\"md5abc\" \"ignored\" rest\n"
-				   "\"scram\" \"SCRAM-SHA-256$4096:c2FsdA==$a:b\"\n\"empty\" \"\"\n\n"
-				   "\"q\"\"uote\" \"s\"\"\"\"t\"\n\"plain\" \"second\"\r\n\"x\"\"y\" \"a;b#c\"";
+	static const char text[] =
+		"; comment\n# comment\n\"plain\" \"pass word\"\n  \"md\"\t\"md5abc\" \"ignored\" rest\n"
+		"\"scram\" \"SCRAM-SHA-256$4096:c2FsdA==$a:b\"\n\"empty\" \"\"\n\n"
+		"\"q\"\"uote\" \"s\"\"\"\"t\"\n\"plain\" \"second\"\r\n\"x\"\"y\" \"a;b#c\"";
 	struct userlist *l = userlist_new();
 
 	userlist_read_bytes(l, text, sizeof(text) - 1, "u", &scratch_report);
@@ -257,7 +260,8 @@ END_TEST
 
 START_TEST(test_userlist_bad_lines)
 {
-	static const char text[] = "\"good\" \"1\"\nuser pass\n\"one\"\n\"open\n\"a\" \"b\n\"\" \"x\"\n\"nul\" \"a\0b\"\n\"last\" \"2\"\n";
+	static const char text[] = "\"good\" \"1\"\nuser pass\n\"one\"\n\"open\n\"a\" \"b\n\"\" "
+				   "\"x\"\n\"nul\" \"a\0b\"\n\"last\" \"2\"\n";
 	struct userlist *l = userlist_new();
 
 	userlist_read_bytes(l, text, sizeof(text) - 1, "u", &scratch_report);
@@ -304,5 +308,6 @@ START_TEST(test_userlist_of_many_and_long)
 END_TEST
 
 SCRATCH_MAIN("ini", test_plain, test_comments, test_names, test_every_problem_is_reported_with_its_place,
-	     test_nul_and_long_lines, test_include, test_include_goes_wrong, test_include_depth_and_number,
-	     test_files_that_are_none, test_connstr, test_userlist, test_userlist_bad_lines, test_userlist_of_many_and_long)
+	test_nul_and_long_lines, test_include, test_include_goes_wrong, test_include_depth_and_number,
+	test_files_that_are_none, test_connstr, test_userlist, test_userlist_bad_lines,
+	test_userlist_of_many_and_long)

@@ -44,7 +44,8 @@ static void walk_names(enum option_table table)
 				ck_assert_str_ne(other->aliases, o->name);
 			}
 		}
-		ck_assert_msg(strlen(o->help) > 10 && o->help[strlen(o->help) - 1] == '.', "%s: help", o->name);
+		ck_assert_msg(
+			strlen(o->help) > 10 && o->help[strlen(o->help) - 1] == '.', "%s: help", o->name);
 		for (const char *p = o->name; *p != '\0'; p++)
 			ck_assert((*p >= 'a' && *p <= 'z') || *p == '_' || (*p >= '0' && *p <= '9'));
 	}
@@ -124,13 +125,16 @@ static void check_edges(const struct option *o, void *base)
 	char text[64];
 
 	ck_assert_msg(o->min < o->max, "%s has no range", o->name);
-	ck_assert_msg(option_value_set(o, base, number_text(o, o->min, text, sizeof(text)), error) == 0, "%s", error);
-	ck_assert_msg(option_value_set(o, base, number_text(o, o->max, text, sizeof(text)), error) == 0, "%s", error);
+	ck_assert_msg(option_value_set(o, base, number_text(o, o->min, text, sizeof(text)), error) == 0, "%s",
+		error);
+	ck_assert_msg(option_value_set(o, base, number_text(o, o->max, text, sizeof(text)), error) == 0, "%s",
+		error);
 	ck_assert_msg(option_value_set(o, base, number_text(o, o->max + 1, text, sizeof(text)), error) == -1,
-		      "%s took %s", o->name, text);
+		"%s took %s", o->name, text);
 	ck_assert_msg(strstr(error, o->name) == error, "%s", error);
 	if (o->min > 0) {
-		ck_assert_int_eq(option_value_set(o, base, number_text(o, o->min - 1, text, sizeof(text)), error), -1);
+		ck_assert_int_eq(
+			option_value_set(o, base, number_text(o, o->min - 1, text, sizeof(text)), error), -1);
 		ck_assert_ptr_nonnull(strstr(error, "out of range"));
 	}
 	ck_assert_int_eq(option_value_set(o, base, "99999999999999999999999", error), -1);
@@ -150,7 +154,8 @@ static void check_nonsense(const struct option *o, void *base, size_t size)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		memcpy(before, base, size);
 		error[0] = '\0';
-		ck_assert_msg(option_value_set(o, base, bad[i], error) == -1, "%s took \"%s\"", o->name, bad[i]);
+		ck_assert_msg(
+			option_value_set(o, base, bad[i], error) == -1, "%s took \"%s\"", o->name, bad[i]);
 		ck_assert_msg(strlen(error) > strlen(o->name), "%s says nothing", o->name);
 		ck_assert_mem_eq(before, base, size);
 	}
@@ -203,14 +208,15 @@ START_TEST(test_members_are_separate)
 			str_copy(text, sizeof(text), "text");
 		else /* the last word of a set is never number 0 */
 			str_copy(text, sizeof(text),
-				 o->type == OPTION_MODE	    ? "statement"
-				 : o->type == OPTION_AUTH   ? "scram-sha-256"
-				 : o->type == OPTION_ACTION ? "terminate"
-				 : o->type == OPTION_TLS    ? "verify-full"
-							    : "json");
+				o->type == OPTION_MODE     ? "statement"
+				: o->type == OPTION_AUTH   ? "scram-sha-256"
+				: o->type == OPTION_ACTION ? "terminate"
+				: o->type == OPTION_TLS    ? "verify-full"
+							   : "json");
 		ck_assert_int_eq(option_value_set(o, &a, text, error), 0);
 		for (size_t j = 0; (other = option_at(OPTION_GLOBAL, j)) != NULL; j++)
-			ck_assert_msg(option_value_is_equal(other, &a, &b) == (other != o), "%s, %s", o->name, other->name);
+			ck_assert_msg(option_value_is_equal(other, &a, &b) == (other != o), "%s, %s", o->name,
+				other->name);
 		option_value_copy(o, &b, &a);
 		ck_assert_mem_eq(&a, &b, sizeof(a));
 	}
@@ -253,11 +259,12 @@ START_TEST(test_scopes)
 
 	for (size_t i = 0; (o = option_at(OPTION_GLOBAL, i)) != NULL; i++) {
 		ck_assert_int_eq(o->scope[0], 'G');
-		ck_assert_msg((strchr(o->scope, 'D') != NULL) == (option_find(OPTION_DATABASE, o->name) != NULL) ||
-				      strcmp(o->name, "user") == 0,
-			      "%s: scope and [databases] differ", o->name);
+		ck_assert_msg(
+			(strchr(o->scope, 'D') != NULL) == (option_find(OPTION_DATABASE, o->name) != NULL) ||
+				strcmp(o->name, "user") == 0,
+			"%s: scope and [databases] differ", o->name);
 		ck_assert_msg((strchr(o->scope, 'U') != NULL) == (option_find(OPTION_USER, o->name) != NULL),
-			      "%s: scope and [users] differ", o->name);
+			"%s: scope and [users] differ", o->name);
 	}
 }
 END_TEST
@@ -307,5 +314,6 @@ START_TEST(test_nearest)
 }
 END_TEST
 
-SUITE_MAIN("option", test_names, test_hundred_of_pgbouncer, test_ours_are_sorted, test_defaults, test_edges_and_nonsense,
-	   test_members_are_separate, test_overrides_unset, test_scopes, test_printing, test_nearest)
+SUITE_MAIN("option", test_names, test_hundred_of_pgbouncer, test_ours_are_sorted, test_defaults,
+	test_edges_and_nonsense, test_members_are_separate, test_overrides_unset, test_scopes, test_printing,
+	test_nearest)
