@@ -144,6 +144,8 @@ static enum relay_verdict relay_refuse_name(struct client *c)
 
 static void relay_note_text(struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
+	if (n == 0)
+		return;
 	if (type == FE_PARSE) {
 		const uint8_t *nul = memchr(body, 0, n);
 
