@@ -1,4 +1,5 @@
 /* conf: profiles, entries, precedence, RELOAD, SET, and every refusal with its sentence */
+#include "conf/conf_state.h"
 #include "test/unit/conf/scratch.h"
 
 START_TEST(test_profiles)
@@ -333,6 +334,7 @@ END_TEST
 START_TEST(test_set)
 {
 	struct conf *a, *b, *c;
+	size_t said;
 
 	scratch_write("u.txt", "\"joe\" \"pw\"\n");
 	a = scratch_load("[fynixpool]\npool_size=5\nauth_file=u.txt\nlisten_port=7000\n[databases]\na=\n");
@@ -345,12 +347,14 @@ START_TEST(test_set)
 	ck_assert_str_eq((char *)conf_find_secret(b, "joe")->secret.data, "pw");
 	ck_assert_ptr_nonnull(conf_find_database(b, "a"));
 	/* SETs add up, later ones win, and the list of them does not grow for ever */
+	said = b->state->items.count;
 	for (int i = 0; i < 100; i++) {
 		c = conf_with_set(b, i % 2 ? "pool_size" : "default_pool_size", "11", true, &scratch_report);
 		ck_assert_ptr_nonnull(c);
 		conf_unref(b);
 		b = c;
 	}
+	ck_assert_uint_eq(b->state->items.count, said);
 	c = conf_with_set(b, "query_timeout", "1.5", true, &scratch_report);
 	ck_assert_uint_eq(c->set.query_timeout, 1500000);
 	ck_assert_int_eq(c->set.default_pool_size, 11);
