@@ -108,13 +108,19 @@ static void checks_tls_wish(const struct conf *c, struct conf_report *report)
 
 static void checks_warnings(const struct conf *c, struct conf_report *report)
 {
+	const struct items *l = &c->state->items;
 	struct checks_place at;
 
 	if (c->databases == 0)
 		conf_report_warning(report, c->set.conffile, 0,
 			"[databases] is empty: clients can reach the console only");
-	if (c->peers > 0)
-		conf_report_warning(report, c->set.conffile, 0, "[peers] is accepted, but not in effect yet");
+	for (size_t i = 0; i < l->count; i++) {
+		if (l->item[i].section == ITEMS_PEERS) {
+			conf_report_warning(report, l->item[i].file, l->item[i].line,
+				"[peers] is accepted, but not in effect yet");
+			break;
+		}
+	}
 	if (c->secrets == 0 && c->set.auth_type != CONF_AUTH_ANY) {
 		at = checks_place(c, "auth_file");
 		conf_report_warning(report, at.file ? at.file : c->set.conffile, at.line,

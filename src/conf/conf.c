@@ -7,9 +7,11 @@
 #include "conf/envvars.h"
 #include "conf/option.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct conf *conf_ref(struct conf *c)
 {
@@ -23,14 +25,16 @@ void conf_unref(struct conf *c)
 		build_free(c);
 }
 
-static struct conf *conf_read(const struct build_source *source, struct conf_report *report)
+/* path: the same file as source->conffile, as the operator wrote it */
+static struct conf *conf_read(
+	const char *path, const struct build_source *source, struct conf_report *report)
 {
 	struct items items = {.count = 0};
 	char verbose[16];
 
-	envvars_add(&items, source->conffile != NULL, report);
-	if (source->conffile != NULL)
-		items_read_file(&items, source->conffile, report);
+	envvars_add(&items, path != NULL, report);
+	if (path != NULL)
+		items_read_file(&items, path, report);
 	if (source->overrides.user != NULL)
 		items_add(&items, ITEMS_GLOBAL, "user", source->overrides.user, "command line", 0);
 	if (source->overrides.verbose > 0) {
@@ -50,14 +54,26 @@ static struct conf *conf_give(struct conf *c, int errors, const struct conf_repo
 	return NULL;
 }
 
+/* RELOAD must find the file from wherever the process has gone to by then. */
+static const char *conf_absolute(const char *path, char out[PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (path == NULL || path[0] == '/' || getcwd(here, sizeof(here)) == NULL ||
+		snprintf(out, PATH_MAX, "%s/%s", here, path) >= PATH_MAX)
+		return path;
+	return out;
+}
+
 struct conf *conf_load(const char *path, const struct conf_overrides *overrides, struct conf_report *report)
 {
-	struct build_source source = {.conffile = path, .is_first = true};
+	char absolute[PATH_MAX];
+	struct build_source source = {.conffile = conf_absolute(path, absolute), .is_first = true};
 	int errors = report->error_count;
 
 	if (overrides != NULL)
 		source.overrides = *overrides;
-	return conf_give(conf_read(&source, report), errors, report);
+	return conf_give(conf_read(path, &source, report), errors, report);
 }
 
 struct conf *conf_reload(const struct conf *old, struct conf_report *report)
@@ -69,7 +85,7 @@ struct conf *conf_reload(const struct conf *old, struct conf_report *report)
 	};
 	int errors = report->error_count;
 
-	return conf_give(conf_read(&source, report), errors, report);
+	return conf_give(conf_read(source.conffile, &source, report), errors, report);
 }
 
 struct conf *conf_with_set(const struct conf *old, const char *key, const char *value, bool at_runtime,

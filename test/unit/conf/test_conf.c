@@ -20,7 +20,13 @@ START_TEST(test_profiles)
 	ck_assert_int_eq(c->set.auth_type, CONF_AUTH_SCRAM);
 	ck_assert_uint_eq(c->set.client_login_timeout, 15000000);
 	ck_assert_str_eq(c->set.listen_addr, "127.0.0.1");
-	ck_assert_str_eq(c->set.conffile, "t.ini");
+	ck_assert_int_eq(c->set.conffile[0], '/');
+	ck_assert_str_eq(strrchr(c->set.conffile, '/'), "/t.ini");
+	/* RELOAD finds it after the process has gone elsewhere */
+	ck_assert_int_eq(chdir("/"), 0);
+	conf_unref(conf_reload(c, &scratch_report));
+	ck_assert_int_eq(scratch_report.error_count, 0);
+	ck_assert_int_eq(chdir(scratch_path), 0);
 	conf_unref(c);
 	c = scratch_load("[pgbouncer]\n");
 	ck_assert_int_eq(c->profile, CONF_PROFILE_PGBOUNCER);
@@ -286,7 +292,7 @@ START_TEST(test_not_yet)
 		"t.ini:7: [databases] entry \"a\": password has no effect without user\n"
 		"t.ini:4: pkt_buf is accepted, but not in effect yet\n"
 		"t.ini:5: server_tls_sslmode = prefer: connections to servers are not encrypted yet\n"
-		"t.ini: [peers] is accepted, but not in effect yet\n");
+		"t.ini:9: [peers] is accepted, but not in effect yet\n");
 	ck_assert_uint_eq(c->peers, 1);
 	ck_assert_int_eq(c->peer[0].port, 6432);
 	conf_unref(c);
