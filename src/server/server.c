@@ -275,6 +275,11 @@ bool server_is_quiet(const struct server *s)
 	       dlist_is_empty(&s->cancels) && !s->has_spoken && !s->conn.is_write_dead;
 }
 
+bool server_is_mid_reply(const struct server *s)
+{
+	return s->reader.left > 0 && (s->reader.mode & READER_FORWARD) != 0;
+}
+
 void server_ride(struct server *s, const struct server_rider_ops *ops, void *rider)
 {
 	CHECK(s->state == SERVER_IDLE && s->rider_ops == NULL);

@@ -146,6 +146,8 @@ bool server_is_full(struct server *s);
 /* Quiet, and the rider is done with it: back to the owner's hands (state IDLE). */
 void server_dismount(struct server *s);
 bool server_is_quiet(const struct server *s);
+/* A reply has been forwarded in part: nothing of ours can be said to the client until the rest has followed. */
+bool server_is_mid_reply(const struct server *s);
 /* First bytes of the text of the query that begins now. */
 void server_note_text(struct server *s, const void *text, size_t n);
 

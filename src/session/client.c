@@ -256,7 +256,7 @@ void client_fail_as(struct client *c, enum client_end end, const char *sqlstate,
 	if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE)
 		return;
 	client_log_end(c, end, message);
-	if (sqlstate[0] != '\0') {
+	if (sqlstate[0] != '\0' && !(c->lease.state == LEASE_HELD && server_is_mid_reply(c->lease.server))) {
 		buf_init(&out, 0);
 		if (reply_error(&out, "FATAL", sqlstate, message) == 0)
 			conn_send(&c->conn, out.data, out.len, NULL);

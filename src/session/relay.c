@@ -205,6 +205,13 @@ static enum relay_verdict relay_begin(struct client *c, uint8_t type, uint32_t l
 	return server_note(s, type) ? VERDICT_FORWARD : VERDICT_END;
 }
 
+/* always forwarded while the client has a server */
+static inline bool relay_is_plain(uint8_t type, uint32_t length)
+{
+	return relay_rules[type] != RULE_BAD && relay_rules[type] != RULE_END && type != FE_PARSE && length >= 4 &&
+	       length <= RELAY_SMALL;
+}
+
 static inline uint32_t relay_length(const uint8_t *hdr)
 {
 	return (uint32_t)hdr[1] << 24 | (uint32_t)hdr[2] << 16 | (uint32_t)hdr[3] << 8 | hdr[4];
@@ -233,6 +240,9 @@ static const uint8_t *relay_header(struct relay_run *run, const uint8_t *p, cons
 		p += WIRE_HEADER_LEN;
 	}
 	length = relay_length(hdr);
+	/* what this message does to the client or its lease must not overtake the bytes before it */
+	if (!split && !relay_is_plain(hdr[0], length))
+		relay_flush_run(run, start);
 	verdict = relay_begin(c, hdr[0], length, p, (size_t)(end - p) < length - 4 ? (size_t)(end - p) : length - 4);
 	switch (verdict) {
 	case VERDICT_FORWARD:

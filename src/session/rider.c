@@ -150,6 +150,7 @@ static bool rider_may_go_on(const struct client *c, const struct server *s)
 static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 {
 	struct client *c = s->rider;
+	bool is_torn;
 
 	if (!has_told && rider_move(c, s))
 		return;
@@ -157,9 +158,12 @@ static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 		rider_end_request(c, s, has_told);
 		return;
 	}
+	is_torn = server_is_mid_reply(s);
 	lease_lost(&c->lease);
 	if (has_told)
 		client_finish(c, CLIENT_END_SERVER_FAREWELL);
+	else if (is_torn)
+		client_finish(c, CLIENT_END_SERVER_LOST);
 	else if (why == SERVER_END_ADMIN)
 		client_fail(c, CLIENT_END_ADMIN, NULL);
 	else
