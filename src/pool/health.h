@@ -15,8 +15,8 @@
  *                servers that are open
  *   memory       as utilisation, of the memory this process uses against what it may use; one for all pools
  *
- * A component never rounds up to 100: 100 means that nothing at all was found.  A pool whose PostgreSQL can't be
- * reached (the last attempt failed and no server is left) scores 0, a paused one has no score.
+ * Figures are rounded to the nearest whole number, but failures and long queries never up to 100.  A pool whose
+ * PostgreSQL can't be reached (the last attempt failed and no server is left) scores 0, a paused one has no score.
  */
 #ifndef POOL_HEALTH_H
 #define POOL_HEALTH_H

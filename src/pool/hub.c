@@ -86,6 +86,12 @@ static struct hub_tally *hub_tally(struct hash_map *map, const char *name)
 	return tally;
 }
 
+static void hub_mark_share(struct share *share)
+{
+	atomic_store(&share->is_paused, share->hub->is_paused || share->database_tally->is_paused);
+	atomic_store(&share->is_disabled, share->database_tally->is_disabled);
+}
+
 struct share *hub_share(struct hub *h, const char *database, const char *user)
 {
 	size_t db_len = strlen(database) + 1, user_len = strlen(user);
@@ -100,6 +106,7 @@ struct share *hub_share(struct hub *h, const char *database, const char *user)
 		share = share_new(h, database, user);
 		share->database_tally = hub_tally(&h->databases, database);
 		share->user_tally = hub_tally(&h->users, user);
+		hub_mark_share(share);
 		(void)hash_map_put(&h->shares, key, db_len + user_len, share);
 	}
 	lock_drop(&h->lock);
@@ -253,6 +260,63 @@ void hub_give_login(struct hub *h, const char *database, const char *user)
 	db->clients--;
 	of_user->clients--;
 	lock_drop(&h->lock);
+}
+
+/* flag is one of h or of a tally */
+static bool hub_mark(struct hub *h, bool *flag, bool on)
+{
+	struct hash_iter it = {0};
+	struct hash_node *node;
+	bool changed = *flag != on;
+
+	*flag = on;
+	while ((node = hash_map_next(&h->shares, &it)) != NULL)
+		hub_mark_share(node->value);
+	return changed;
+}
+
+bool hub_pause(struct hub *h, const char *database, bool on)
+{
+	bool changed;
+
+	lock_take(&h->lock);
+	changed = hub_mark(h, database != NULL ? &hub_tally(&h->databases, database)->is_paused : &h->is_paused, on);
+	lock_drop(&h->lock);
+	return changed;
+}
+
+bool hub_disable(struct hub *h, const char *database, bool on)
+{
+	bool changed;
+
+	lock_take(&h->lock);
+	changed = hub_mark(h, &hub_tally(&h->databases, database)->is_disabled, on);
+	lock_drop(&h->lock);
+	return changed;
+}
+
+bool hub_is_paused(struct hub *h, const char *database)
+{
+	const struct hub_tally *tally;
+	bool is;
+
+	lock_take(&h->lock);
+	tally = database != NULL ? hash_map_find(&h->databases, database) : NULL;
+	is = database != NULL ? tally != NULL && tally->is_paused : h->is_paused;
+	lock_drop(&h->lock);
+	return is;
+}
+
+bool hub_is_disabled(struct hub *h, const char *database)
+{
+	const struct hub_tally *tally;
+	bool is;
+
+	lock_take(&h->lock);
+	tally = hash_map_find(&h->databases, database);
+	is = tally != NULL && tally->is_disabled;
+	lock_drop(&h->lock);
+	return is;
 }
 
 void hub_count(struct hub *h, struct hub_counts *out)

@@ -20,6 +20,7 @@
 struct hub_tally {
 	char *name;
 	unsigned servers, clients;
+	bool is_paused, is_disabled; /* databases only */
 };
 
 struct share;
@@ -32,6 +33,7 @@ struct hub {
 	struct hash_map databases, users;    /* struct hub_tally */
 	struct dlist starved;		     /* shares that were refused a server for a database's or user's limit */
 	unsigned clients, logins;	     /* connected; of them not logged in yet */
+	bool is_paused;			     /* all databases */
 	_Atomic uint64_t next_id;	     /* of clients and servers, as shown */
 	_Atomic bool is_draining;	     /* shutting down: no new servers */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
@@ -75,6 +77,13 @@ void hub_give_login(struct hub *h, const char *database, const char *user);
 struct share *hub_share(struct hub *h, const char *database, const char *user);
 /* Calls fn for every share; fn must not take a lock of the hub. */
 void hub_each_share(struct hub *h, void (*fn)(struct share *share, void *arg), void *arg);
+
+/* Any thread.  Marks a database (NULL: all of them), its shares and those that will be made; false: it was so already. */
+bool hub_pause(struct hub *h, const char *database, bool on);
+bool hub_disable(struct hub *h, const char *database, bool on);
+/* As it was said for this database itself (NULL: for all), whatever was said for others. */
+bool hub_is_paused(struct hub *h, const char *database);
+bool hub_is_disabled(struct hub *h, const char *database);
 
 struct hub_counts {
 	unsigned databases, users, pools, clients, logins;
