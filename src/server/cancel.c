@@ -119,7 +119,7 @@ struct cancel *cancel_start(struct server *s, void (*done)(void *arg), void *arg
 	dlist_push_back(&s->cancels, &c->link);
 	timeout_init(&c->deadline, cancel_on_deadline);
 	loop_arm(s->loop, &c->deadline, CANCEL_WAIT_US);
-	conn_connect(&c->conn, s->loop, &s->remote, s->target->path, &cancel_conn_ops);
+	conn_connect(&c->conn, s->loop, &s->remote, s->host->path, &cancel_conn_ops);
 	return c;
 }
 

@@ -269,3 +269,13 @@ unsigned expect_ready_owed(const struct expect *e)
 	}
 	return n;
 }
+
+bool expect_is_one_request(const struct expect *e)
+{
+	uint8_t last;
+
+	if (e->count == 0 || expect_ready_owed(e) != 1)
+		return false;
+	last = expect_at(e, e->count - 1);
+	return last == EXPECT_SYNC || e->count == 1;
+}

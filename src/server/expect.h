@@ -62,5 +62,8 @@ bool expect_is_quiet(const struct expect *e);
 /* ReadyForQuery messages still owed to the client; counts no further than 2. */
 unsigned expect_ready_owed(const struct expect *e);
 enum expect_kind expect_kind_of(uint8_t type);
+/* Is what is owed one whole request: a batch and its Sync, or one Query or FunctionCall?  After a Query in the middle
+ * of a batch nobody could tell whose ReadyForQuery comes. */
+bool expect_is_one_request(const struct expect *e);
 
 #endif

@@ -147,7 +147,7 @@ static void login_local_addr(struct server *s)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if (s->target->path != NULL || getsockname(s->conn.fd, (struct sockaddr *)&ss, &len) < 0)
+	if (s->host->path != NULL || getsockname(s->conn.fd, (struct sockaddr *)&ss, &len) < 0)
 		s->local = (struct addr){.family = ADDR_UNIX};
 	else
 		addr_from_sockaddr(&s->local, &ss);
@@ -173,7 +173,7 @@ void login_begin(struct server *s)
 	struct buf out;
 
 	server_enter(s, SERVER_LOGIN);
-	if (t->path == NULL)
+	if (s->host->path == NULL)
 		listener_tune(s->conn.fd, &t->tuning);
 	login_local_addr(s);
 	s->clean_step = LOGIN_AUTH;

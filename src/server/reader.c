@@ -131,8 +131,9 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 		reader_violation(s, type);
 		return -1;
 	}
-	/* a farewell before a byte of the request was written: the request can go elsewhere, its client hears nothing */
-	if (type == BE_ERROR_RESPONSE && s->rider_ops != NULL && conn_written(&s->conn) == s->request_mark)
+	/* a farewell that answers no request: whether the client hears of it is up to the rider */
+	if (verdict == EXPECT_FATAL ||
+	    (type == BE_ERROR_RESPONSE && s->rider_ops != NULL && conn_written(&s->conn) == s->request_mark))
 		verdict = EXPECT_SWALLOW;
 	if (reader_is_whole_type(type)) {
 		/* an error text beyond all measure is passed on, but not looked into */
@@ -241,7 +242,7 @@ size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data,
 	if (!reader_is_on(s))
 		return n;
 	reader_flush_run(&run, end);
-	if (reader_is_on(s) && (s->reader.saw_ready || s->is_throttled || s->state != SERVER_ACTIVE))
+	if (reader_is_on(s) && (s->reader.saw_ready || s->is_throttled || s->has_spoken || s->state != SERVER_ACTIVE))
 		server_settled(s);
 	return n;
 }

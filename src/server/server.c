@@ -114,6 +114,7 @@ void server_lost(struct server *s, enum server_end why)
 	else if (s->state != SERVER_CLOSING)
 		s->owner_ops->on_failed(s, &s->failure);
 	cancel_forget(s);
+	resolve_forget(&s->resolve);
 	server_enter(s, SERVER_GONE);
 	conn_close(&s->conn);
 	s->owner_ops->on_gone(s);
@@ -140,7 +141,7 @@ void server_close(struct server *s, enum server_end why)
 	else
 		s->owner_ops->on_failed(s, &s->failure);
 	/* what still runs would keep PostgreSQL from noticing that we leave */
-	if (was_ready && !expect_is_quiet(&s->expect))
+	if (was_ready && !s->has_spoken && !expect_is_quiet(&s->expect))
 		(void)cancel_start(s, NULL, NULL);
 	server_enter(s, SERVER_CLOSING);
 	buf_init(&out, 0);
@@ -212,14 +213,13 @@ static void server_connect(struct server *s, const struct addr *to)
 {
 	s->remote = *to;
 	server_enter(s, SERVER_CONNECTING);
-	conn_connect(&s->conn, s->loop, to, s->target->path, &server_conn_ops);
+	conn_connect(&s->conn, s->loop, to, s->host->path, &server_conn_ops);
 }
 
 struct server *server_new(struct loop *loop, struct target *target, struct scram_cache *cache,
 			  const struct server_owner_ops *ops, void *owner)
 {
 	struct server *s = mem_object_new(MEM_SERVER, sizeof(*s));
-	struct addr to;
 
 	if (s == NULL)
 		return NULL;
@@ -236,12 +236,36 @@ struct server *server_new(struct loop *loop, struct target *target, struct scram
 	dlist_init(&s->cancels);
 	timeout_init(&s->deadline, server_on_deadline);
 	s->conn.fd = -1;
-	if (target->path != NULL)
-		to = (struct addr){.family = ADDR_UNIX, .port = target->port};
-	else if (!addr_parse(&to, target->host, target->port))
-		(void)addr_parse(&to, "127.0.0.1", target->port);
-	server_connect(s, &to);
+	s->host = target_next_host(target);
 	return s;
+}
+
+static void server_on_answer(struct resolve_ask *ask, const struct addr *list, unsigned n, const char *error)
+{
+	struct server *s = container_of(ask, struct server, resolve);
+
+	if (n > 0) {
+		/* of several addresses each new connection takes another one */
+		server_connect(s, &list[s->target->next_host / s->target->hosts % n]);
+		return;
+	}
+	server_set_failure(s, SERVER_END_LOOKUP_FAILED, "08001", "server DNS lookup failed: %s", error);
+	server_lost(s, SERVER_END_LOOKUP_FAILED);
+}
+
+void server_start(struct server *s, struct resolver *resolver)
+{
+	struct addr to = {.family = ADDR_UNIX, .port = s->target->port};
+
+	if (s->host->path != NULL || addr_parse(&to, s->host->name, s->target->port)) {
+		server_connect(s, &to);
+		return;
+	}
+	server_enter(s, SERVER_RESOLVING);
+	s->resolve.port = s->target->port;
+	s->resolve.on_answer = server_on_answer;
+	CHECK(resolver != NULL);
+	resolve_ask(resolver, s->loop, s->host->name, &s->resolve);
 }
 
 static void server_destroy(struct loop_grave *grave)
@@ -366,6 +390,11 @@ static void server_settled_active(struct server *s)
 
 void server_settled(struct server *s)
 {
+	/* it has said farewell: nobody may be given it, even if its last byte has not come yet */
+	if (s->has_spoken && (s->state == SERVER_ACTIVE || s->state == SERVER_IDLE)) {
+		server_close(s, SERVER_END_FAREWELL);
+		return;
+	}
 	switch (s->state) {
 	case SERVER_LOGIN:
 		login_settled(s);
@@ -381,11 +410,6 @@ void server_settled(struct server *s)
 		}
 		if (s->state == SERVER_ACTIVE)
 			server_settled_active(s);
-		break;
-	case SERVER_IDLE:
-		/* it has said farewell: nobody may be given it, even if its last byte has not come yet */
-		if (s->has_spoken)
-			server_close(s, SERVER_END_FAREWELL);
 		break;
 	default:
 		break;

@@ -12,6 +12,7 @@
 #define SERVER_SERVER_H
 
 #include "net/loop.h"
+#include "net/resolve.h"
 #include "server/expect.h"
 #include "proto/wire.h"
 #include "server/params.h"
@@ -86,6 +87,8 @@ struct server {
 	struct loop *loop;
 	struct loop_grave grave;
 	struct target *target;
+	const struct target_host *host; /* of target */
+	struct resolve_ask resolve;
 	uint64_t id; /* of SHOW SERVERS */
 	uint8_t state;
 	uint8_t clean_step;
@@ -130,9 +133,11 @@ struct server {
 	struct server_failure failure;
 };
 
-/* Gives a server that begins to connect; NULL: no memory.  Takes a reference on target. */
+/* Gives a server in state NEW; NULL: no memory.  Takes a reference on target. */
 struct server *server_new(struct loop *loop, struct target *target, struct scram_cache *cache,
 			  const struct server_owner_ops *ops, void *owner) FX_MUST_USE;
+/* Begins to connect; may call the owner's on_failed and on_gone before it returns.  resolver NULL: hosts are numeric. */
+void server_start(struct server *s, struct resolver *resolver);
 /* From on_gone only; memory goes at the end of the turn. */
 void server_free(struct server *s);
 

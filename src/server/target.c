@@ -19,14 +19,24 @@ struct target *target_ref(struct target *t)
 	return t;
 }
 
+const struct target_host *target_next_host(struct target *t)
+{
+	unsigned n = atomic_fetch_add_explicit(&t->next_host, 1, memory_order_relaxed);
+
+	CHECK(t->hosts > 0);
+	return &t->host[n % t->hosts];
+}
+
 void target_unref(struct target *t)
 {
 	if (t == NULL || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	credential_fini(&t->credential);
 	credential_keys_wipe(&t->keys);
-	mem_free(t->host);
-	mem_free(t->path);
+	for (unsigned i = 0; i < t->hosts; i++) {
+		mem_free(t->host[i].name);
+		mem_free(t->host[i].path);
+	}
 	mem_free(t->dbname);
 	mem_free(t->user);
 	mem_free(t->name);

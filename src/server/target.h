@@ -14,10 +14,18 @@
 
 #include <stdatomic.h>
 
+struct target_host {
+	char *name; /* address, host name, directory or @name */
+	char *path; /* Unix socket path when name says so, else NULL */
+};
+
+#define TARGET_HOSTS 16
+
 struct target {
 	_Atomic unsigned refs;
-	char *host;   /* address, name, directory or @name */
-	char *path;   /* Unix socket path when host says so, else NULL */
+	_Atomic unsigned next_host; /* new connections take the hosts in turn */
+	struct target_host host[TARGET_HOSTS];
+	unsigned hosts;
 	uint16_t port;
 	char *dbname, *user;
 	char *name; /* "database/user" for log lines */
@@ -35,5 +43,7 @@ struct target {
 struct target *target_new(void);
 struct target *target_ref(struct target *t);
 void target_unref(struct target *t); /* NULL is fine */
+/* The host of the next new connection; lent with the reference. */
+const struct target_host *target_next_host(struct target *t);
 
 #endif

@@ -144,7 +144,21 @@ static bool rider_may_go_on(const struct client *c, const struct server *s)
 	if (c->state != CLIENT_RUNNING || s->status != TRANSACTION_IDLE || s->reader.left > 0 || s->expect.in_copy ||
 	    s->expect.is_ambiguous)
 		return false;
-	return owed == 1 ? !s->expect.in_batch && c->left == 0 : owed == 0 && s->expect.in_batch;
+	return owed == 1 ? expect_is_one_request(&s->expect) && !s->expect.in_batch && c->left == 0
+			 : owed == 0 && s->expect.in_batch;
+}
+
+/* its last request was answered in the same run of bytes: the client has nothing to do with this server any more */
+static bool rider_is_done(struct client *c, struct server *s)
+{
+	if (c->pool_mode == CONF_POOL_SESSION || c->state != CLIENT_RUNNING || (c->left > 0 && c->is_forwarding) ||
+	    s->status != TRANSACTION_IDLE || !expect_is_quiet(&s->expect) || s->reader.left > 0 ||
+	    conn_out_pending(&s->conn) > 0 || conn_written(&s->conn) == s->request_mark)
+		return false;
+	lease_lost(&c->lease);
+	client_enter(c, CLIENT_IDLE);
+	conn_resume(&c->conn);
+	return true;
 }
 
 static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
@@ -152,7 +166,7 @@ static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 	struct client *c = s->rider;
 	bool is_torn;
 
-	if (!has_told && rider_move(c, s))
+	if (!has_told && (rider_is_done(c, s) || rider_move(c, s)))
 		return;
 	if (rider_may_go_on(c, s) && (why == SERVER_END_CRASHED || why == SERVER_END_FAREWELL)) {
 		rider_end_request(c, s, has_told);
@@ -164,6 +178,8 @@ static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 		client_finish(c, CLIENT_END_SERVER_FAREWELL);
 	else if (is_torn)
 		client_finish(c, CLIENT_END_SERVER_LOST);
+	else if (why == SERVER_END_FAREWELL && s->failure.sqlstate[0] != '\0')
+		client_fail_as(c, CLIENT_END_SERVER_FAREWELL, s->failure.sqlstate, s->failure.message);
 	else if (why == SERVER_END_ADMIN)
 		client_fail(c, CLIENT_END_ADMIN, NULL);
 	else
