@@ -64,6 +64,8 @@ static void process_apply(struct process *p, struct conf *conf)
 	struct process_step step = {.p = p, .conf = conf};
 	struct conf *old = p->conf;
 
+	resolve_set_ttl(p->hub.resolver, conf->set.dns_max_ttl, conf->set.dns_nxdomain_ttl);
+
 	p->conf = conf;
 	join_call_all(p->worker, p->workers, process_reload_worker, &step);
 	admin_reloaded(p->admin);
@@ -273,6 +275,17 @@ static int process_prepare(struct process *p)
 	return 0;
 }
 
+static struct resolver *process_resolver(const struct conf *conf)
+{
+	const struct resolve_options options = {
+		.ttl = conf->set.dns_max_ttl,
+		.nxttl = conf->set.dns_nxdomain_ttl,
+		.deadline = conf->set.server_connect_timeout,
+	};
+
+	return resolve_new(&options);
+}
+
 static int process_start(struct process *p)
 {
 	if (doors_open(&p->doors, p->conf) < 0)
@@ -280,6 +293,7 @@ static int process_start(struct process *p)
 	signals_block();
 	p->workers = process_worker_count(p->conf);
 	hub_init(&p->hub, p->workers);
+	p->hub.resolver = process_resolver(p->conf);
 	if (loop_init(&p->control, &engine_ev_ops, p->workers, p) < 0 || threads_start(p) < 0 || signals_start(p) < 0)
 		return -1;
 	timeout_init(&p->stop_check, process_on_stop_check);
@@ -288,6 +302,49 @@ static int process_start(struct process *p)
 		  p->workers, engine_ev_ops.name, (long long)p->conf->set.listen_port);
 	daemonize_ready();
 	return 0;
+}
+
+static void process_empty_worker(struct worker *w, void *arg FX_UNUSED)
+{
+	worker_empty(w);
+}
+
+/* mail that was under way when the threads ended; it may cause more */
+static void process_drain_mail(struct process *p)
+{
+	unsigned n;
+
+	do {
+		n = mailbox_drain(&p->control.mailbox, &p->control);
+		for (unsigned i = 0; i < p->workers; i++)
+			n += mailbox_drain(&p->worker[i]->loop.mailbox, &p->worker[i]->loop);
+	} while (n > 0);
+}
+
+static void process_end(struct process *p)
+{
+	join_call_all(p->worker, p->workers, process_empty_worker, NULL);
+	signals_end(p);
+	/* a server on its way between two workers arrives in the first round */
+	join_call_all(p->worker, p->workers, process_empty_worker, NULL);
+	threads_join(p);
+	resolve_free(p->hub.resolver);
+	process_drain_mail(p);
+	for (unsigned i = 0; i < p->workers; i++)
+		worker_empty(p->worker[i]);
+	process_drain_mail(p);
+	admin_free(p->admin);
+	for (unsigned i = 0; i < p->workers; i++) {
+		worker_fini(p->worker[i]);
+		mem_free(p->worker[i]);
+	}
+	timeout_disarm(&p->stop_check);
+	loop_fini(&p->control);
+	hub_fini(&p->hub);
+	log_write(LOG_LOG, NULL, "process down");
+	daemonize_remove_pid(p->conf->set.pidfile);
+	conf_unref(p->conf);
+	mem_free(p);
 }
 
 int process_run(const struct args *args, struct conf *conf)
@@ -304,8 +361,6 @@ int process_run(const struct args *args, struct conf *conf)
 	}
 	loop_run(&p->control);
 	doors_close(&p->doors, true);
-	threads_join(p);
-	log_write(LOG_LOG, NULL, "process down");
-	daemonize_remove_pid(p->conf->set.pidfile);
+	process_end(p);
 	return 0;
 }

@@ -46,5 +46,6 @@ void threads_join(struct process *p);
 /* signals.c: blocks them in all threads that come after, and begins the thread that waits for them. */
 void signals_block(void);
 int signals_start(struct process *p) FX_MUST_USE;
+void signals_end(struct process *p);
 
 #endif

@@ -105,6 +105,12 @@ void signals_block(void)
 	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 }
 
+void signals_end(struct process *p)
+{
+	(void)pthread_cancel(p->signal_thread);
+	(void)pthread_join(p->signal_thread, NULL);
+}
+
 int signals_start(struct process *p)
 {
 	return pthread_create(&p->signal_thread, NULL, signals_main, p) == 0 ? 0 : -1;

@@ -23,6 +23,7 @@ struct hub_tally {
 	bool is_paused, is_disabled; /* databases only */
 };
 
+struct resolver;
 struct share;
 
 struct hub {
@@ -36,6 +37,7 @@ struct hub {
 	bool is_paused;			     /* all databases */
 	_Atomic uint64_t next_id;	     /* of clients and servers, as shown */
 	_Atomic bool is_draining;	     /* shutting down: no new servers */
+	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
 };
 

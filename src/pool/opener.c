@@ -136,7 +136,8 @@ static void opener_start(struct pool *pool)
 	s->id = hub_next_id(pool->home->hub);
 	keeper_prepare(pool, s);
 	pool_list(pool, s, POOL_PLACE_OPENING);
-	log_write(LOG_DEBUG, target->name, "new connection to server");
+	log_write(LOG_DEBUG, s->target->name, "new connection to server");
+	server_start(s, pool->home->hub->resolver);
 }
 
 static void opener_make_room(struct pool *pool, enum hub_answer why)

@@ -48,18 +48,28 @@ static void plan_credential(struct target *t, const struct conf *conf, const str
 		log_write(LOG_WARNING, t->name, "stored secret cannot be used: %s", error);
 }
 
+static void plan_hosts(struct target *t, const struct conf *conf, const char *list)
+{
+	do {
+		size_t n = strcspn(list, ",");
+		struct target_host *host = &t->host[t->hosts++];
+
+		host->name = mem_strndup(list, n);
+		host->path = plan_path(conf, host->name, t->port);
+		list += n;
+	} while (*list++ == ',' && t->hosts < TARGET_HOSTS);
+}
+
 struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
 			   const char *user)
 {
 	const struct conf_settings *set = &conf->set;
 	struct target *t = target_new();
-	const char *host = db->host != NULL ? db->host : "", *check;
+	const char *check;
 	size_t size;
 
-	/* of a list of hosts the first is used */
-	t->host = mem_strndup(host, strcspn(host, ","));
 	t->port = (uint16_t)db->port;
-	t->path = plan_path(conf, t->host, t->port);
+	plan_hosts(t, conf, db->host != NULL ? db->host : "");
 	t->dbname = mem_strdup(db->dbname != NULL && db->dbname[0] != '\0' ? db->dbname : database);
 	t->user = mem_strdup(user);
 	size = strlen(database) + strlen(user) + 2;
@@ -92,10 +102,21 @@ static bool plan_same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool plan_same_hosts(const struct target *a, const struct target *b)
+{
+	if (a->hosts != b->hosts)
+		return false;
+	for (unsigned i = 0; i < a->hosts; i++)
+		if (!plan_same_text(a->host[i].name, b->host[i].name) ||
+		    !plan_same_text(a->host[i].path, b->host[i].path))
+			return false;
+	return true;
+}
+
 bool plan_is_same(const struct target *a, const struct target *b)
 {
 	return a == b ||
-	       (a->port == b->port && plan_same_text(a->host, b->host) && plan_same_text(a->path, b->path) &&
+	       (a->port == b->port && plan_same_hosts(a, b) &&
 		plan_same_text(a->dbname, b->dbname) && plan_same_text(a->user, b->user) &&
 		plan_same_text(a->client_encoding, b->client_encoding) && plan_same_text(a->datestyle, b->datestyle) &&
 		plan_same_text(a->timezone, b->timezone) && plan_same_text(a->application_name, b->application_name) &&

@@ -418,7 +418,9 @@ void server_settled(struct server *s)
 
 void server_detach(struct server *s)
 {
-	CHECK(server_is_quiet(s) && s->rider_ops == NULL);
+	/* not server_is_quiet: a notice may have come in part, the rest is read by the next worker */
+	CHECK(s->rider_ops == NULL && s->status == TRANSACTION_IDLE && expect_is_quiet(&s->expect) &&
+	      dlist_is_empty(&s->cancels));
 	server_enter(s, SERVER_MOVING);
 	dlist_remove(&s->link);
 	conn_detach(&s->conn);

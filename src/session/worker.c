@@ -35,6 +35,40 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	return 0;
 }
 
+static void worker_drop_servers(struct dlist *list)
+{
+	struct dlist *node;
+
+	while ((node = dlist_first(list)) != NULL) {
+		struct server *s = container_of(node, struct server, link);
+
+		server_close(s, SERVER_END_SHUTDOWN);
+		if (s->state == SERVER_CLOSING) {
+			conn_flush(&s->conn);
+			server_lost(s, SERVER_END_SHUTDOWN);
+		}
+	}
+}
+
+void worker_empty(struct worker *w)
+{
+	struct dlist *node;
+
+	w->is_closing = w->is_draining = true;
+	atomic_store(&w->home.hub->is_draining, true);
+	while ((node = dlist_first(&w->clients)) != NULL)
+		client_close(container_of(node, struct client, link), CLIENT_END_SHUTDOWN);
+	DLIST_EACH(it, &w->home.pools) {
+		struct pool *pool = container_of(it, struct pool, link);
+
+		worker_drop_servers(&pool->opening);
+		worker_drop_servers(&pool->idle);
+		worker_drop_servers(&pool->active);
+		worker_drop_servers(&pool->busy);
+		worker_drop_servers(&pool->closing);
+	}
+}
+
 void worker_fini(struct worker *w)
 {
 	timeout_disarm(&w->watch);

@@ -42,7 +42,9 @@ struct worker {
 /* 0, or -1 when the loop can't be made (errno). */
 int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *hub, unsigned index, struct worker **all,
 		struct conf *conf, const struct worker_console *console) FX_MUST_USE;
-/* Clients and servers must be gone or are dropped without a word. */
+/* The worker's thread, at the end: drops all clients and servers (servers are told, nobody is waited for). */
+void worker_empty(struct worker *w);
+/* When no worker runs any more, worker_empty has run on all and their mailboxes are drained. */
 void worker_fini(struct worker *w);
 /* On the loop of the listener: gives fd to the worker with the fewest clients. */
 void worker_accept(struct worker *acceptor, int fd, const struct addr *peer);
