@@ -161,7 +161,7 @@ struct listener *listener_new_unix(const char *path, const struct listener_optio
 	int fd;
 
 	if (addr_unix_sockaddr(path, &ss, &len) < 0) {
-		snprintf(error, size, "unix socket path %s is empty or too long", path);
+		snprintf(error, size, "unix socket path is empty or too long: %s", path);
 		return NULL;
 	}
 	if (listener_unix_clear(path, &ss, len, error, size) < 0)
