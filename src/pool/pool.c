@@ -131,7 +131,8 @@ bool pool_needs_ping(const struct pool *pool, const struct server *s)
 
 	if (s->target->check_query == NULL)
 		return false;
-	return s->is_odd || loop_now(s->loop) - s->idle_since >= set->pre_ping_idle;
+	/* not quiet: it has begun to say something, perhaps farewell */
+	return s->is_odd || !server_is_quiet(s) || loop_now(s->loop) - s->idle_since >= set->pre_ping_idle;
 }
 
 struct server *pool_take_idle(struct pool *pool)
