@@ -327,9 +327,13 @@ static void script_function(struct fclient *c)
 	struct bytes *b = script_step(c, false);
 	uint32_t at = bytes_begin(b, 'F');
 
+	const char *token = script_token(c);
+
 	bytes_u32(b, 1234);
 	bytes_u16(b, 0);
-	bytes_u16(b, 0);
+	bytes_u16(b, 1);
+	bytes_u32(b, (uint32_t)strlen(token));
+	bytes_put(b, token, (uint32_t)strlen(token));
 	bytes_u16(b, 0);
 	bytes_end(b, at);
 }

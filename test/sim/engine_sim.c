@@ -95,6 +95,8 @@ static void engine_sim_read(struct nsock *s, struct conn *c)
 	if (n > room)
 		n = (uint32_t)room;
 	n = net_sim_read(s, to, n);
+	if (sim.is_verbose)
+		sim_trace("loop %u reads %u from %s %d: %c", c->loop->index, n, s->peer->name, s->fd, n > 0 ? *to : ' ');
 	if (n > 0)
 		conn_input(c, n);
 	else if (s->is_reset)
@@ -133,6 +135,9 @@ static void engine_sim_flush(struct conn *c)
 				conn_output_failed(c, sim_one_in(2) ? EPIPE : ECONNRESET);
 				return;
 			}
+			if (sim.is_verbose && done > 0)
+				sim_trace("loop %u writes %d of %zu to %s %d: %c", c->loop->index, done, c->out_bytes,
+					  s->peer->name, s->fd, *(const char *)vec[i].iov_base);
 			put += done;
 			if ((size_t)done < vec[i].iov_len)
 				break;

@@ -104,12 +104,12 @@ bool fakeclient_may_cancel(const char *owner)
 
 	if (c == NULL)
 		return false;
-	if (c->state == CLIENT_GONE || c->state == CLIENT_LEAVING)
+	if (c->state == CLIENT_GONE || c->state == CLIENT_LEAVING || c->is_broken || c->is_excused ||
+	    c->is_excused_for_good)
 		return true;
 	if (c->cancel_credit == 0)
 		return false;
 	c->cancel_credit--;
-	c->hits++;
 	return true;
 }
 
@@ -190,18 +190,19 @@ static bool client_expect(struct fclient *c, bool cancelled)
 
 	while (bytes_left(&m->out) == 0) {
 		if (pgm_is_busy(m) && !m->is_copying) {
-			bool hit = cancelled && c->hits_seen < c->hits;
+			bool hit = cancelled && c->cancel_errors < c->cancels_sent;
 
-			c->hits_seen += hit;
+			c->cancel_errors += hit;
 			pgm_run(m, hit ? PGM_CANCELLED : PGM_DONE);
 			continue;
 		}
 		if (!bytes_next(&c->sent, &type, &body, &len))
 			return false;
-		if (m->is_copying && cancelled && c->hits_seen < c->hits) {
-			c->hits_seen++;
+		if (m->is_copying && cancelled && c->cancel_errors < c->cancels_sent) {
+			c->cancel_errors++;
 			pgm_cancel_copy(m);
 		} else {
+			c->current = type;
 			pgm_message(m, type, body, len);
 		}
 		bytes_skip(&c->sent, 0);
@@ -234,7 +235,35 @@ static void client_look_for_others(struct fclient *c, const uint8_t *body, uint3
 
 static bool client_has_excuse(const struct fclient *c)
 {
+	if (!c->is_excused && !c->is_excused_for_good)
+		fakepg_review();
 	return c->is_excused || c->is_excused_for_good;
+}
+
+/* The request that was under way, or was to begin, ends with an error: what is left of it is skipped, and then all
+ * is as if it had never been.  The end of the connection may follow instead. */
+static void client_abandon(struct fclient *c, bool has_expected)
+{
+	struct pgm *m = &c->model;
+	bool is_running = has_expected || m->is_copying;
+
+	bytes_skip(&m->out, bytes_left(&m->out));
+	m->todo_at = m->todo_count = 0;
+	m->is_copying = false;
+	m->tx = 'I';
+	memset(m->stmt, 0, sizeof(m->stmt));
+	memset(m->portal, 0, sizeof(m->portal));
+	if (m->is_extended && c->current != 'S') {
+		m->is_skipping = true;
+	} else if (is_running) {
+		/* Query, FunctionCall, Sync: their ReadyForQuery is still owed */
+		static const uint8_t ready[] = {'Z', 0, 0, 0, 5, 'I'};
+
+		m->is_skipping = false;
+		bytes_put(&m->out, ready, sizeof(ready));
+	} else {
+		c->is_broken = true; /* nothing was asked: only the end can follow */
+	}
 }
 
 /* what arrived is not what the server would say */
@@ -252,11 +281,18 @@ static void client_deviation(struct fclient *c, char type, const uint8_t *body, 
 		bytes_next(&out, &t, &b, &n);
 		client_show(want, sizeof(want), t, b, n);
 	}
-	if (type != 'E' || !client_has_excuse(c))
+	if (type == 'E' && client_is_cancel_error(type, body, len) && c->cancel_errors < c->cancels_sent &&
+	    c->model.tx == 'I') {
+		/* cancelled while it waited for a server: the request is refused as a whole */
+		c->cancel_errors++;
+		fclients.cancelled_waiting++;
+	} else if (type != 'E' || !client_has_excuse(c)) {
 		sim_fail("I3: client %s got: %s; expected: %s", c->name, got, want);
-	sim_trace("client %s: excused error (%s): %s", c->name, c->excuse, got);
-	fclients.errors_excused++;
-	c->is_broken = true;
+	} else {
+		sim_trace("client %s: excused error (%s): %s", c->name, c->excuse, got);
+		fclients.errors_excused++;
+	}
+	client_abandon(c, has_expected);
 }
 
 static void client_reply(struct fclient *c, char type, const uint8_t *body, uint32_t len)
@@ -284,7 +320,7 @@ static void client_reply(struct fclient *c, char type, const uint8_t *body, uint
 			bytes_skip(&c->model.out, n);
 			c->replies++;
 			fclients.replies++;
-			if (type == 'Z' && body[0] == 'I' && !client_is_owed(c))
+			if (type == 'Z' && body[0] == 'I' && !client_is_owed(c) && !fakepg.manners.is_session)
 				c->is_excused = false;
 			return;
 		}
@@ -435,6 +471,7 @@ static void client_cancel(struct fclient *c)
 	fclients.cancels_open++;
 	fclients.cancels_sent++;
 	c->cancel_credit++;
+	c->cancels_sent++;
 	sim_trace("client %s sends a cancel request", c->name);
 	cancel_on_ready(f->sock);
 }

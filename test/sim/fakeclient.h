@@ -60,7 +60,9 @@ struct fclient {
 	bool is_broken; /* an error of the pooler's ended the conversation */
 	bool will_die;
 	bool wants_cancel;
-	unsigned cancel_credit, hits, hits_seen;
+	unsigned cancel_credit; /* cancel requests that have not hit yet */
+	unsigned cancels_sent, cancel_errors;
+	char current; /* type of the message whose answers are awaited */
 	struct pgm model;
 	uint64_t waiting_since; /* of an answer, 0: none */
 	unsigned long replies;
@@ -70,7 +72,7 @@ struct fclients {
 	struct fakeclient_manners manners;
 	struct fclient *client[CLIENTS];
 	unsigned count, gone;
-	unsigned long replies, errors_excused, cancels_sent, deaths, requests;
+	unsigned long replies, errors_excused, cancelled_waiting, cancels_sent, deaths, requests;
 	unsigned cancels_open;
 };
 

@@ -17,12 +17,14 @@ struct fakepg fakepg;
 static void backend_on_ready(struct nsock *s);
 static void backend_on_work(struct sim_event *e);
 static void backend_on_exit(struct sim_event *e);
+static void fakepg_on_lost(const struct nsock *to, const uint8_t *data, uint32_t n);
 
 void fakepg_start(const struct fakepg_manners *manners)
 {
 	memset(&fakepg, 0, sizeof(fakepg));
 	fakepg.manners = *manners;
 	fakepg.next_pid = 100;
+	net_sim_on_lost = fakepg_on_lost;
 }
 
 static void backend_free(struct backend *b)
@@ -59,6 +61,7 @@ static struct backend *backend_new(struct nsock *s)
 	pgm_init(&b->m);
 	s->owner = b;
 	s->on_ready = backend_on_ready;
+	sim_trace("backend %u is at the other end of %d", b->pid, s->peer->fd);
 	return b;
 }
 
@@ -126,27 +129,29 @@ static void backend_excuse_bytes(const uint8_t *data, uint32_t n, const char *wh
 /* whoever has something under way here may lose it */
 static void backend_excuse(struct backend *b, const char *why)
 {
-	struct pgm *m = &b->m;
+	const struct pgm *m = &b->m;
 	const struct nsock *s = b->sock;
+	bool has_input = bytes_left(&b->in) > 0 || (s != NULL && (s->len > 0 || s->coming_bytes > 0));
+	bool has_output = bytes_left(&m->out) > 0 || (s != NULL && (s->peer->coming_bytes > 0 || s->peer->len > 0));
+	bool is_ridden = fakepg.manners.is_session || m->tx != 'I' || m->is_extended || m->is_copying ||
+			 b->is_working || pgm_is_busy(m) || has_output;
 
-	if (b->owner[0] != '\0' && (m->tx != 'I' || m->is_extended || m->is_copying || b->is_working ||
-				    pgm_is_busy(m) || bytes_left(&b->in) > 0 || bytes_left(&m->out) > 0))
-		fakeclient_excuse(b->owner, why);
-	if (bytes_left(&b->in) > 0)
-		backend_excuse_bytes(bytes_at(&b->in), bytes_left(&b->in), why);
-	if (s == NULL)
-		return;
-	if (s->len > 0)
-		backend_excuse_bytes(s->buf, s->len, why);
-	for (const struct nflight *f = s->coming; f != NULL; f = f->next)
-		if (f->kind == 'd')
-			backend_excuse_bytes(f->data, f->len, why);
-	/* pieces of messages, messages without a token */
-	if (s->len > 0 || s->coming_bytes > 0 || bytes_left(&b->in) > 0)
+	if (is_ridden)
+		fakeclient_excuse(b->owner[0] == '\0' || b->has_anonymous ? NULL : b->owner, why);
+	/* pieces of messages, messages without a token: anybody's */
+	if (has_input)
 		fakeclient_excuse(NULL, why);
-	/* replies that have not been read, and may be lost with the connection */
-	if (s->peer->coming_bytes > 0 || s->peer->len > 0)
-		fakeclient_excuse(b->owner[0] != '\0' ? b->owner : NULL, why);
+}
+
+/* written by the pooler, and nobody was there any more */
+static void fakepg_on_lost(const struct nsock *to, const uint8_t *data, uint32_t n)
+{
+	static const uint8_t terminate[] = {'X', 0, 0, 0, 4};
+
+	if (strcmp(to->name, "backend") != 0 || (n == 5 && memcmp(data, terminate, 5) == 0))
+		return;
+	backend_excuse_bytes(data, n, "its request was lost on the way");
+	fakeclient_excuse(NULL, "a request was lost on the way");
 }
 
 static void backend_close(struct backend *b)
@@ -168,6 +173,8 @@ static void backend_on_exit(struct sim_event *e)
 	struct backend *b = container_of(e, struct backend, exit);
 
 	sim_trace("backend %u exits", b->pid);
+	if (b->says_farewell)
+		backend_excuse(b, "its server was terminated");
 	/* the slot first, then the socket: as PostgreSQL does */
 	backend_drop_slot(b);
 	backend_close(b);
@@ -202,7 +209,8 @@ static bool backend_flush(struct backend *b)
 			return false;
 		}
 		if (n == 0) {
-			b->is_blocked = true;
+			/* what has begun to leave leaves whole */
+			b->is_blocked = b->m.wants_flush = true;
 			return false;
 		}
 		bytes_skip(out, (uint32_t)n);
@@ -213,6 +221,7 @@ static bool backend_flush(struct backend *b)
 
 static void backend_fatal(struct backend *b, const char *code, const char *text)
 {
+	b->says_farewell = true;
 	pgm_report(&b->m.out, 'E', "FATAL", code, text);
 	backend_flush(b);
 	backend_exit(b, text);
@@ -409,13 +418,13 @@ static void backend_new_rider(struct backend *b, const char *owner)
 			sim_fail("I1: %s rides on backend %u in %s's transaction", owner, b->pid, b->owner);
 		if (m->is_copying || m->is_skipping || m->is_extended)
 			sim_fail("I2: %s rides on backend %u, %s left something open", owner, b->pid, b->owner);
-		if (!b->has_spoken_async && (bytes_left(&m->out) > 0 || peer->coming_bytes > 0 || peer->len > 0))
+		if (!b->has_spoken_async && !b->has_anonymous && (bytes_left(&m->out) > 0 || peer->coming_bytes > 0 || peer->len > 0))
 			sim_fail("I2: %s rides on backend %u before %s's replies were read", owner, b->pid,
 				 b->owner);
 		if (m->var[0] != '\0')
 			sim_fail("I2: %s rides on backend %u with %s's session state", owner, b->pid, b->owner);
 	}
-	b->has_spoken_async = false;
+	b->has_spoken_async = b->has_anonymous = false;
 	snprintf(b->owner, sizeof(b->owner), "%s", owner);
 }
 
@@ -430,7 +439,9 @@ static void backend_look(struct backend *b, const uint8_t *body, uint32_t len)
 			text[i] = ' ';
 	text[n] = '\0';
 	pgm_owner(text, owner);
-	if (owner[0] != '\0' && strcmp(owner, b->owner) != 0)
+	if (owner[0] == '\0')
+		b->has_anonymous = true;
+	else if (strcmp(owner, b->owner) != 0)
 		backend_new_rider(b, owner);
 }
 
@@ -452,7 +463,7 @@ static bool backend_message(struct backend *b)
 		b->has_cancel = false;
 		pgm_cancel_copy(&b->m);
 	} else {
-		if (type == 'Q' || type == 'P' || type == 'd')
+		if (strchr("QPdF", type) != NULL || (type == 'S' && !b->m.is_extended))
 			backend_look(b, body, len);
 		pgm_message(&b->m, type, body, len);
 	}
@@ -653,6 +664,17 @@ void fakepg_peace(void)
 	fakepg.is_down = false;
 	fakepg.manners.refuse_one_in = fakepg.manners.hole_one_in = fakepg.manners.reject_one_in = 0;
 	fakepg.manners.async_one_in = 0;
+}
+
+void fakepg_review(void)
+{
+	for (unsigned i = 0; i < fakepg.count; i++) {
+		struct backend *b = fakepg.backend[i];
+
+		if (b->says_farewell || b->is_cut)
+			backend_excuse(b, "its server is leaving");
+	}
+	net_sim_review();
 }
 
 bool fakepg_is_free(const struct backend *b)

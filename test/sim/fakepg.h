@@ -30,7 +30,8 @@ struct backend {
 	bool has_cancel;    /* pending, noticed in COPY */
 	bool is_blocked;    /* out does not fit */
 	bool says_farewell; /* FATAL before exiting */
-	bool has_spoken_async; /* since its last reader change */
+	bool has_spoken_async; /* since its last rider change */
+	bool has_anonymous;    /* answered something that names no owner since */
 	bool is_cut;	    /* its network is gone: not counted against limits */
 	bool was_seen_eof;
 	char db[24], user[24];
@@ -49,6 +50,7 @@ struct fakepg_manners {
 	uint32_t refuse_one_in; /* connection refused; 0: never */
 	uint32_t hole_one_in;	/* connection into a black hole */
 	uint32_t reject_one_in; /* FATAL in the login */
+	bool is_session;	/* a rider stays until it leaves: it loses its session with its server */
 	bool wants_password;	/* asks for a clear-text password */
 	unsigned max_connections;
 	/* limits that the pooler promised */
@@ -89,6 +91,9 @@ bool fakepg_works_for(const struct backend *b, const char *owner);
 void fakepg_describe(void);
 
 /* Asked of whoever knows the clients (fakeclient.c, toy.c). */
+/* Who has lost something that nobody knows of yet? */
+void fakepg_review(void);
+
 bool fakeclient_may_cancel(const char *owner);
 /* The owner's request may be lost: its server died.  owner NULL: anybody's. */
 void fakeclient_excuse(const char *owner, const char *why);

@@ -33,9 +33,9 @@ static unsigned jobs = 1;
 
 static void on_abort(int sig)
 {
+	signal(sig, SIG_DFL);
 	sim_print_trace();
 	fflush(stderr);
-	signal(sig, SIG_DFL);
 	raise(sig);
 }
 

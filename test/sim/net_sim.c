@@ -14,6 +14,8 @@ struct nlink {
 	struct nsock end[2];
 };
 
+void (*net_sim_on_lost)(const struct nsock *to, const uint8_t *data, uint32_t n);
+
 static struct nlink links = {.next = &links, .prev = &links};
 static struct nsock **by_fd;
 static unsigned fd_count, fd_cap;
@@ -115,6 +117,35 @@ void net_sim_start(void)
 	fd_count = 0;
 }
 
+static void net_sim_review_end(const struct nsock *s)
+{
+	bool is_doomed = !s->is_open || s->is_reset;
+
+	for (const struct nflight *f = s->coming; f != NULL; f = f->next) {
+		if (f->kind == 'r')
+			is_doomed = true;
+		if (f->kind == 'd' && is_doomed)
+			net_sim_on_lost(s, f->data, f->len);
+	}
+}
+
+void net_sim_review(void)
+{
+	for (struct nlink *l = links.next; l != &links; l = l->next) {
+		net_sim_review_end(&l->end[0]);
+		net_sim_review_end(&l->end[1]);
+	}
+}
+
+unsigned net_sim_open(void)
+{
+	unsigned open = 0;
+
+	for (struct nlink *l = links.next; l != &links; l = l->next)
+		open += l->end[0].is_open + l->end[1].is_open;
+	return open;
+}
+
 unsigned net_sim_finish(void)
 {
 	unsigned open = 0;
@@ -158,6 +189,9 @@ static void net_sim_launch(struct nsock *s, uint8_t kind, const uint8_t *data, u
 
 static void net_sim_reset_arrives(struct nsock *s)
 {
+	for (const struct nflight *f = s->coming; f != NULL; f = f->next)
+		if (f->kind == 'd' && net_sim_on_lost != NULL)
+			net_sim_on_lost(s, f->data, f->len);
 	net_sim_drop_coming(s);
 	s->is_reset = true;
 	if (sim.weather.rst_drops_data)
@@ -172,12 +206,16 @@ static void net_sim_land(struct nsock *s, struct nflight *f)
 		net_sim_reset_arrives(s);
 		return;
 	}
+	if (f->kind == 'd' && (!s->is_open || s->is_reset) && net_sim_on_lost != NULL)
+		net_sim_on_lost(s, f->data, f->len);
 	if (!s->is_open) {
 		/* nobody is there: a reset goes back to whoever still talks */
 		if (f->kind == 'd' && s->peer->is_open)
 			net_sim_launch(s->peer, 'r', NULL, 0);
 		return;
 	}
+	if (s->is_reset)
+		return;
 	if (f->kind == 'e') {
 		s->is_eof = true;
 		return;

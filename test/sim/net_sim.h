@@ -51,9 +51,17 @@ struct nsock {
 	struct sim_event connected;
 };
 
+/* Bytes that were written and will never be read; may be NULL. */
+extern void (*net_sim_on_lost)(const struct nsock *to, const uint8_t *data, uint32_t n);
+
+/* Calls net_sim_on_lost for what is on its way to nobody. */
+void net_sim_review(void);
+
 void net_sim_start(void);
 /* Frees every socket that is left; returns how many ends were still open. */
 unsigned net_sim_finish(void);
+/* Ends that are open now. */
+unsigned net_sim_open(void);
 
 /* A connected pair; a is the side that connected. */
 void net_sim_pair(struct nsock **a, struct nsock **b, const char *a_name, const char *b_name);

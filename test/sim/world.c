@@ -6,6 +6,7 @@
 #include "engine_sim.h"
 #include "fakeclient.h"
 #include "fakepg.h"
+#include "pooler.h"
 #include "toy.h"
 
 #include <stdio.h>
@@ -50,7 +51,7 @@ static void world_weather(void)
 		sim.weather.max_segment = sim.weather.max_read = 1 + sim_rnd(4);
 }
 
-static void world_manners_of_server(struct fakepg_manners *m)
+static void world_manners_of_server(struct fakepg_manners *m, bool faults)
 {
 	*m = (struct fakepg_manners){
 		.exec_us = pick(1, 100, 1000, 20000),
@@ -60,6 +61,14 @@ static void world_manners_of_server(struct fakepg_manners *m)
 		.wants_password = sim_one_in(4),
 		.max_connections = BACKENDS,
 	};
+	if (!faults)
+		return;
+	if (sim_one_in(4))
+		m->refuse_one_in = 2 + sim_rnd(10);
+	if (sim_one_in(6))
+		m->hole_one_in = 3 + sim_rnd(10);
+	if (sim_one_in(6))
+		m->reject_one_in = 3 + sim_rnd(10);
 }
 
 static void world_manners_of_clients(struct fakeclient_manners *m)
@@ -80,6 +89,44 @@ static void world_manners_of_clients(struct fakeclient_manners *m)
 		.users = 1,
 		.dbs = 1,
 	};
+}
+
+/* --- faults, at random moments --- */
+
+struct faults {
+	struct sim_event strike;
+	bool is_on;
+	uint32_t every_us;
+	unsigned left;
+	bool idle_only;
+};
+
+static struct faults faults;
+
+static void world_on_fault(struct sim_event *e)
+{
+	static const enum fakepg_fault kinds[] = {FAULT_TERMINATE, FAULT_CRASH, FAULT_CUT, FAULT_ASYNC};
+
+	if (fakepg.is_down)
+		fakepg_up();
+	else if (sim_one_in(8) && !faults.idle_only)
+		fakepg_down();
+	else
+		fakepg_fault(kinds[sim_rnd(4)], faults.idle_only);
+	if (--faults.left > 0 || fakepg.is_down)
+		sim_after(e, 1 + sim_rnd(faults.every_us));
+}
+
+static void world_faults_start(void)
+{
+	faults = (struct faults){
+		.strike = {.fire = world_on_fault, .is_background = true},
+		.is_on = true,
+		.every_us = pick(200, 5000, 50000, 500000),
+		.left = 1 + sim_rnd(6),
+		.idle_only = sim_one_in(3),
+	};
+	sim_after(&faults.strike, sim_rnd(faults.every_us));
 }
 
 /* --- running --- */
@@ -145,7 +192,6 @@ static void world_end(struct world_counts *counts)
 	unsigned open;
 
 	world_count(counts);
-	sim_trace("digest of everything");
 	fakeclient_finish();
 	fakepg_finish();
 	open = net_sim_finish();
@@ -167,7 +213,7 @@ static void world_simple(enum world_mode mode, struct world_counts *counts)
 	struct fakeclient_manners clients;
 
 	world_weather();
-	world_manners_of_server(&server);
+	world_manners_of_server(&server, false);
 	world_manners_of_clients(&clients);
 	clients.has_session_state = true;
 	fakepg_start(&server);
@@ -196,10 +242,96 @@ static void world_simple(enum world_mode mode, struct world_counts *counts)
 	}
 }
 
+/* --- the pooler --- */
+
+static void world_manners_of_pooler(struct pooler_manners *m, bool is_strict)
+{
+	static const char *const modes[] = {"transaction", "transaction", "session", "statement"};
+
+	*m = (struct pooler_manners){
+		.workers = 1 + sim_rnd(4),
+		.mode = modes[sim_rnd(4)],
+		.pool_size = 1 + sim_rnd(3),
+		.max_overflow = sim_one_in(2) ? sim_rnd(3) : 0,
+		.min_pool_size = 0,
+		.reserve = 0,
+		.max_db = sim_one_in(4) ? 1 + sim_rnd(4) : 0,
+		.max_user = sim_one_in(4) ? 1 + sim_rnd(4) : 0,
+		.max_clients = 1000,
+		.linger_ms = pick(1, 20, 500, 5000),
+		.lifetime_ms = sim_one_in(3) ? pick(0, 30, 300, 3000) : 3600000,
+		.ping_idle_ms = pick(1, 1, 100, 1000),
+		.retry_ms = pick(10, 200, 1000, 3000),
+		.connect_timeout_s = 1 + sim_rnd(5),
+		.has_ping = !sim_one_in(3),
+		.is_plain_auth = sim_one_in(4),
+		.is_strict = is_strict,
+	};
+}
+
+static void world_pooler_limits(struct fakepg_manners *s, const struct pooler_manners *p)
+{
+	s->limit_pool = p->pool_size + p->max_overflow + p->reserve;
+	s->limit_db = p->max_db;
+	s->limit_user = p->max_user;
+}
+
+/* the last words, the last mail */
+static void world_settle(void)
+{
+	while (!sim_is_quiet())
+		(void)sim_step();
+}
+
+static bool world_is_empty(void)
+{
+	return fakepg.count == 0 && pooler_is_empty() && net_sim_open() == 0;
+}
+
+static void world_pooler(struct world_counts *counts)
+{
+	struct fakepg_manners server;
+	struct fakeclient_manners clients;
+	struct pooler_manners pooler;
+	bool has_faults = sim_one_in(2);
+
+	world_weather();
+	world_manners_of_server(&server, has_faults);
+	world_manners_of_clients(&clients);
+	world_manners_of_pooler(&pooler, !has_faults);
+	world_pooler_limits(&server, &pooler);
+	server.is_session = strcmp(pooler.mode, "session") == 0;
+	clients.has_session_state = strcmp(pooler.mode, "session") == 0;
+	if (strcmp(pooler.mode, "statement") == 0)
+		clients.has_transactions = false;
+	clients.users = 1 + sim_rnd(sim_one_in(2) ? 3 : 1);
+	clients.dbs = 1 + sim_rnd(sim_one_in(3) ? 2 : 1);
+	fakepg_start(&server);
+	fakeclient_start(&clients);
+	engine_sim_dial = world_dial;
+	pooler_start(&pooler, clients.users, clients.dbs);
+	fakeclient_connect = pooler_connect;
+	world_clients(1 + sim_rnd(8));
+	if (has_faults)
+		world_faults_start();
+	world_check_rest = pooler_check_rest;
+	world_is_over = world_clients_are_gone;
+	world_loop("clients", counts);
+	world_settle();
+	pooler_check_no_clients();
+	sim_cancel(&faults.strike);
+	fakepg_peace();
+	world_is_over = world_is_empty;
+	world_loop("servers", counts);
+	world_settle();
+	pooler_finish();
+}
+
 static void world_describe(void)
 {
 	fakeclient_describe();
 	fakepg_describe();
+	pooler_describe();
 }
 
 void world_run(uint64_t seed, enum world_mode mode, bool verbose, struct world_counts *counts)
@@ -208,7 +340,10 @@ void world_run(uint64_t seed, enum world_mode mode, bool verbose, struct world_c
 	net_sim_start();
 	sim_describe = world_describe;
 	if (mode == WORLD_ANY)
-		mode = seed % 50 == 0 ? WORLD_DIRECT : WORLD_TOY;
-	world_simple(mode, counts);
+		mode = seed % 50 == 0 ? WORLD_DIRECT : seed % 50 == 1 ? WORLD_TOY : WORLD_POOLER;
+	if (mode == WORLD_POOLER)
+		world_pooler(counts);
+	else
+		world_simple(mode, counts);
 	world_end(counts);
 }

@@ -1,0 +1,343 @@
+/*
+ * pooler.c - the pooler under test, and its promises.
+ */
+#include "pooler.h"
+
+#include "engine_sim.h"
+#include "fakepg.h"
+
+#include "base/mem.h"
+#include "session/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define WORKERS 4
+
+static struct pooler_manners manners;
+static struct hub hub;
+static struct worker workers[WORKERS];
+static struct worker *all[WORKERS];
+static struct conf *conf;
+static bool is_alive;
+static size_t clients_before, servers_before;
+
+/* what was seen of a client's lease after its worker's last turn */
+#define SEEN 4096
+static struct seen {
+	uint64_t since;
+	uint8_t state;
+} seen[SEEN];
+
+/* --- configuration --- */
+
+static void put_text(int fd, const char *text)
+{
+	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+}
+
+static int memory_file(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static int pooler_write_users(unsigned users)
+{
+	int fd = memory_file("userlist");
+	char line[64];
+
+	for (unsigned i = 0; i < users; i++) {
+		snprintf(line, sizeof(line), "\"u%u\" \"secret\"\n", i);
+		put_text(fd, line);
+	}
+	return fd;
+}
+
+static int pooler_write_conf(unsigned dbs, int users_fd)
+{
+	const struct pooler_manners *m = &manners;
+	int fd = memory_file("conf");
+	char text[2048];
+
+	put_text(fd, "[databases]\n");
+	for (unsigned i = 0; i < dbs; i++) {
+		snprintf(text, sizeof(text), "d%u = host=127.0.0.1 port=5432 dbname=d%u\n", i, i);
+		put_text(fd, text);
+	}
+	snprintf(text, sizeof(text),
+		 "[fynixpool]\nauth_type = %s\nauth_file = /proc/self/fd/%d\npool_mode = %s\n"
+		 "default_pool_size = %u\nmax_overflow = %u\nmin_pool_size = %u\nreserve_pool_size = %u\n"
+		 "reserve_pool_timeout = 1s\nmax_db_connections = %u\nmax_user_connections = %u\n"
+		 "max_client_conn = %u\nmax_unauthenticated_percent = 100\noverflow_linger = %ums\n"
+		 "server_lifetime = %ums\npre_ping_idle = %ums\npool_pre_ping = %d\nserver_login_retry = %ums\n"
+		 "server_connect_timeout = %us\nserver_idle_timeout = 20s\nquery_wait_timeout = 3000s\n"
+		 "query_wait_notify = 0\nclient_login_timeout = 3000s\nserver_tls_sslmode = disable\n",
+		 m->is_plain_auth ? "plain" : "trust", users_fd, m->mode, m->pool_size, m->max_overflow,
+		 m->min_pool_size, m->reserve, m->max_db, m->max_user, m->max_clients, m->linger_ms, m->lifetime_ms,
+		 m->ping_idle_ms, m->has_ping, m->retry_ms, m->connect_timeout_s);
+	put_text(fd, text);
+	return fd;
+}
+
+static void pooler_load(unsigned users, unsigned dbs)
+{
+	struct conf_overrides overrides = {.user = NULL};
+	struct conf_report report;
+	int users_fd = pooler_write_users(users), conf_fd = pooler_write_conf(dbs, users_fd);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", conf_fd);
+	conf_report_init(&report);
+	conf = conf_load(path, &overrides, &report);
+	if (conf == NULL)
+		sim_fail("configuration: %s", buf_text(&report.errors));
+	conf_report_fini(&report);
+	close(users_fd);
+	close(conf_fd);
+}
+
+/* --- life --- */
+
+static void console_on_command(struct worker *w FX_UNUSED, uint64_t client FX_UNUSED,
+			       const struct identity *who FX_UNUSED, const char *text, size_t n)
+{
+	sim_fail("a console command: %.*s", (int)n, text);
+}
+
+static void console_on_cancel(struct worker *w FX_UNUSED, uint64_t client FX_UNUSED, bool is_gone FX_UNUSED)
+{
+	sim_fail("a console client's cancel");
+}
+
+static void console_greet(struct worker *w FX_UNUSED, struct buf *out FX_UNUSED)
+{
+	sim_fail("a console client");
+}
+
+static const struct worker_console console = {
+	.on_command = console_on_command,
+	.on_cancel = console_on_cancel,
+	.greet = console_greet,
+};
+
+static size_t objects(enum mem_kind kind)
+{
+	struct mem_usage usage;
+
+	mem_usage_get(kind, &usage);
+	return usage.used;
+}
+
+static void pooler_check_turn(struct loop *loop);
+
+void pooler_start(const struct pooler_manners *m, unsigned users, unsigned dbs)
+{
+	manners = *m;
+	memset(seen, 0, sizeof(seen));
+	clients_before = objects(MEM_CLIENT);
+	servers_before = objects(MEM_SERVER);
+	sim.in_setup = true;
+	pooler_load(users, dbs);
+	hub_init(&hub, m->workers);
+	for (unsigned i = 0; i < m->workers; i++)
+		all[i] = &workers[i];
+	for (unsigned i = 0; i < m->workers; i++)
+		if (worker_init(&workers[i], &engine_sim_ops, &hub, i, all, conf, &console) < 0)
+			sim_fail("worker_init");
+	for (unsigned i = 0; i < m->workers; i++)
+		engine_sim_begin(&workers[i].loop);
+	sim.in_setup = false;
+	is_alive = true;
+	engine_sim_after_turn = pooler_check_turn;
+}
+
+static void pooler_on_accept(struct loop *loop, int fd)
+{
+	struct addr peer = {.family = ADDR_IPV4, .port = (uint16_t)(fd & 0xFFFF), .ip = {127, 0, 0, 1}};
+
+	worker_accept(worker_of(loop), fd, &peer);
+}
+
+struct nsock *pooler_connect(void)
+{
+	struct nsock *a, *b;
+
+	net_sim_pair(&a, &b, "client", "pooler");
+	engine_sim_offer(&workers[sim_rnd(manners.workers)].loop, b, pooler_on_accept);
+	return a;
+}
+
+void pooler_finish(void)
+{
+	is_alive = false;
+	engine_sim_after_turn = NULL;
+	sim.in_setup = true;
+	for (unsigned i = 0; i < manners.workers; i++)
+		worker_fini(&workers[i]);
+	hub_fini(&hub);
+	conf_unref(conf);
+	sim.in_setup = false;
+	if (objects(MEM_CLIENT) != clients_before || objects(MEM_SERVER) != servers_before)
+		sim_fail("I8: %zu clients and %zu servers are still in memory",
+			 objects(MEM_CLIENT) - clients_before, objects(MEM_SERVER) - servers_before);
+}
+
+/* --- what must hold after every turn --- */
+
+static void check_fifo(struct worker *w, const struct lease *l)
+{
+	/* was it granted in this turn, after waiting? */
+	for (unsigned i = 0; i < manners.workers; i++) {
+		uint64_t patience = i == w->home.index ? 0 : 1000;
+
+		DLIST_EACH(it, &workers[i].clients) {
+			const struct client *c = container_of(it, struct client, link);
+			const struct lease *o = &c->lease;
+
+			if (o->state == LEASE_QUEUED && dlist_is_linked(&o->link) &&
+			    o->pool->share == l->pool->share && o->since + patience < l->since)
+				sim_fail("FIFO: worker %u gave a server to one that waits since %llu, while one of "
+					 "worker %u waits since %llu",
+					 w->home.index, (unsigned long long)l->since, i,
+					 (unsigned long long)o->since);
+		}
+	}
+}
+
+static void check_client(struct worker *w, const struct client *c)
+{
+	const struct lease *l = &c->lease;
+	const struct server *s = l->server;
+	struct seen *was = &seen[c->id % SEEN];
+	bool is_new = was->state != LEASE_HELD || was->since != l->since;
+
+	*was = (struct seen){.since = l->since, .state = l->state};
+	if (l->state != LEASE_HELD)
+		return;
+	if (s == NULL || s->loop != &w->loop)
+		sim_fail("a lease of worker %u holds a server of another thread", w->home.index);
+	if (s->state == SERVER_ACTIVE && s->rider != NULL && s->rider != (const void *)c)
+		sim_fail("I1: server %llu has another rider than its lease", (unsigned long long)s->id);
+	if (manners.is_strict && is_new)
+		check_fifo(w, l);
+}
+
+static void pooler_check_turn(struct loop *loop)
+{
+	struct worker *w = worker_of(loop);
+
+	DLIST_EACH(it, &w->clients)
+		check_client(w, container_of(it, struct client, link));
+}
+
+/* --- what must hold at rest --- */
+
+static void check_share_rest(struct share *share, void *arg FX_UNUSED)
+{
+	unsigned idle = share_idle_total(share), waiters = atomic_load(&share->waiters), queued = 0;
+	unsigned cap = manners.pool_size + manners.max_overflow;
+
+	for (unsigned i = 0; i < manners.workers; i++)
+		DLIST_EACH(it, &share->side[i].queue)
+			queued++;
+	if (queued != waiters)
+		sim_fail("%s/%s: %u waiters are counted, %u stand in line", share->database, share->user, waiters,
+			 queued);
+	if (waiters == 0)
+		return;
+	if (idle > 0)
+		sim_fail("I7: %u wait beside %u idle servers of %s/%s", waiters, idle, share->database, share->user);
+	if (!manners.is_strict || share->connecting > 0)
+		return;
+	if ((manners.pool_size == 0 || share->servers < cap) &&
+	    (manners.max_db == 0 || share->database_tally->servers < manners.max_db) &&
+	    (manners.max_user == 0 || share->user_tally->servers < manners.max_user))
+		sim_fail("I7: %u wait, and %u servers of %s/%s could be opened", waiters, cap - share->servers,
+			 share->database, share->user);
+}
+
+/* the server itself has a backend that does nothing, and all of the pool's are taken to be busy? */
+void pooler_check_rest(void)
+{
+	hub_each_share(&hub, check_share_rest, NULL);
+}
+
+static void check_share_no_clients(struct share *share, void *arg FX_UNUSED)
+{
+	if (atomic_load(&share->waiters) != 0)
+		sim_fail("I8: %s/%s: waiters without clients", share->database, share->user);
+	for (unsigned i = 0; i < manners.workers; i++) {
+		const struct pool *p = share->side[i].pool;
+
+		if (p != NULL && (p->clients != 0 || p->waiting != 0))
+			sim_fail("I8: %s/%s on worker %u: %u clients, %u waiting, and there are none",
+				 share->database, share->user, i, p->clients, p->waiting);
+	}
+}
+
+void pooler_check_no_clients(void)
+{
+	struct hub_counts counts;
+
+	hub_count(&hub, &counts);
+	if (counts.clients != 0 || counts.logins != 0)
+		sim_fail("I8: %u clients and %u logins are counted, and there are none", counts.clients,
+			 counts.logins);
+	if (objects(MEM_CLIENT) != clients_before)
+		sim_fail("I8: %zu clients are in memory, and there are none", objects(MEM_CLIENT) - clients_before);
+	hub_each_share(&hub, check_share_no_clients, NULL);
+}
+
+static void check_share_empty(struct share *share, void *arg)
+{
+	*(unsigned *)arg += share->servers;
+}
+
+bool pooler_is_empty(void)
+{
+	unsigned servers = 0;
+
+	hub_each_share(&hub, check_share_empty, &servers);
+	return servers == 0;
+}
+
+/* --- for people --- */
+
+static void describe_share(struct share *share, void *arg FX_UNUSED)
+{
+	fprintf(stderr, "share %s/%s: %u servers, %u waiters, %u connecting, %u ready%s\n", share->database,
+		share->user, share->servers, atomic_load(&share->waiters), share->connecting, share->ready,
+		share->is_failing ? ", failing" : "");
+	for (unsigned i = 0; i < manners.workers; i++) {
+		const struct pool *p = share->side[i].pool;
+
+		if (p != NULL)
+			fprintf(stderr,
+				"  worker %u: idle %u, active %u, busy %u, opening %u, closing %u, clients %u, waiting %u\n",
+				i, p->idle_count, p->active_count, p->busy_count, p->opening_count, p->closing_count,
+				p->clients, p->waiting);
+	}
+}
+
+void pooler_describe(void)
+{
+	if (!is_alive)
+		return;
+	fprintf(stderr, "%u workers, mode %s, pool_size %u + %u, max_db %u, max_user %u\n", manners.workers,
+		manners.mode, manners.pool_size, manners.max_overflow, manners.max_db, manners.max_user);
+	hub_each_share(&hub, describe_share, NULL);
+	for (unsigned i = 0; i < manners.workers; i++)
+		DLIST_EACH(it, &workers[i].clients) {
+			const struct client *c = container_of(it, struct client, link);
+
+			fprintf(stderr, "client C-%llx on worker %u: %s, lease %u, server %llu, port %u\n",
+				(unsigned long long)c->id, i, client_state_word((enum client_state)c->state),
+				c->lease.state,
+				c->lease.server != NULL ? (unsigned long long)c->lease.server->id : 0, c->peer.port);
+		}
+}

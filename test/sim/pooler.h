@@ -1,0 +1,33 @@
+/*
+ * pooler.h - the pooler under test: its hub and workers on the simulator's loops, and
+ * what must hold after every turn and whenever the world is at rest.
+ */
+#ifndef SIM_POOLER_H
+#define SIM_POOLER_H
+
+#include "net_sim.h"
+
+struct pooler_manners {
+	unsigned workers;
+	const char *mode; /* pool_mode */
+	unsigned pool_size, max_overflow, min_pool_size, reserve;
+	unsigned max_db, max_user; /* 0: no limit */
+	unsigned max_clients;
+	uint32_t linger_ms, lifetime_ms, ping_idle_ms, retry_ms, connect_timeout_s;
+	bool has_ping;
+	bool is_plain_auth;
+	bool is_strict; /* nothing goes wrong in this seed: order of service can be checked exactly */
+};
+
+void pooler_start(const struct pooler_manners *manners, unsigned users, unsigned dbs);
+struct nsock *pooler_connect(void);
+/* No client is left: nothing may be left of them. */
+void pooler_check_no_clients(void);
+/* Nothing will happen before a deadline: does anybody wait beside what it waits for? */
+void pooler_check_rest(void);
+/* Every server has been counted out. */
+bool pooler_is_empty(void);
+void pooler_finish(void);
+void pooler_describe(void);
+
+#endif
