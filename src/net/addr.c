@@ -43,6 +43,18 @@ void addr_from_sockaddr(struct addr *a, const struct sockaddr_storage *ss)
 	}
 }
 
+bool addr_of_socket(struct addr *a, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	memset(&ss, 0, sizeof(ss));
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+		return false;
+	addr_from_sockaddr(a, &ss);
+	return a->family != ADDR_NONE;
+}
+
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss)
 {
 	memset(ss, 0, sizeof(*ss));

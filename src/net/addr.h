@@ -28,6 +28,8 @@ struct addr {
 /* Numeric IPv4/IPv6 text only. */
 bool addr_parse(struct addr *a, const char *text, uint16_t port);
 void addr_from_sockaddr(struct addr *a, const struct sockaddr_storage *ss);
+/* Our own end of a connected socket; false: it has none (any more). */
+bool addr_of_socket(struct addr *a, int fd);
 /* Length of the sockaddr written.  IPv4 and IPv6 only. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);
 /* "127.0.0.1", "::1", "unix"; without port */

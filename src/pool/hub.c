@@ -125,6 +125,17 @@ void hub_each_share(struct hub *h, void (*fn)(struct share *share, void *arg), v
 	lock_drop(&h->lock);
 }
 
+void hub_each_user(struct hub *h, void (*fn)(const struct hub_tally *user, void *arg), void *arg)
+{
+	struct hash_iter it = {0};
+	struct hash_node *node;
+
+	lock_take(&h->lock);
+	while ((node = hash_map_next(&h->users, &it)) != NULL)
+		fn(node->value, arg);
+	lock_drop(&h->lock);
+}
+
 static bool hub_is_full(unsigned count, int64_t limit)
 {
 	return limit > 0 && count >= (uint64_t)limit;

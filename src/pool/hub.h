@@ -87,6 +87,9 @@ bool hub_disable(struct hub *h, const char *database, bool on);
 bool hub_is_paused(struct hub *h, const char *database);
 bool hub_is_disabled(struct hub *h, const char *database);
 
+/* Calls fn for every user that has ever had a client or a pool; fn must not take a lock of the hub. */
+void hub_each_user(struct hub *h, void (*fn)(const struct hub_tally *user, void *arg), void *arg);
+
 struct hub_counts {
 	unsigned databases, users, pools, clients, logins;
 };
