@@ -41,16 +41,6 @@ static bool lease_is_hopeless(struct share *share, uint64_t now, struct server_f
 	return hopeless;
 }
 
-static void lease_poke_others(struct lease *l)
-{
-	struct share *share = l->pool->share;
-	unsigned self = l->pool->home->index;
-
-	for (unsigned i = 0; i < share->hub->workers; i++)
-		if (i != self && atomic_load(&share->side[i].idle) > 0)
-			home_poke(share, i);
-}
-
 static void lease_enqueue(struct lease *l)
 {
 	struct share *share = l->pool->share;
@@ -92,10 +82,8 @@ enum lease_answer lease_ask(struct lease *l, struct pool *pool, uint64_t since, 
 	l->is_asking = false;
 	if (l->state == LEASE_HELD)
 		return LEASE_GRANTED;
-	if (l->state == LEASE_QUEUED) {
-		lease_poke_others(l);
+	if (l->state == LEASE_QUEUED)
 		opener_launch(pool);
-	}
 	return LEASE_WAITS;
 }
 

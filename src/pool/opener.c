@@ -189,10 +189,24 @@ bool opener_open(struct pool *pool, unsigned cap)
 	return true;
 }
 
+/* servers that idle on other workers go to those who wait: whoever adds a waiter comes here afterwards (share.h) */
+static void opener_poke_others(struct pool *pool)
+{
+	struct share *share = pool->share;
+
+	if (atomic_load(&share->is_paused))
+		return;
+	for (unsigned i = 0; i < share->hub->workers; i++)
+		if (i != pool->home->index && atomic_load(&share->side[i].idle) > 0)
+			home_poke(share, i);
+}
+
 void opener_launch(struct pool *pool)
 {
 	struct share *share = pool->share;
 
+	if (atomic_load(&share->waiters) > 0)
+		opener_poke_others(pool);
 	while (atomic_load(&share->waiters) > 0) {
 		unsigned waiters, coming, cap;
 		uint64_t oldest;
