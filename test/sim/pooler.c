@@ -172,6 +172,17 @@ struct nsock *pooler_connect(void)
 	return a;
 }
 
+static void pooler_on_stop(struct loop *loop, void *arg FX_UNUSED)
+{
+	worker_empty(worker_of(loop));
+}
+
+void pooler_stop(void)
+{
+	for (unsigned i = 0; i < manners.workers; i++)
+		engine_sim_call(&workers[i].loop, pooler_on_stop, NULL);
+}
+
 void pooler_finish(void)
 {
 	is_alive = false;
@@ -185,6 +196,26 @@ void pooler_finish(void)
 	if (objects(MEM_CLIENT) != clients_before || objects(MEM_SERVER) != servers_before)
 		sim_fail("I8: %zu clients and %zu servers are still in memory",
 			 objects(MEM_CLIENT) - clients_before, objects(MEM_SERVER) - servers_before);
+}
+
+/* --- shares, without holding the hub's lock while looking --- */
+
+#define SHARES 64
+static struct share *shares[SHARES];
+static unsigned share_count;
+
+static void note_share(struct share *share, void *arg FX_UNUSED)
+{
+	CHECK(share_count < SHARES);
+	shares[share_count++] = share;
+}
+
+static void each_share(void (*fn)(struct share *share, void *arg), void *arg)
+{
+	share_count = 0;
+	hub_each_share(&hub, note_share, NULL);
+	for (unsigned i = 0; i < share_count; i++)
+		fn(shares[i], arg);
 }
 
 /* --- what must hold after every turn --- */
@@ -264,7 +295,7 @@ static void check_share_rest(struct share *share, void *arg FX_UNUSED)
 /* the server itself has a backend that does nothing, and all of the pool's are taken to be busy? */
 void pooler_check_rest(void)
 {
-	hub_each_share(&hub, check_share_rest, NULL);
+	each_share(check_share_rest, NULL);
 }
 
 static void check_share_no_clients(struct share *share, void *arg FX_UNUSED)
@@ -290,7 +321,7 @@ void pooler_check_no_clients(void)
 			 counts.logins);
 	if (objects(MEM_CLIENT) != clients_before)
 		sim_fail("I8: %zu clients are in memory, and there are none", objects(MEM_CLIENT) - clients_before);
-	hub_each_share(&hub, check_share_no_clients, NULL);
+	each_share(check_share_no_clients, NULL);
 }
 
 static void check_share_empty(struct share *share, void *arg)
@@ -302,7 +333,7 @@ bool pooler_is_empty(void)
 {
 	unsigned servers = 0;
 
-	hub_each_share(&hub, check_share_empty, &servers);
+	each_share(check_share_empty, &servers);
 	return servers == 0;
 }
 
@@ -330,7 +361,7 @@ void pooler_describe(void)
 		return;
 	fprintf(stderr, "%u workers, mode %s, pool_size %u + %u, max_db %u, max_user %u\n", manners.workers,
 		manners.mode, manners.pool_size, manners.max_overflow, manners.max_db, manners.max_user);
-	hub_each_share(&hub, describe_share, NULL);
+	each_share(describe_share, NULL);
 	for (unsigned i = 0; i < manners.workers; i++)
 		DLIST_EACH(it, &workers[i].clients) {
 			const struct client *c = container_of(it, struct client, link);

@@ -27,6 +27,8 @@ void pooler_check_no_clients(void);
 void pooler_check_rest(void);
 /* Every server has been counted out. */
 bool pooler_is_empty(void);
+/* Every worker drops what it has; then, when the world is at rest again, all is freed. */
+void pooler_stop(void);
 void pooler_finish(void);
 void pooler_describe(void);
 

@@ -323,6 +323,7 @@ static void world_pooler(struct world_counts *counts)
 	fakepg_peace();
 	world_is_over = world_is_empty;
 	world_loop("servers", counts);
+	pooler_stop();
 	world_settle();
 	pooler_finish();
 }
