@@ -17,7 +17,7 @@ struct gather_ops {
 	void (*joined)(void *arg);
 };
 
-/* The control thread.  Takes arg, gives it to joined. */
+/* The control thread.  Takes arg, gives it to joined, never before this returns (n may be 0). */
 void gather_start(struct loop *control, struct worker **workers, unsigned n, const struct gather_ops *ops, void *arg);
 
 #endif

@@ -15,11 +15,6 @@
 
 struct monitor;
 
-/* Counts for PgBouncer's averages: per second, but times per query / transaction. */
-struct monitor_average {
-	uint64_t value[STATS_COUNT];
-};
-
 struct monitor_ops {
 	const struct conf *(*conf)(void *owner); /* borrowed */
 	/* Adds what the console itself has done. */
@@ -29,19 +24,18 @@ struct monitor_ops {
 /* Begins to look.  Borrows all. */
 struct monitor *monitor_new(struct loop *control, struct worker **workers, unsigned n, const struct monitor_ops *ops,
 			    void *owner);
-/* When no worker runs any more. */
+/* When no worker runs any more and the control loop's mail is drained. */
 void monitor_free(struct monitor *m);
 
 /* Health of a pool now: counts of the last ten seconds, the rest from this fresh sample. */
 void monitor_health(struct monitor *m, const struct sample_pool *now, struct health *out);
 /* The lowest of all pools' (and of the memory); the sentence names the pool. */
 void monitor_overall(struct monitor *m, const struct sample *now, struct health *out);
-/* Averages of the last full stats_period; share NULL: of the console. */
-void monitor_averages(struct monitor *m, const struct share *share, struct monitor_average *out);
-/* Adds the average of one to another's, weighing times by their counts. */
-void monitor_difference(struct monitor *m, const struct share *share, struct stats *add);
-/* Averages of a sum of differences. */
-void monitor_average_of(struct monitor *m, const struct stats *difference, struct monitor_average *out);
+/* Adds what a pool has counted in the last full stats_period; share NULL: the console. */
+void monitor_period(struct monitor *m, const struct share *share, struct stats *add);
+/* What monitor_period gave, as PgBouncer's averages: counts, bytes and wait_time per second, xact_time and query_time per
+ * transaction and query. */
+void monitor_average(const struct monitor *m, const struct stats *period, struct stats *out);
 struct memory_use monitor_memory(const struct monitor *m);
 
 #endif

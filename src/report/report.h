@@ -17,11 +17,12 @@
 struct report_ask {
 	bool has_number;
 	double number; /* SHOW LONG_QUERIES 2.5 */
+	bool is_admin; /* others see query texts without their literals */
 };
 
 /* What fill may look at. */
 struct report_view {
-	const struct conf *conf;
+	struct conf *conf; /* a reference is kept while the table is collected */
 	struct hub *hub;
 	struct monitor *monitor;
 	const struct sample *sample;
@@ -39,8 +40,8 @@ struct report_table {
 	void (*rows)(struct worker *w, const struct report_ask *ask, struct rowset *out);
 	/* On the control thread. */
 	void (*fill)(const struct report_view *view, struct rowset *out);
+	bool is_local; /* fill needs no sample */
 	bool takes_number;
-	const char *help;
 };
 
 /* NULL: no such table.  Case-blind. */
