@@ -34,14 +34,13 @@ void clean_ping(struct server *s, uint64_t timeout)
 	clean_query(s, s->target->check_query != NULL ? s->target->check_query : "");
 }
 
-/* what the client began and will not end */
-static void clean_finish_request(struct server *s)
+/* Ends a COPY that waits for data, and a batch that waits for its Sync. */
+static void clean_end_request(struct server *s)
 {
-	bool was_copy = s->expect.in_copy;
 	struct buf out;
 
 	buf_init(&out, 0);
-	if (was_copy) {
+	if (s->expect.in_copy) {
 		(void)frontend_copy_fail(&out, "client disconnected");
 		if (!server_note(s, FE_COPY_FAIL)) {
 			buf_fini(&out);
@@ -59,6 +58,14 @@ static void clean_finish_request(struct server *s)
 		(void)server_say(s, &out);
 	else
 		buf_fini(&out);
+}
+
+/* what the client began and will not end */
+static void clean_finish_request(struct server *s)
+{
+	bool was_copy = s->expect.in_copy;
+
+	clean_end_request(s);
 	if (s->state == SERVER_CLEANING && !was_copy && !expect_is_quiet(&s->expect))
 		(void)cancel_start(s, NULL, NULL);
 }
@@ -98,6 +105,11 @@ static void clean_done(struct server *s)
 
 void clean_settled(struct server *s)
 {
+	/* a COPY of the client's may begin only now: nobody will feed it, and a cancel does not reach it */
+	if (s->expect.in_copy)
+		clean_end_request(s);
+	if (s->state != SERVER_CLEANING && s->state != SERVER_TESTING)
+		return;
 	if (s->expect.is_ambiguous || s->has_spoken) {
 		server_close(s, SERVER_END_UNCLEAN);
 		return;
