@@ -14,8 +14,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define CONN_KEEP_MAX ((size_t)1 << 30) /* whatever the owner says; keeps kept_len in its 32 bits */
-
 static void conn_init(struct conn *c, struct loop *loop, const struct conn_ops *ops)
 {
 	memset(c, 0, sizeof(*c));
@@ -37,7 +35,7 @@ int conn_open(struct conn *c, struct loop *loop, int fd, const struct conn_ops *
 }
 
 /* the engine's watching follows what the conn wants */
-static void conn_update(struct conn *c)
+static void conn_watch(struct conn *c)
 {
 	if (c->has_engine_fd && !c->is_connecting && conn_wants_read(c) == c->is_stopped)
 		c->loop->engine->interest(c);
@@ -48,15 +46,25 @@ static void conn_set_end(struct conn *c, enum conn_end end, int err)
 	c->must_end = true;
 	c->end_kind = (uint8_t)end;
 	c->end_err = err;
-	conn_update(c);
+	conn_watch(c);
 	loop_mark_dirty(c->loop, c);
+}
+
+/* the owner's wish to read may have changed */
+static void conn_update(struct conn *c)
+{
+	/* when writing has failed, reading was to tell the end: now it never would */
+	if (c->is_open && c->is_write_dead && !c->has_ended && !c->must_end && !conn_wants_read(c))
+		conn_set_end(c, CONN_END_RESET, EPIPE);
+	else
+		conn_watch(c);
 }
 
 static void conn_report_end(struct conn *c, enum conn_end end, int err)
 {
 	c->must_end = false;
 	c->has_ended = true;
-	conn_update(c);
+	conn_watch(c);
 	c->ops->on_closed(c, end, err);
 }
 
@@ -97,21 +105,6 @@ static void conn_drop_out(struct conn *c)
 	c->out_bytes = 0;
 }
 
-static void conn_free_kept(struct loop *loop, uint8_t *kept, size_t cap)
-{
-	if (kept != NULL && cap == LOOP_BLOCK_SIZE)
-		loop_block_give(loop, kept);
-	else
-		mem_free(kept);
-}
-
-static void conn_drop_kept(struct conn *c)
-{
-	conn_free_kept(c->loop, c->kept, c->kept_cap);
-	c->kept = NULL;
-	c->kept_len = c->kept_cap = 0;
-}
-
 /* c is not, or not at present, this loop's: whoever called back into the owner leaves it alone */
 static void conn_leave(struct conn *c)
 {
@@ -132,12 +125,12 @@ void conn_close(struct conn *c)
 	conn_leave(c);
 	c->fd = -1;
 	conn_drop_out(c);
-	conn_drop_kept(c);
+	kept_drop(&c->kept, c->loop);
 }
 
 void conn_detach(struct conn *c)
 {
-	CHECK(c->is_open && !c->is_connecting && c->out_bytes == 0 && c->kept_len == 0);
+	CHECK(c->is_open && !c->is_connecting && c->out_bytes == 0 && c->kept.len == 0);
 	CHECK(!c->must_end && !c->has_ended && !c->wants_shutdown);
 	c->is_above_high = c->wants_empty = false;
 	c->loop->engine->detach(c);
@@ -234,25 +227,22 @@ void conn_notify_empty(struct conn *c)
 
 bool conn_wants_read(const struct conn *c)
 {
-	return c->is_open && !c->must_end && !c->has_ended && !(c->is_paused && c->kept_len >= c->keep_limit);
+	return c->is_open && !c->must_end && !c->has_ended && !(c->is_paused && c->kept.len >= c->keep_limit);
 }
 
 size_t conn_read_max(const struct conn *c)
 {
 	if (!c->is_paused)
 		return SIZE_MAX;
-	return c->kept_len < c->keep_limit ? c->keep_limit - c->kept_len : 0;
+	return c->kept.len < c->keep_limit ? c->keep_limit - c->kept.len : 0;
 }
 
 void conn_pause(struct conn *c, size_t keep_limit)
 {
 	c->is_paused = c->was_paused = true;
-	c->keep_limit = (uint32_t)(keep_limit > CONN_KEEP_MAX ? CONN_KEEP_MAX : keep_limit);
+	c->keep_limit = (uint32_t)(keep_limit > KEPT_MAX / 2 ? KEPT_MAX / 2 : keep_limit);
 	conn_update(c);
-	/* writing has failed and reading was to tell the end: now it never would */
-	if (c->is_open && c->is_write_dead && !c->has_ended && !c->must_end && !conn_wants_read(c))
-		conn_set_end(c, CONN_END_RESET, EPIPE);
-	else if (c->must_end)
+	if (c->must_end)
 		loop_mark_dirty(c->loop, c);
 }
 
@@ -262,35 +252,8 @@ void conn_resume(struct conn *c)
 		return;
 	c->is_paused = false;
 	conn_update(c);
-	if (c->is_open && (c->kept_len > 0 || c->must_end))
+	if (c->is_open && (c->kept.len > 0 || c->must_end))
 		loop_mark_dirty(c->loop, c);
-}
-
-static bool conn_keep_room(struct conn *c, size_t n)
-{
-	size_t need = c->kept_len + n, cap;
-	uint8_t *p;
-
-	if (need <= c->kept_cap)
-		return true;
-	if (need > 2 * CONN_KEEP_MAX)
-		return false;
-	if (need <= LOOP_BLOCK_SIZE && c->kept == NULL) {
-		c->kept = loop_block_take(c->loop);
-		c->kept_cap = c->kept != NULL ? LOOP_BLOCK_SIZE : 0;
-		return c->kept != NULL;
-	}
-	cap = need > 2 * (size_t)c->kept_cap ? need : 2 * (size_t)c->kept_cap;
-	cap = (cap + 4095) & ~(size_t)4095;
-	p = mem_try_alloc(cap);
-	if (p == NULL)
-		return false;
-	if (c->kept_len > 0)
-		memcpy(p, c->kept, c->kept_len);
-	conn_free_kept(c->loop, c->kept, c->kept_cap);
-	c->kept = p;
-	c->kept_cap = (uint32_t)cap;
-	return true;
 }
 
 int conn_unread(struct conn *c, const void *p, size_t n)
@@ -298,11 +261,8 @@ int conn_unread(struct conn *c, const void *p, size_t n)
 	CHECK(c->is_open && c->is_paused);
 	if (n == 0)
 		return 0;
-	if (n > CONN_KEEP_MAX || !conn_keep_room(c, n))
+	if (kept_prepend(&c->kept, c->loop, p, n) < 0)
 		return -1;
-	memmove(c->kept + n, c->kept, c->kept_len);
-	memcpy(c->kept, p, n);
-	c->kept_len += (uint32_t)n;
 	conn_update(c);
 	return 0;
 }
@@ -313,13 +273,11 @@ static void conn_keep(struct conn *c, const uint8_t *data, size_t n)
 
 	if (n == 0 || has_gap)
 		return;
-	if (!conn_keep_room(c, n)) {
+	if (kept_append(&c->kept, c->loop, data, n) < 0) {
 		/* told at the end of this turn; nothing comes after the gap */
 		conn_set_end(c, CONN_END_RESET, ENOMEM);
 		return;
 	}
-	memcpy(c->kept + c->kept_len, data, n);
-	c->kept_len += (uint32_t)n;
 	conn_update(c);
 	if (!c->is_paused)
 		loop_mark_dirty(c->loop, c);
@@ -348,7 +306,7 @@ void conn_input(struct conn *c, size_t n)
 {
 	struct loop *loop = c->loop;
 
-	if (c->is_paused || c->kept_len > 0) {
+	if (c->is_paused || c->kept.len > 0) {
 		conn_keep(c, loop->rx->data + loop->rx_pos, n);
 		return;
 	}
@@ -362,7 +320,7 @@ void conn_input_end(struct conn *c, enum conn_end end, int err)
 	if (!c->is_open || c->has_ended || c->must_end)
 		return;
 	/* what was kept comes before the end, unless the owner is not reading: then it must know now */
-	if (!c->is_paused && c->kept_len > 0)
+	if (!c->is_paused && c->kept.len > 0)
 		conn_set_end(c, end, err);
 	else
 		conn_report_end(c, end, err);
@@ -372,26 +330,25 @@ void conn_input_end(struct conn *c, enum conn_end end, int err)
  * ours any more. */
 static bool conn_deliver_kept(struct conn *c, struct loop *loop)
 {
-	uint8_t *kept = c->kept;
-	size_t len = c->kept_len, cap = c->kept_cap, room, n;
+	struct kept kept = c->kept;
+	size_t room, n;
 	uint8_t *to = loop_read_room(loop, &room);
 	bool is_ours;
 
-	n = len < room ? len : room;
-	memcpy(to, kept, n);
-	c->kept = NULL;
-	c->kept_len = c->kept_cap = 0;
+	n = kept.len < room ? kept.len : room;
+	memcpy(to, kept.data, n);
+	c->kept = (struct kept){.data = NULL};
 	is_ours = conn_deliver(c, loop, n);
 	if (is_ours)
-		conn_keep(c, kept + n, len - n);
-	conn_free_kept(loop, kept, cap);
+		conn_keep(c, kept.data + n, kept.len - n);
+	kept_drop(&kept, loop);
 	return is_ours;
 }
 
 static bool conn_end_is_due(const struct conn *c)
 {
 	return c->must_end &&
-	       !(c->end_kind == CONN_END_EOF && c->is_paused && c->keep_limit == 0 && c->kept_len > 0);
+	       !(c->end_kind == CONN_END_EOF && c->is_paused && c->keep_limit == 0 && c->kept.len > 0);
 }
 
 void conn_settle(struct conn *c)
@@ -399,7 +356,7 @@ void conn_settle(struct conn *c)
 	struct loop *loop = c->loop;
 
 	loop->active = c;
-	while (!c->is_paused && c->kept_len > 0)
+	while (!c->is_paused && c->kept.len > 0)
 		if (!conn_deliver_kept(c, loop))
 			return;
 	conn_flush(c);

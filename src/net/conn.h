@@ -13,6 +13,7 @@
 #include "base/dlist.h"
 #include "net/addr.h"
 #include "net/chunk.h"
+#include "net/kept.h"
 #include "net/outq.h"
 
 struct buf;
@@ -50,11 +51,10 @@ struct conn {
 	struct loop *loop;
 	const struct conn_ops *ops;
 	struct outq out;
-	uint8_t *kept; /* bytes that arrived while paused */
+	struct kept kept; /* bytes that arrived while paused */
 	struct dlist dirty; /* on loop->dirty when there is something to do at the end of the turn */
 	size_t out_bytes;
 	uint64_t written; /* bytes that the engine has taken from the queue, ever */
-	uint32_t kept_len, kept_cap;
 	uint32_t keep_limit;
 	int fd;
 	int end_err;
@@ -123,9 +123,13 @@ void conn_resume(struct conn *c);
  * has changed. */
 int conn_unread(struct conn *c, const void *p, size_t n) FX_MUST_USE;
 /* Is there anything unread that we know of: kept bytes. */
+static inline size_t conn_kept_bytes(const struct conn *c)
+{
+	return c->kept.len;
+}
 static inline bool conn_has_kept(const struct conn *c)
 {
-	return c->kept_len > 0;
+	return c->kept.len > 0;
 }
 
 /* For engines only. */

@@ -185,10 +185,10 @@ START_TEST(pause_keeps_up_to_a_limit)
 	say(peer, "0123456");
 	rig_turn(&loop);
 	ck_assert(conn_has_kept(&a.conn));
-	ck_assert_uint_eq(a.conn.kept_len, 7);
+	ck_assert_uint_eq(a.conn.kept.len, 7);
 	say(peer, "789abc");
 	rig_turns(&loop, 3);
-	ck_assert_uint_eq(a.conn.kept_len, 10);
+	ck_assert_uint_eq(a.conn.kept.len, 10);
 	ck_assert_uint_eq(a.bytes_calls, 0);
 	conn_resume(&a.conn);
 	ck_assert_uint_eq(a.bytes_calls, 0);
@@ -207,7 +207,7 @@ START_TEST(pause_with_nothing_kept_stops_reading)
 	/* the limit may be raised and lowered while paused */
 	conn_pause(&a.conn, 2);
 	rig_turns(&loop, 2);
-	ck_assert_uint_eq(a.conn.kept_len, 2);
+	ck_assert_uint_eq(a.conn.kept.len, 2);
 	conn_pause(&a.conn, 0);
 	conn_resume(&a.conn);
 	rig_turns(&loop, 2);
@@ -222,7 +222,7 @@ START_TEST(partial_use_is_delivered_again)
 	say(peer, "abcdef");
 	rig_turn(&loop);
 	got(&a, "abc");
-	ck_assert_uint_eq(a.conn.kept_len, 3);
+	ck_assert_uint_eq(a.conn.kept.len, 3);
 	say(peer, "ghi");
 	rig_turn(&loop);
 	got(&a, "abc");
@@ -230,12 +230,12 @@ START_TEST(partial_use_is_delivered_again)
 	conn_resume(&a.conn);
 	rig_turn(&loop);
 	got(&a, "abcde");
-	ck_assert_uint_eq(a.conn.kept_len, 4);
+	ck_assert_uint_eq(a.conn.kept.len, 4);
 	a.pause_after = SIZE_MAX;
 	conn_resume(&a.conn);
 	rig_turn(&loop);
 	got(&a, "abcdefghi");
-	ck_assert_uint_eq(a.conn.kept_len, 0);
+	ck_assert_uint_eq(a.conn.kept.len, 0);
 }
 END_TEST
 
@@ -251,13 +251,13 @@ START_TEST(big_kept_bytes_come_in_order)
 		at += sizeof(page);
 		rig_turns(&loop, 2);
 	}
-	ck_assert_uint_eq(a.conn.kept_len, at);
+	ck_assert_uint_eq(a.conn.kept.len, at);
 	a.pause_after = 300001;
 	a.keep = 0;
 	conn_resume(&a.conn);
 	rig_turn(&loop);
 	ck_assert_uint_eq(a.got.len, 300001);
-	ck_assert_uint_eq(a.conn.kept_len, at - 300001);
+	ck_assert_uint_eq(a.conn.kept.len, at - 300001);
 	a.pause_after = SIZE_MAX;
 	conn_resume(&a.conn);
 	rig_turn(&loop);
@@ -308,7 +308,7 @@ START_TEST(unread_counts_for_the_limit)
 	ck_assert_int_eq(conn_unread(&a.conn, page, sizeof(page)), 0);
 	say(peer, "later");
 	rig_turns(&loop, 2);
-	ck_assert_uint_eq(a.conn.kept_len, 5000);
+	ck_assert_uint_eq(a.conn.kept.len, 5000);
 	conn_resume(&a.conn);
 	rig_turns(&loop, 2);
 	ck_assert_uint_eq(a.got.len, 5005);
@@ -340,7 +340,7 @@ START_TEST(unread_inside_on_bytes_precedes_the_rest)
 	conn_resume(&a.conn);
 	rig_turn(&loop);
 	ck_assert_uint_eq(a.got.len, 998);
-	ck_assert_uint_eq(a.conn.kept_len, sizeof(big) - 998);
+	ck_assert_uint_eq(a.conn.kept.len, sizeof(big) - 998);
 	a.pause_after = SIZE_MAX;
 	conn_resume(&a.conn);
 	rig_turn(&loop);
@@ -375,6 +375,8 @@ START_TEST(marks_tell_of_back_pressure)
 	ck_assert_uint_eq(a.drained, 1);
 	ck_assert_uint_eq(drain(peer, &a, seen), at);
 	ck_assert_uint_eq(a.drained, 1);
+	/* nobody waits for room any more */
+	ck_assert_uint_le(rig_nap(&loop, 50), 6);
 	ck_assert_uint_eq(conn_written(&a.conn), at);
 }
 END_TEST
@@ -489,6 +491,25 @@ START_TEST(half_closed_peer_still_reads)
 }
 END_TEST
 
+START_TEST(half_closed_peer_dies_while_we_are_blocked)
+{
+	shutdown(peer, SHUT_WR);
+	rig_until(&loop, rig_is_closed, &a);
+	block(&a);
+	a.conn.is_above_high = false;
+	conn_notify_empty(&a.conn);
+	rig_turns(&loop, 2);
+	ck_assert_uint_eq(a.drained, 0);
+	close(peer);
+	peer = -1;
+	rig_turns(&loop, 2);
+	/* the queue is thrown away, and who waited for that is told; the end was told before */
+	ck_assert_uint_eq(a.drained, 1);
+	ck_assert_uint_eq(conn_out_pending(&a.conn), 0);
+	ck_assert_uint_le(rig_nap(&loop, 50), 6);
+}
+END_TEST
+
 START_TEST(end_overtakes_what_is_kept)
 {
 	conn_pause(&a.conn, 100);
@@ -585,6 +606,27 @@ START_TEST(writing_to_the_dead_while_not_reading)
 }
 END_TEST
 
+START_TEST(writing_to_the_dead_and_then_not_reading)
+{
+	/* when writing fails reading is to tell the end, but then nobody reads: stopped, or the limit is reached */
+	say(peer, "0123456789");
+	close(peer);
+	peer = -1;
+	if (_i == 1)
+		conn_pause(&a.conn, 4);
+	conn_send(&a.conn, "x", 1, NULL);
+	conn_flush(&a.conn);
+	ck_assert(a.conn.is_write_dead);
+	if (_i == 0)
+		conn_pause(&a.conn, 0);
+	rig_turns(&loop, 3);
+	ck_assert_uint_eq(a.closed, 1);
+	ck_assert_int_eq(a.end, CONN_END_RESET);
+	ck_assert_int_eq(a.err, EPIPE);
+	ck_assert_uint_eq(conn_kept_bytes(&a.conn), _i == 0 ? 0 : 4);
+}
+END_TEST
+
 START_TEST(peer_dies_while_we_are_blocked)
 {
 	block(&a);
@@ -619,6 +661,52 @@ START_TEST(take_out_of_a_blocked_one)
 	peer_got(peer, "on");
 	buf_fini(&small);
 	buf_fini(&back);
+}
+END_TEST
+
+START_TEST(take_out_empties_the_queue)
+{
+	struct buf back;
+	char byte;
+
+	block(&a);
+	block(&b);
+	a.conn.is_above_high = false;
+	conn_notify_empty(&a.conn);
+	conn_shutdown(&b.conn);
+	buf_init(&back, 0);
+	ck_assert_uint_gt(conn_take_out(&a.conn, &back), 0);
+	ck_assert_uint_gt(conn_take_out(&b.conn, &back), 0);
+	buf_fini(&back);
+	/* whoever waited for an empty queue hears of it; a shutdown that waited is done */
+	ck_assert_uint_eq(a.drained, 0);
+	rig_turn(&loop);
+	ck_assert_uint_eq(a.drained, 1);
+	(void)drain(peer2, &b, 0);
+	ck_assert_int_eq(rig_read(peer2, &byte, 1), 0);
+	ck_assert_uint_le(rig_nap(&loop, 50), 6);
+}
+END_TEST
+
+START_TEST(pieces_of_one_chunk_with_gaps)
+{
+	struct chunk *chunk = chunk_new(&loop.chunks);
+
+	memcpy(chunk->data, "one-two-three", 13);
+	conn_send(&a.conn, chunk->data, 3, chunk);
+	conn_send(&a.conn, chunk->data + 4, 3, chunk);
+	conn_send(&a.conn, chunk->data + 7, 6, chunk);
+	conn_send(&a.conn, chunk->data, 3, chunk);
+	/* one reference for each run of adjacent pieces */
+	ck_assert_uint_eq(chunk->refs, 4);
+	chunk_unref(chunk);
+	/* our own words for two conns lie in turn in one chunk */
+	conn_send(&b.conn, "x", 1, NULL);
+	conn_send(&a.conn, "y", 1, NULL);
+	conn_send(&b.conn, "z", 1, NULL);
+	rig_turn(&loop);
+	peer_got(peer, "onetwo-threeoney");
+	peer_got(peer2, "xz");
 }
 END_TEST
 
@@ -672,7 +760,7 @@ START_TEST(close_inside_on_bytes)
 	ck_assert_uint_eq(a.bytes_calls, 1);
 	ck_assert_uint_eq(a.closed, 0);
 	ck_assert_int_eq(a.conn.fd, -1);
-	ck_assert_ptr_null(a.conn.kept);
+	ck_assert_ptr_null(a.conn.kept.data);
 	got(&b, "abc");
 	peer_is_at_end(peer);
 }
@@ -917,13 +1005,17 @@ int main(void)
 	tcase_add_test(t, small_pieces_let_go_of_their_chunks);
 	tcase_add_test(t, end_comes_after_the_bytes);
 	tcase_add_test(t, half_closed_peer_still_reads);
+	tcase_add_test(t, half_closed_peer_dies_while_we_are_blocked);
 	tcase_add_test(t, end_overtakes_what_is_kept);
 	tcase_add_test(t, end_waits_when_nothing_is_read);
 	tcase_add_test(t, end_waits_for_kept_bytes_after_resume);
 	tcase_add_test(t, writing_to_the_dead);
 	tcase_add_test(t, writing_to_the_dead_while_not_reading);
+	tcase_add_loop_test(t, writing_to_the_dead_and_then_not_reading, 0, 2);
 	tcase_add_test(t, peer_dies_while_we_are_blocked);
 	tcase_add_test(t, take_out_of_a_blocked_one);
+	tcase_add_test(t, take_out_empties_the_queue);
+	tcase_add_test(t, pieces_of_one_chunk_with_gaps);
 	tcase_add_test(t, shutdown_after_the_queue);
 	tcase_add_test(t, shutdown_of_an_empty_one);
 	tcase_add_test(t, close_inside_on_bytes);

@@ -76,7 +76,7 @@ static void check(struct model *m)
 	if (!m->is_told || !m->may_reset)
 		MUST(conn_written(c) + conn_out_pending(c) == m->out_queued);
 	MUST(c->is_paused == m->is_paused);
-	MUST(m->in_used + c->kept_len <= m->in_sent);
+	MUST(m->in_used + c->kept.len <= m->in_sent);
 	MUST(m->out_got <= conn_written(c));
 	for (unsigned i = 0; i < HELD; i++) {
 		const struct held *h = &m->held[i];
@@ -341,7 +341,7 @@ static void turn(void)
 	unsigned touched[CONNS];
 
 	for (unsigned i = 0; i < CONNS; i++) {
-		most[i] = models[i].keep > models[i].conn.kept_len ? models[i].keep : models[i].conn.kept_len;
+		most[i] = models[i].keep > models[i].conn.kept.len ? models[i].keep : models[i].conn.kept.len;
 		touched[i] = models[i].touched;
 	}
 	rig_turn(&loops[0]);
@@ -351,7 +351,7 @@ static void turn(void)
 
 		check(m);
 		if (m->is_paused && m->touched == touched[i] && m->conn.is_open)
-			MUST(m->conn.kept_len <= most[i]);
+			MUST(m->conn.kept.len <= most[i]);
 	}
 }
 
@@ -440,8 +440,10 @@ static void one_seed(uint64_t with)
 			break;
 		case 4:
 		case 5:
-			if (m->conn.is_open)
-				do_something(m);
+			/* some of it to several conns within one turn */
+			for (unsigned n = 1 + chance(6); n > 0; n--, m = &models[chance(CONNS)])
+				if (m->conn.is_open)
+					do_something(m);
 			break;
 		case 6:
 			if (step > STEPS / 2)

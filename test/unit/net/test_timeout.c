@@ -176,6 +176,25 @@ START_TEST(more_durations_than_lists)
 }
 END_TEST
 
+START_TEST(first_in_first_out_in_the_shared_list)
+{
+	static struct item i[TIMEOUT_CLASSES], odd[5];
+
+	for (unsigned k = 0; k < ARRAY_LEN(i); k++) {
+		item_init(&i[k]);
+		timeout_arm(&all, &i[k].timeout, now, 1000 + k);
+	}
+	for (unsigned k = 0; k < ARRAY_LEN(odd); k++) {
+		item_init(&odd[k]);
+		timeout_arm(&all, &odd[k].timeout, now, 77);
+	}
+	ck_assert(!dlist_is_empty(&all.odd));
+	run(now + 77);
+	for (unsigned k = 0; k < ARRAY_LEN(odd); k++)
+		ck_assert_uint_eq(odd[k].order, k + 1);
+}
+END_TEST
+
 START_TEST(the_end_disarms)
 {
 	struct item a, odd[2 * TIMEOUT_CLASSES];
@@ -257,6 +276,7 @@ int main(void)
 	tcase_add_test(t, first_in_first_out);
 	tcase_add_test(t, callbacks_do_as_they_like);
 	tcase_add_test(t, more_durations_than_lists);
+	tcase_add_test(t, first_in_first_out_in_the_shared_list);
 	tcase_add_test(t, the_end_disarms);
 	tcase_add_loop_test(t, as_the_slow_way_would, 0, 6);
 	suite_add_tcase(s, t);
