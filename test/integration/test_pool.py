@@ -274,8 +274,8 @@ def test_servers_are_recycled_but_never_in_use(pooler):
 
 
 def test_recycling_does_not_let_the_pool_dip(pg, pooler):
-    """Under steady use the pool is never smaller than it was: a replacement comes before the old one goes."""
-    p = pooler(pool_size=4, max_overflow=0, pool_recycle=2)
+    """Under steady use, and with room for one more, a replacement comes before the old one goes."""
+    p = pooler(pool_size=4, max_overflow=2, pool_recycle=2)
     warm(p, 4)
     clients = [p.client() for _ in range(4)]
     pids, worst, slow = set(), 99, 0.0
@@ -291,7 +291,7 @@ def test_recycling_does_not_let_the_pool_dip(pg, pooler):
         slow = max(slow, time.monotonic() - t)
         worst = min(worst, len(pg.backends("usename='app' AND datname='db0'")))
     assert len(pids) >= 8, "every one was replaced at least once"
-    assert worst >= 3, f"dipped to {worst}"
+    assert worst >= 4, f"dipped to {worst}"
     assert slow < 1, slow
     for c in clients:
         c.quit()
@@ -327,7 +327,7 @@ def test_T_SRV_01_killed_between_two_queries_of_one_client(pg, pooler):
     c = p.client()
     for _ in range(200):
         pid = c.value("SELECT pg_backend_pid()")
-        pg.sql(f"SELECT pg_terminate_backend({pid})")
+        pg.kill_backends(f"pid={pid}")
         r = c.ask("SELECT pg_backend_pid()")
         assert not r.error, r.error
         assert r.value != pid

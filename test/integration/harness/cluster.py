@@ -138,8 +138,14 @@ class Cluster:
             "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' AND usename <> 'postgres' AND " + where)]
 
     def kill_backends(self, where="true"):
-        return int(self.value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
-                              "backend_type='client backend' AND usename <> 'postgres' AND " + where))
+        """Terminate them and wait until they are gone: a query that meets a dying backend could not be saved by anybody."""
+        pids = self.backends(where)
+        self.sql("SELECT pg_terminate_backend(p) FROM unnest('{%s}'::int[]) p" % ",".join(map(str, pids)))
+        end = time.monotonic() + 10
+        while set(pids) & set(self.backends()):
+            if time.monotonic() > end:
+                raise RuntimeError("backends do not end")
+        return len(pids)
 
     def log_text(self):
         with open(self.log, errors="replace") as f:

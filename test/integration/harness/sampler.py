@@ -7,10 +7,12 @@ from . import wire
 
 class Sampler:
     def __init__(self, cluster, where="usename <> 'postgres'", group=None):
+        self.client = wire.Client(cluster.sock, "postgres", "postgres")
+        # what an earlier test has left is still ending
+        where = f"({where}) AND backend_start > '{self.client.value('SELECT clock_timestamp()')}'"
         self.sql = (f"SELECT count(*) FROM pg_stat_activity WHERE backend_type='client backend' AND {where}" if not group else
                     f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) n FROM pg_stat_activity WHERE backend_type='client backend' "
                     f"AND {where} GROUP BY {group}) x")
-        self.client = wire.Client(cluster.sock, "postgres", "postgres")
         self.most = 0
         self.samples = 0
         self.stop = threading.Event()
