@@ -102,6 +102,10 @@ static void login_on_ready(struct server *s, const uint8_t *body, size_t n)
 		login_fail(s, "08P01", "server said it was ready before it had accepted us");
 		return;
 	}
+	if (buf_append(&s->base.pairs, s->params.pairs.data, s->params.pairs.len) < 0) {
+		login_fail(s, "53200", "out of memory");
+		return;
+	}
 	s->status = TRANSACTION_IDLE;
 	s->clean_step = LOGIN_CONNECT_QUERY;
 	if (s->target->connect_query == NULL || s->target->connect_query[0] == '\0')

@@ -51,6 +51,8 @@ static void reader_error(struct server *s, const uint8_t *body, size_t n)
 	}
 	if (s->rider_ops == NULL)
 		s->is_odd = true;
+	else if (!(s->reader.mode & READER_FORWARD))
+		s->rider_ops->on_ours_failed(s, e.sqlstate, e.message);
 }
 
 static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
@@ -65,6 +67,10 @@ static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
 	}
 	if (params_set(&s->params, name, value) < 0)
 		log_write(LOG_WARNING, s->target->name, "server reports more parameters than we keep");
+	if (s->rider_ops != NULL && (s->reader.mode & READER_FORWARD))
+		s->rider_ops->on_parameter(s, name, value);
+	else
+		s->vars_hash = s->rider_ops != NULL ? s->vars_hash : UINT64_MAX;
 }
 
 static void reader_ready(struct server *s, const uint8_t *body, size_t n)

@@ -231,6 +231,7 @@ struct server *server_new(struct loop *loop, struct target *target, struct scram
 	s->status = TRANSACTION_IDLE;
 	expect_init(&s->expect);
 	params_init(&s->params);
+	params_init(&s->base);
 	buf_init(&s->reader.whole, READER_WHOLE_MAX);
 	dlist_init(&s->link);
 	dlist_init(&s->cancels);
@@ -282,6 +283,7 @@ void server_free(struct server *s)
 	dlist_remove(&s->link);
 	expect_fini(&s->expect);
 	params_fini(&s->params);
+	params_fini(&s->base);
 	buf_fini(&s->reader.whole);
 	serverauth_free(s->auth);
 	s->auth = NULL;
@@ -325,6 +327,14 @@ void server_dismount(struct server *s)
 	server_enter(s, SERVER_IDLE);
 }
 
+static bool server_expect(struct server *s, uint8_t type, bool ours)
+{
+	if (expect_request(&s->expect, type, ours) == 0)
+		return true;
+	server_close(s, SERVER_END_NO_MEMORY);
+	return false;
+}
+
 bool server_note(struct server *s, uint8_t type)
 {
 	if (s->request_since == 0 && expect_kind_of(type) != EXPECT_NONE) {
@@ -333,10 +343,12 @@ bool server_note(struct server *s, uint8_t type)
 		if (s->xact_since == 0)
 			s->xact_since = s->request_since;
 	}
-	if (expect_request(&s->expect, type, s->state != SERVER_ACTIVE) == 0)
-		return true;
-	server_close(s, SERVER_END_NO_MEMORY);
-	return false;
+	return server_expect(s, type, s->state != SERVER_ACTIVE);
+}
+
+bool server_note_ours(struct server *s, uint8_t type)
+{
+	return server_expect(s, type, true);
 }
 
 void server_send(struct server *s, const void *data, size_t n, struct chunk *chunk)

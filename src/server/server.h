@@ -66,6 +66,10 @@ struct server_rider_ops {
 	void (*on_settled)(struct server *s);
 	/* All is answered and idle: the rider may return the server now (it may do so inside this call). */
 	void (*on_quiet)(struct server *s);
+	/* The server has reported a parameter in the course of the client's request. */
+	void (*on_parameter)(struct server *s, const char *name, const char *value);
+	/* A message of ours among the client's (server_note_ours) failed. */
+	void (*on_ours_failed)(struct server *s, const char *sqlstate, const char *message);
 	/* The out-queue or the expectation queue has room again. */
 	void (*on_room)(struct server *s);
 	/* Lost.  The rider lets go of it.  has_told: its FATAL error is among what was forwarded. */
@@ -107,6 +111,9 @@ struct server {
 	struct expect expect;
 	struct server_reader reader;
 	struct params params;
+	struct params base;	/* params as they were after the login */
+	uint64_t vars_hash;	/* the rider's: which client's parameters are set now; 0: base */
+	size_t ours_unsent;	/* the rider's: bytes of ours in front of the request that has just begun */
 	const struct server_owner_ops *owner_ops;
 	void *owner;
 	const struct server_rider_ops *rider_ops;
@@ -145,6 +152,8 @@ void server_free(struct server *s);
 void server_ride(struct server *s, const struct server_rider_ops *ops, void *rider);
 /* Before sending: notes what replies a message of this type will owe.  false: no memory (the server ends). */
 bool server_note(struct server *s, uint8_t type);
+/* The same for a message of ours among the client's: its replies are swallowed. */
+bool server_note_ours(struct server *s, uint8_t type);
 void server_send(struct server *s, const void *data, size_t n, struct chunk *chunk);
 /* Should the rider stop sending until on_room?  Remembers the question. */
 bool server_is_full(struct server *s);

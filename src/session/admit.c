@@ -14,6 +14,7 @@
 #include "proto/reply.h"
 #include "session/entry.h"
 #include "session/entry_impl.h"
+#include "session/vars.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -223,8 +224,7 @@ static void admit_welcome(struct client *c, struct share_welcome *welcome)
 	buf_init(&out, 0);
 	(void)reply_auth_ok(&out);
 	(void)buf_append(&out, welcome->bytes, welcome->len);
-	if (c->application_name != NULL)
-		(void)reply_parameter(&out, "application_name", c->application_name);
+	vars_greet(c, &out);
 	(void)reply_backend_key(&out, c->cancel_pid, &c->cancel_key, sizeof(c->cancel_key));
 	(void)reply_ready(&out, TRANSACTION_IDLE);
 	share_welcome_unref(welcome);
@@ -245,8 +245,10 @@ void entry_on_granted(struct client *c)
 	struct share_welcome *welcome = share_welcome_get(c->pool->share);
 
 	lease_give_unused(&c->lease);
-	CHECK(welcome != NULL);
-	admit_welcome(c, welcome);
+	if (welcome != NULL)
+		admit_welcome(c, welcome);
+	else
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 }
 
 void entry_on_refused(struct client *c, const struct server_failure *why)

@@ -11,6 +11,7 @@
 #include "proto/reply.h"
 #include "session/entry.h"
 #include "session/relay.h"
+#include "session/vars.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -226,6 +227,7 @@ void client_close(struct client *c, enum client_end end)
 	if (c->owns_limits)
 		mem_free(c->limits);
 	mem_free(c->application_name);
+	vars_free(c);
 	identity_unref(c->identity);
 	c->identity = NULL;
 	loop_defer_free(&w->loop, &c->grave, client_destroy);

@@ -41,6 +41,8 @@ struct client {
 	struct pool *pool;	       /* NULL: console, or not logged in */
 	struct conf_limits *limits;    /* the pool's, or its own when the database forces the server's user */
 	char *application_name;	       /* NULL: none */
+	struct params *vars;	       /* tracked parameters that are its own; NULL: none */
+	uint64_t vars_hash;	       /* of them; 0: none */
 	struct client *key_next;       /* worker's table of cancel keys */
 	uint64_t id, handle;
 	uint64_t connected_wall;       /* microseconds */

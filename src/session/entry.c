@@ -16,6 +16,7 @@
 #include "session/cancelreq.h"
 #include "session/entry_impl.h"
 #include "session/relay.h"
+#include "session/vars.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -31,7 +32,6 @@ void entry_begin(struct client *c, enum hub_answer refused)
 		return;
 	}
 	buf_init(&l->in, ENTRY_BYTES_MAX);
-	buf_init(&l->params, ENTRY_BYTES_MAX);
 	c->login = l;
 	if (refused != HUB_OK)
 		client_fail(c, CLIENT_END_TOO_MANY, "no more connections allowed (%s)", hub_limit_name(refused));
@@ -43,7 +43,6 @@ void entry_free(struct client *c)
 
 	c->login = NULL;
 	buf_wipe(&l->in);
-	buf_fini(&l->params);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
 	mem_free(l->user);
@@ -78,25 +77,15 @@ static void entry_encryption(struct client *c, bool *seen)
 	conn_send(&c->conn, "N", 1, NULL);
 }
 
-static const char *const entry_known[] = {"client_encoding",   "datestyle",	  "timezone",
-					  "standard_conforming_strings", "application_name", "intervalstyle"};
-
 static bool entry_accepts(struct client *c, const char *name, const char *value)
 {
-	struct login *l = c->login;
-
 	if (str_list_has(c->worker->home.conf->set.ignore_startup_parameters, name))
 		return true;
-	for (size_t i = 0; i < ARRAY_LEN(entry_known); i++) {
-		if (!str_is_equal_nocase(entry_known[i], name))
-			continue;
-		if (i == 4) {
-			mem_free(c->application_name);
-			c->application_name = mem_strndup(value, 64);
-		}
-		return buf_append_cstr(&l->params, name) == 0 && buf_append_cstr(&l->params, value) == 0;
+	if (str_is_equal_nocase(name, "application_name")) {
+		mem_free(c->application_name);
+		c->application_name = mem_strndup(value, 64);
 	}
-	return false;
+	return vars_set(c, name, value);
 }
 
 static bool entry_options(struct client *c, const char *options)

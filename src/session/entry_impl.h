@@ -14,7 +14,6 @@
 
 struct login {
 	struct buf in;	   /* the packet that is being received */
-	struct buf params; /* accepted parameters: name NUL value NUL ... */
 	struct clientauth *auth;
 	struct credential_keys keys; /* learnt */
 	char *user, *database;

@@ -11,6 +11,7 @@
 #include "session/desk.h"
 #include "session/entry.h"
 #include "session/rider.h"
+#include "session/vars.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -87,6 +88,7 @@ static enum relay_verdict relay_skip(struct client *c, uint8_t type)
 static void relay_ride(struct client *c)
 {
 	server_ride(c->lease.server, &rider_ops, c);
+	vars_apply(c, c->lease.server);
 	client_enter(c, CLIENT_RUNNING);
 }
 

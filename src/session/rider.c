@@ -5,6 +5,7 @@
 
 #include "proto/wire.h"
 #include "session/relay.h"
+#include "session/vars.h"
 #include "session/worker.h"
 
 static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n)
@@ -68,6 +69,18 @@ static void rider_on_quiet(struct server *s)
 	client_enter(c, CLIENT_IDLE);
 }
 
+static void rider_on_parameter(struct server *s, const char *name, const char *value)
+{
+	vars_reported(s->rider, s, name, value);
+}
+
+/* the client's own startup value was not to the server's taste: it can't be served as it was told it would be */
+static void rider_on_ours_failed(struct server *s, const char *sqlstate, const char *message)
+{
+	s->vars_hash = UINT64_MAX;
+	client_fail_as(s->rider, CLIENT_END_STARTUP, sqlstate, message);
+}
+
 static void rider_on_room(struct server *s)
 {
 	struct client *c = s->rider;
@@ -86,6 +99,8 @@ static bool rider_move(struct client *c, struct server *s)
 		return false;
 	buf_init(&unsent, 0);
 	(void)conn_take_out(&s->conn, &unsent);
+	/* what we said ourselves in front is said anew, as the next server needs it */
+	buf_consume(&unsent, s->ours_unsent);
 	conn_pause(&c->conn, SIZE_MAX);
 	if (buf_append(&unsent, c->hdr, c->have) == 0 && conn_unread(&c->conn, unsent.data, unsent.len) == 0) {
 		c->have = 0;
@@ -191,6 +206,8 @@ const struct server_rider_ops rider_ops = {
 	.on_ready = rider_on_ready,
 	.on_settled = rider_on_settled,
 	.on_quiet = rider_on_quiet,
+	.on_parameter = rider_on_parameter,
+	.on_ours_failed = rider_on_ours_failed,
 	.on_room = rider_on_room,
 	.on_lost = rider_on_lost,
 };

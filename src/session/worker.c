@@ -27,6 +27,8 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	w->console = console;
 	dlist_init(&w->clients);
 	slots_init(&w->handles);
+	/* the same for all workers: a server takes its hash along when it moves */
+	memcpy(w->vars_seed, hub->process_key, sizeof(w->vars_seed));
 	w->key_slots = WORKER_KEY_SLOTS;
 	w->keys = mem_zalloc(w->key_slots * sizeof(struct client *));
 	home_init(&w->home, &w->loop, hub, index, conf);
