@@ -128,7 +128,7 @@ static void show_client(struct worker *w, const struct client *c, const char *st
 		.wait = waits && c->lease.since > 0 ? loop_now(&w->loop) - c->lease.since : 0,
 		.id = c->id,
 		.link = c->lease.state == LEASE_HELD ? c->lease.server->id : 0,
-		.unread = c->conn.kept_len,
+		.unread = conn_kept_bytes(&c->conn),
 		.message_left = c->left,
 		.unsent = conn_out_pending(&c->conn),
 	};
@@ -168,7 +168,7 @@ static void show_server(struct worker *w, const struct pool *pool, const struct 
 		.link = c != NULL ? c->id : 0,
 		.pid = s->pid,
 		.close_needed = s->is_outdated,
-		.unread = s->conn.kept_len,
+		.unread = conn_kept_bytes(&s->conn),
 		.message_left = s->reader.left,
 		.unsent = conn_out_pending(&s->conn),
 	};
