@@ -45,8 +45,6 @@ static void lease_enqueue(struct lease *l)
 {
 	struct share *share = l->pool->share;
 
-	l->handle = slots_add(&l->pool->home->leases, l);
-	CHECK(l->handle != 0);
 	l->state = LEASE_QUEUED;
 	l->pool->waiting++;
 	lock_take(&share->lock);
@@ -76,6 +74,11 @@ enum lease_answer lease_ask(struct lease *l, struct pool *pool, uint64_t since, 
 	if (pool->idle_count == 0 && lease_is_hopeless(share, loop_now(pool->home->loop), why))
 		return LEASE_REFUSED;
 	pool->stats.wait_count++;
+	l->handle = slots_add(&pool->home->leases, l);
+	if (l->handle == 0) {
+		*why = (struct server_failure){SERVER_END_NO_MEMORY, "53200", "out of memory"};
+		return LEASE_REFUSED;
+	}
 	lease_enqueue(l);
 	l->is_asking = true;
 	pool_serve(pool);
@@ -119,10 +122,7 @@ void lease_grant(struct lease *l, struct server *s)
 
 void lease_test(struct lease *l, struct server *s)
 {
-	if (l->handle != 0) {
-		slots_remove(&l->pool->home->leases, l->handle);
-		l->handle = 0;
-	}
+	/* the handle stays: it may have to stand in line again */
 	l->server = s;
 	l->state = LEASE_TESTING;
 }

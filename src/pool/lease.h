@@ -32,7 +32,7 @@ struct lease {
 	const struct lease_ops *ops;
 	struct dlist link; /* of the queue, under share->lock */
 	uint64_t since;	   /* when it was asked for, monotonic microseconds */
-	uint64_t handle;   /* while queued */
+	uint64_t handle;   /* while queued or testing */
 	uint8_t state;
 	bool is_asking; /* inside lease_ask: the answer is its return value */
 };
