@@ -3,6 +3,8 @@
  */
 #include "fakeclient.h"
 
+#include "fakepg.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,7 +112,8 @@ static void script_statement(struct fclient *c, char *text, size_t size)
 		break;
 	case 3:
 		if (m->big_one_in > 0 && sim_one_in(m->big_one_in)) {
-			snprintf(text, size, "echo %s %u %u", script_token(c), 1 + sim_rnd(40), sim_rnd(4000));
+			snprintf(text, size, "echo %s %u %u", script_token(c), 1 + sim_rnd(m->has_huge ? 300 : 40),
+				 sim_rnd(4000));
 			break;
 		}
 		/* fall through */
@@ -309,7 +312,8 @@ static void script_copy(struct fclient *c)
 		snprintf(one, sizeof(one), "error %s", token);
 	if (extended) {
 		script_pbe(b, one);
-		bytes_msg(b, 'H');
+		/* a Sync here is what older libpq sent; the server ignores it if the COPY has begun */
+		bytes_msg(b, fclients.manners.has_odd_sync && sim_one_in(3) ? 'S' : 'H');
 	} else {
 		script_q(b, "%s", one);
 	}
@@ -353,6 +357,32 @@ static void script_syncs(struct fclient *c)
 		bytes_msg(b, 'S');
 }
 
+static void script_named_statement(struct fclient *c)
+{
+	struct bytes *b = script_step(c, false);
+	char one[PGM_TEXT];
+
+	script_statement(c, one, sizeof(one));
+	if (!fclients.manners.has_session_state)
+		fakeclient_excuse(c->name, "a named statement");
+	script_p(b, "n1", one);
+	bytes_msg(b, 'S');
+	if (!fclients.manners.has_session_state)
+		return;
+	b = script_step(c, sim_one_in(2));
+	script_b(b, "", "n1");
+	script_e(b, "", 0);
+	if (sim_one_in(2))
+		script_named(b, 'C', 'S', "n1");
+	bytes_msg(b, 'S');
+}
+
+static void script_forbidden_block(struct fclient *c)
+{
+	fakeclient_excuse(c->name, "a transaction block in statement mode");
+	script_q(script_step(c, false), "begin %s", script_token(c));
+}
+
 void client_script(struct fclient *c)
 {
 	const struct fakeclient_manners *m = &fclients.manners;
@@ -369,6 +399,10 @@ void client_script(struct fclient *c)
 		script_function(c);
 	else if (dice == 15 && m->has_session_state)
 		script_session(c);
+	else if (dice == 17 && m->has_named && m->has_extended)
+		script_named_statement(c);
+	else if (dice == 18 && m->is_autonomous)
+		script_forbidden_block(c);
 	else if (dice == 16 && m->has_stray_sync)
 		script_syncs(c);
 	else

@@ -47,6 +47,7 @@ void fakeclient_add(uint64_t delay)
 	c->will_die = m->die_one_in > 0 && sim_one_in(m->die_one_in);
 	if (c->will_die)
 		c->die_at = 1 + (sim_one_in(4) ? sim_rnd(60) : sim_rnd(1500));
+	c->is_evil = m->evil_one_in > 0 && sim_one_in(m->evil_one_in);
 	sim_after(&c->wake, delay);
 }
 
@@ -104,7 +105,7 @@ bool fakeclient_may_cancel(const char *owner)
 
 	if (c == NULL)
 		return false;
-	if (c->state == CLIENT_GONE || c->state == CLIENT_LEAVING || c->is_broken || c->is_excused ||
+	if (c->state == FCLIENT_GONE || c->state == FCLIENT_LEAVING || c->is_broken || c->is_excused ||
 	    c->is_excused_for_good)
 		return true;
 	if (c->cancel_credit == 0)
@@ -169,7 +170,7 @@ bool fakeclient_is_answered(struct fclient *c)
 
 bool fakeclient_is_waiting(struct fclient *c)
 {
-	return c->state == CLIENT_RUN && !c->is_broken && bytes_left(&c->out) == 0 && client_is_flushed(c) &&
+	return c->state == FCLIENT_RUN && !c->is_broken && bytes_left(&c->out) == 0 && client_is_flushed(c) &&
 	       client_is_owed(c);
 }
 
@@ -310,7 +311,7 @@ static void client_reply(struct fclient *c, char type, const uint8_t *body, uint
 	}
 	if (c->is_broken)
 		return;
-	if (type == 'S' || type == 'A' || (type == 'N' && memmem(body, len, "async", 5) != NULL))
+	if (type == 'S' || type == 'A' || (type == 'N' && (memmem(body, len, "async", 5) != NULL || memmem(body, len, "being queued", 12) != NULL)))
 		return;
 	has = client_expect(c, client_is_cancel_error(type, body, len));
 	p = bytes_at(&c->model.out);
@@ -348,7 +349,7 @@ static void client_login(struct fclient *c, char type, const uint8_t *body, uint
 	case 'Z':
 		if (len != 1 || body[0] != 'I')
 			sim_fail("client %s: odd ReadyForQuery at login", c->name);
-		c->state = CLIENT_RUN;
+		c->state = FCLIENT_RUN;
 		sim_trace("client %s is logged in", c->name);
 		break;
 	case 'E':
@@ -376,14 +377,14 @@ static void client_begin(struct fclient *c)
 	bytes_str(&c->out, c->db);
 	bytes_u8(&c->out, 0);
 	bytes_end(&c->out, at);
-	c->state = CLIENT_LOGIN;
+	c->state = FCLIENT_LOGIN;
 }
 
 /* --- the end --- */
 
 static void client_gone(struct fclient *c)
 {
-	c->state = CLIENT_GONE;
+	c->state = FCLIENT_GONE;
 	c->sock = NULL;
 	sim_cancel(&c->wake);
 	sim_cancel(&c->look);
@@ -398,7 +399,7 @@ static void client_die(struct fclient *c)
 	fclients.deaths++;
 	if (sim_one_in(4)) {
 		/* closes its half and goes on reading */
-		c->state = CLIENT_LEAVING;
+		c->state = FCLIENT_LEAVING;
 		c->is_broken = true;
 		net_sim_shutdown(s);
 		return;
@@ -416,7 +417,7 @@ static void client_on_end(struct fclient *c)
 	struct nsock *s = c->sock;
 
 	sim_trace("client %s: connection ended (%s)", c->name, s->is_reset ? "reset" : "EOF");
-	if (c->state != CLIENT_LEAVING && !client_has_excuse(c))
+	if (c->state != FCLIENT_LEAVING && !client_has_excuse(c))
 		sim_fail("I3: client %s was disconnected without a reason", c->name);
 	s->on_ready = NULL;
 	net_sim_close(s);
@@ -442,7 +443,7 @@ static void cancel_on_ready(struct nsock *s)
 			break;
 		bytes_skip(&f->out, (uint32_t)n);
 	}
-	if (s->len > 0)
+	if (s->len > 0 && (s->buf[0] != 'E' || !fclients.client[f->client]->is_excused_for_good))
 		sim_fail("a cancel request was answered with %u bytes", s->len);
 	if (!s->is_eof && !s->is_reset)
 		return;
@@ -502,20 +503,44 @@ static void client_write(struct fclient *c)
 	}
 }
 
+static void client_rage(struct fclient *c)
+{
+	static const struct {
+		const char *bytes;
+		unsigned n;
+	} garbage[] = {
+		{"Q\0\0\0\3", 5},	{"Q\x7f\xff\xff\xffselect", 11}, {"z\0\0\0\4", 5},     {"\0\0\0\0\0", 5},
+		{"Q\x80\0\0\0", 5}, {"E\0\1\0\0", 5},		       {"p\0\0\0\5x", 6},    {"Q\0\0", 3},
+		{"B\0\0\xff\xff", 5}, {"d\0\0\0\xff" "x", 6}, {"R\0\0\0\4", 5},
+	};
+	unsigned i = sim_rnd(ARRAY_LEN(garbage));
+
+	sim_trace("client %s sends garbage %u", c->name, i);
+	bytes_put(&c->out, garbage[i].bytes, garbage[i].n);
+	c->state = FCLIENT_LEAVING;
+	c->is_broken = true;
+	client_write(c);
+	sim_after(&c->wake, 1 + up_to(20000));
+}
+
 static void client_leave(struct fclient *c)
 {
 	struct nsock *s = c->sock;
 
+	if (c->is_evil) {
+		client_rage(c);
+		return;
+	}
 	if (c->will_die) {
 		client_die(c);
 		return;
 	}
 	sim_trace("client %s leaves", c->name);
 	bytes_msg(&c->out, 'X');
-	c->state = CLIENT_LEAVING;
+	c->state = FCLIENT_LEAVING;
 	c->is_broken = true;
 	client_write(c);
-	if (c->state != CLIENT_GONE && bytes_left(&c->out) == 0 && sim_one_in(2)) {
+	if (c->state != FCLIENT_GONE && bytes_left(&c->out) == 0 && sim_one_in(2)) {
 		s->on_ready = NULL;
 		net_sim_close(s);
 		client_gone(c);
@@ -533,7 +558,7 @@ static void client_pump(struct fclient *c)
 {
 	const struct fakeclient_manners *m = &fclients.manners;
 
-	while (c->state == CLIENT_RUN && !c->is_broken) {
+	while (c->state == FCLIENT_RUN && !c->is_broken) {
 		struct client_step *s = &c->step[c->step_at];
 
 		if (c->step_at == c->step_count) {
@@ -553,7 +578,7 @@ static void client_pump(struct fclient *c)
 				sim_after(&c->wake, up_to(m->sleep_us * 2));
 		}
 	}
-	if (c->sock != NULL && c->state != CLIENT_GONE)
+	if (c->sock != NULL && c->state != FCLIENT_GONE)
 		client_write(c);
 }
 
@@ -569,7 +594,7 @@ static void client_connect(struct fclient *c)
 		at = bytes_begin(&c->out, 0);
 		bytes_u32(&c->out, sim_one_in(2) ? 80877103 : 80877104);
 		bytes_end(&c->out, at);
-		c->state = CLIENT_SSL;
+		c->state = FCLIENT_SSL;
 	} else {
 		client_begin(c);
 	}
@@ -580,11 +605,15 @@ static void client_on_wake(struct sim_event *e)
 {
 	struct fclient *c = container_of(e, struct fclient, wake);
 
-	if (c->state == CLIENT_NEW) {
+	if (c->state == FCLIENT_NEW) {
 		client_connect(c);
 		return;
 	}
-	if (c->state != CLIENT_RUN || c->is_broken)
+	if (c->is_evil && c->state == FCLIENT_LEAVING) {
+		client_die(c);
+		return;
+	}
+	if (c->state != FCLIENT_RUN || c->is_broken)
 		return;
 	if (c->wants_cancel) {
 		c->wants_cancel = false;
@@ -611,7 +640,7 @@ void fakeclient_describe(void)
 	for (unsigned i = 0; i < fclients.count; i++) {
 		struct fclient *c = fclients.client[i];
 
-		if (c->state == CLIENT_GONE)
+		if (c->state == FCLIENT_GONE)
 			continue;
 		fprintf(stderr,
 			"client %s: %s, step %u of %u, %u batches to come, out %u, sent %u, in %u, %s%s%s, excuse %s\n",
@@ -622,6 +651,23 @@ void fakeclient_describe(void)
 	}
 }
 
+struct fclient *fakeclient_by_port(uint16_t port)
+{
+	for (unsigned i = 0; i < fclients.count; i++) {
+		struct fclient *c = fclients.client[i];
+
+		if (c->sock != NULL && (uint16_t)(c->sock->peer->fd & 0xFFFF) == port)
+			return c;
+	}
+	return NULL;
+}
+
+void fakeclient_credit(struct fclient *c)
+{
+	c->cancel_credit++;
+	c->cancels_sent++;
+}
+
 /* --- hearing --- */
 
 static void client_take(struct fclient *c)
@@ -630,7 +676,12 @@ static void client_take(struct fclient *c)
 	uint32_t len;
 	char type;
 
-	if (c->state == CLIENT_SSL && bytes_left(&c->in) > 0) {
+	if (c->state == FCLIENT_SSL && bytes_left(&c->in) > 0) {
+		if (*bytes_at(&c->in) == 'E' && client_has_excuse(c)) {
+			c->state = FCLIENT_LOGIN;
+			client_take(c);
+			return;
+		}
 		if (*bytes_at(&c->in) != 'N')
 			sim_fail("client %s: the answer to SSLRequest is 0x%02x", c->name, *bytes_at(&c->in));
 		bytes_skip(&c->in, 1);
@@ -639,7 +690,7 @@ static void client_take(struct fclient *c)
 	while (bytes_next(&c->in, &type, &body, &len)) {
 		if (type < 'A' && (type < '1' || type > '3'))
 			sim_fail("I3: client %s got a message of type 0x%02x", c->name, (unsigned char)type);
-		if (c->state == CLIENT_LOGIN)
+		if (c->state == FCLIENT_LOGIN)
 			client_login(c, type, body, len);
 		else
 			client_reply(c, type, body, len);
@@ -665,7 +716,7 @@ static void client_on_look(struct sim_event *e)
 		client_on_end(c);
 		return;
 	}
-	if (c->state == CLIENT_RUN)
+	if (c->state == FCLIENT_RUN)
 		client_pump(c);
 	else
 		client_write(c);

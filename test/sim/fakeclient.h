@@ -23,18 +23,20 @@ struct fakeclient_manners {
 	uint32_t pipeline_one_in;  /* next request without waiting; 0: never */
 	uint32_t sleep_us;	   /* longest sleep statement */
 	uint32_t big_one_in;	   /* big results */
-	bool has_transactions, has_extended, has_copy, has_session_state, has_named, has_stray_sync;
+	bool has_transactions, has_extended, has_copy, has_session_state, has_named, has_stray_sync,
+		has_odd_sync, has_huge;
+	uint32_t evil_one_in; /* clients that end with garbage; 0: none */
 	bool is_autonomous; /* statement mode: no transaction blocks */
 	unsigned users, dbs;
 };
 
-enum client_state {
-	CLIENT_NEW,
-	CLIENT_SSL,
-	CLIENT_LOGIN,
-	CLIENT_RUN,
-	CLIENT_LEAVING, /* said Terminate or has left the line half open */
-	CLIENT_GONE,
+enum fclient_state {
+	FCLIENT_NEW,
+	FCLIENT_SSL,
+	FCLIENT_LOGIN,
+	FCLIENT_RUN,
+	FCLIENT_LEAVING, /* said Terminate or has left the line half open */
+	FCLIENT_GONE,
 };
 
 struct client_step {
@@ -44,7 +46,7 @@ struct client_step {
 
 struct fclient {
 	unsigned id;
-	enum client_state state;
+	enum fclient_state state;
 	struct nsock *sock;
 	char user[24], db[24], name[16];
 	struct sim_event wake, look;
@@ -58,7 +60,7 @@ struct fclient {
 	bool is_excused, is_excused_for_good;
 	const char *excuse;
 	bool is_broken; /* an error of the pooler's ended the conversation */
-	bool will_die;
+	bool will_die, is_evil;
 	bool wants_cancel;
 	unsigned cancel_credit; /* cancel requests that have not hit yet */
 	unsigned cancels_sent, cancel_errors;
@@ -93,6 +95,10 @@ static inline bool fakeclient_all_gone(void)
 bool fakeclient_is_waiting(struct fclient *c);
 
 void fakeclient_describe(void);
+/* The client at the other end of the pooler's socket of this port; NULL: none. */
+struct fclient *fakeclient_by_port(uint16_t port);
+/* Somebody else asks that what the client runs is cancelled. */
+void fakeclient_credit(struct fclient *c);
 
 /* For client_script.c. */
 void client_script(struct fclient *c);

@@ -4,9 +4,11 @@
 #include "pooler.h"
 
 #include "engine_sim.h"
+#include "fakeclient.h"
 #include "fakepg.h"
 
 #include "base/mem.h"
+#include "session/orders.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -20,7 +22,7 @@ static struct pooler_manners manners;
 static struct hub hub;
 static struct worker workers[WORKERS];
 static struct worker *all[WORKERS];
-static struct conf *conf;
+static unsigned user_count, db_count, first_size;
 static bool is_alive;
 static size_t clients_before, servers_before;
 
@@ -70,25 +72,32 @@ static int pooler_write_conf(unsigned dbs, int users_fd)
 		put_text(fd, text);
 	}
 	snprintf(text, sizeof(text),
-		 "[fynixpool]\nauth_type = %s\nauth_file = /proc/self/fd/%d\npool_mode = %s\n"
+		 "[%s]\nauth_type = %s\nauth_file = /proc/self/fd/%d\npool_mode = %s\n"
 		 "default_pool_size = %u\nmax_overflow = %u\nmin_pool_size = %u\nreserve_pool_size = %u\n"
 		 "reserve_pool_timeout = 1s\nmax_db_connections = %u\nmax_user_connections = %u\n"
 		 "max_client_conn = %u\nmax_unauthenticated_percent = 100\noverflow_linger = %ums\n"
 		 "server_lifetime = %ums\npre_ping_idle = %ums\npool_pre_ping = %d\nserver_login_retry = %ums\n"
-		 "server_connect_timeout = %us\nserver_idle_timeout = 20s\nquery_wait_timeout = 3000s\n"
-		 "query_wait_notify = 0\nclient_login_timeout = 3000s\nserver_tls_sslmode = disable\n",
-		 m->is_plain_auth ? "plain" : "trust", users_fd, m->mode, m->pool_size, m->max_overflow,
-		 m->min_pool_size, m->reserve, m->max_db, m->max_user, m->max_clients, m->linger_ms, m->lifetime_ms,
-		 m->ping_idle_ms, m->has_ping, m->retry_ms, m->connect_timeout_s);
+		 "server_connect_timeout = %us\nserver_idle_timeout = 20s\nserver_tls_sslmode = disable\n",
+		 m->is_bouncer ? "pgbouncer" : "fynixpool", m->is_plain_auth ? "plain" : "trust", users_fd, m->mode,
+		 m->pool_size, m->max_overflow, m->min_pool_size, m->reserve, m->max_db, m->max_user, m->max_clients,
+		 m->linger_ms, m->lifetime_ms, m->ping_idle_ms, m->has_ping, m->retry_ms, m->connect_timeout_s);
+	put_text(fd, text);
+	snprintf(text, sizeof(text),
+		 "query_wait_timeout = %ums\nquery_wait_notify = %ums\nclient_login_timeout = %ums\n"
+		 "query_timeout = %ums\nidle_transaction_timeout = %ums\nclient_idle_timeout = %ums\n"
+		 "server_reset_query_always = %d\nserver_reset_query = DISCARD ALL\n",
+		 m->wait_ms > 0 ? m->wait_ms : 3000000, m->notify_ms, m->login_ms > 0 ? m->login_ms : 3000000,
+		 m->query_ms, m->idle_xact_ms, m->idle_client_ms, m->always_resets);
 	put_text(fd, text);
 	return fd;
 }
 
-static void pooler_load(unsigned users, unsigned dbs)
+static struct conf *pooler_load(void)
 {
 	struct conf_overrides overrides = {.user = NULL};
 	struct conf_report report;
-	int users_fd = pooler_write_users(users), conf_fd = pooler_write_conf(dbs, users_fd);
+	int users_fd = pooler_write_users(user_count), conf_fd = pooler_write_conf(db_count, users_fd);
+	struct conf *conf;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", conf_fd);
@@ -99,6 +108,7 @@ static void pooler_load(unsigned users, unsigned dbs)
 	conf_report_fini(&report);
 	close(users_fd);
 	close(conf_fd);
+	return conf;
 }
 
 /* --- life --- */
@@ -137,18 +147,24 @@ static void pooler_check_turn(struct loop *loop);
 
 void pooler_start(const struct pooler_manners *m, unsigned users, unsigned dbs)
 {
+	struct conf *conf;
+
 	manners = *m;
+	first_size = m->pool_size;
 	memset(seen, 0, sizeof(seen));
 	clients_before = objects(MEM_CLIENT);
 	servers_before = objects(MEM_SERVER);
 	sim.in_setup = true;
-	pooler_load(users, dbs);
+	user_count = users;
+	db_count = dbs;
+	conf = pooler_load();
 	hub_init(&hub, m->workers);
 	for (unsigned i = 0; i < m->workers; i++)
 		all[i] = &workers[i];
 	for (unsigned i = 0; i < m->workers; i++)
 		if (worker_init(&workers[i], &engine_sim_ops, &hub, i, all, conf, &console) < 0)
 			sim_fail("worker_init");
+	conf_unref(conf);
 	for (unsigned i = 0; i < m->workers; i++)
 		engine_sim_begin(&workers[i].loop);
 	sim.in_setup = false;
@@ -191,7 +207,6 @@ void pooler_finish(void)
 	for (unsigned i = 0; i < manners.workers; i++)
 		worker_fini(&workers[i]);
 	hub_fini(&hub);
-	conf_unref(conf);
 	sim.in_setup = false;
 	if (objects(MEM_CLIENT) != clients_before || objects(MEM_SERVER) != servers_before)
 		sim_fail("I8: %zu clients and %zu servers are still in memory",
@@ -262,8 +277,15 @@ static void pooler_check_turn(struct loop *loop)
 {
 	struct worker *w = worker_of(loop);
 
+	unsigned in = 0;
+
 	DLIST_EACH(it, &w->clients)
 		check_client(w, container_of(it, struct client, link));
+	for (unsigned i = 0; i < manners.workers; i++)
+		DLIST_EACH(it, &workers[i].clients)
+			in += container_of(it, struct client, link)->is_counted;
+	if (in > manners.max_clients)
+		sim_fail("%u clients are in, max_client_conn is %u", in, manners.max_clients);
 }
 
 /* --- what must hold at rest --- */
@@ -279,7 +301,7 @@ static void check_share_rest(struct share *share, void *arg FX_UNUSED)
 	if (queued != waiters)
 		sim_fail("%s/%s: %u waiters are counted, %u stand in line", share->database, share->user, waiters,
 			 queued);
-	if (waiters == 0)
+	if (waiters == 0 || atomic_load(&share->is_paused))
 		return;
 	if (idle > 0)
 		sim_fail("I7: %u wait beside %u idle servers of %s/%s", waiters, idle, share->database, share->user);
@@ -335,6 +357,140 @@ bool pooler_is_empty(void)
 
 	each_share(check_share_empty, &servers);
 	return servers == 0;
+}
+
+/* --- orders of the console --- */
+
+static void order_all(void (*fn)(struct worker *w, void *arg), void *arg)
+{
+	for (unsigned i = 0; i < manners.workers; i++)
+		worker_call(&workers[i], fn, arg);
+}
+
+static void order_pause(struct worker *w, void *arg FX_UNUSED)
+{
+	orders_pause(w, NULL);
+}
+
+static void order_resume(struct worker *w, void *arg FX_UNUSED)
+{
+	orders_resume(w, NULL);
+}
+
+static void order_reconnect(struct worker *w, void *arg FX_UNUSED)
+{
+	orders_reconnect(w, NULL, loop_now(&w->loop));
+}
+
+static void order_kill(struct worker *w, void *arg FX_UNUSED)
+{
+	fakeclient_excuse(NULL, "KILL");
+	orders_kill(w, NULL);
+}
+
+static void order_reload(struct worker *w, void *arg)
+{
+	worker_reload(w, arg);
+	conf_unref(arg);
+}
+
+/* any client of this worker; NULL: it has none */
+static struct client *any_client(struct worker *w)
+{
+	struct client *picked = NULL;
+	unsigned n = 0;
+
+	DLIST_EACH(it, &w->clients)
+		if (sim_one_in(++n))
+			picked = container_of(it, struct client, link);
+	return picked;
+}
+
+static void order_kill_client(struct worker *w, void *arg FX_UNUSED)
+{
+	struct client *c = any_client(w);
+	struct fclient *f = c != NULL ? fakeclient_by_port(c->peer.port) : NULL;
+
+	if (f == NULL)
+		return;
+	f->is_excused_for_good = true;
+	f->excuse = "KILL_CLIENT";
+	(void)orders_kill_client(w, c->id);
+}
+
+static void order_cancel_client(struct worker *w, void *arg FX_UNUSED)
+{
+	struct client *c = any_client(w);
+	struct fclient *f = c != NULL ? fakeclient_by_port(c->peer.port) : NULL;
+
+	if (f == NULL)
+		return;
+	fakeclient_credit(f);
+	(void)orders_cancel_client(w, c->id);
+}
+
+static void order_kill_server(struct worker *w, void *arg FX_UNUSED)
+{
+	struct client *c = any_client(w);
+	struct fclient *f = c != NULL ? fakeclient_by_port(c->peer.port) : NULL;
+
+	if (f == NULL || c->lease.server == NULL)
+		return;
+	f->is_excused_for_good = true;
+	f->excuse = "KILL_SERVER";
+	(void)orders_kill_server(w, c->lease.server->id, 0);
+}
+
+static void pooler_reload(void)
+{
+	struct conf *conf;
+
+	/* sizes may shrink and grow again, never above what the fake server was told */
+	manners.pool_size = 1 + sim_rnd(first_size);
+	conf = pooler_load();
+	for (unsigned i = 0; i < manners.workers; i++)
+		worker_call(&workers[i], order_reload, conf_ref(conf));
+	conf_unref(conf);
+}
+
+void pooler_order(void)
+{
+	unsigned what = sim_rnd(8);
+
+	sim_trace("order %u", what);
+	switch (what) {
+	case 0:
+		(void)hub_pause(&hub, NULL, true);
+		order_all(order_pause, NULL);
+		break;
+	case 1:
+		(void)hub_pause(&hub, NULL, true);
+		order_all(order_kill, NULL);
+		break;
+	case 2:
+		order_all(order_reconnect, NULL);
+		break;
+	case 3:
+		order_all(order_kill_client, NULL);
+		break;
+	case 4:
+		order_all(order_cancel_client, NULL);
+		break;
+	case 5:
+		order_all(order_kill_server, NULL);
+		break;
+	default:
+		pooler_reload();
+		break;
+	}
+	if (what > 1)
+		pooler_peace();
+}
+
+void pooler_peace(void)
+{
+	if (hub_pause(&hub, NULL, false))
+		order_all(order_resume, NULL);
 }
 
 /* --- for people --- */

@@ -14,6 +14,9 @@ struct pooler_manners {
 	unsigned max_db, max_user; /* 0: no limit */
 	unsigned max_clients;
 	uint32_t linger_ms, lifetime_ms, ping_idle_ms, retry_ms, connect_timeout_s;
+	uint32_t wait_ms, query_ms, idle_xact_ms, idle_client_ms, login_ms, notify_ms; /* timeouts; 0: none */
+	bool is_bouncer; /* profile [pgbouncer] */
+	bool always_resets;
 	bool has_ping;
 	bool is_plain_auth;
 	bool is_strict; /* nothing goes wrong in this seed: order of service can be checked exactly */
@@ -31,5 +34,9 @@ bool pooler_is_empty(void);
 void pooler_stop(void);
 void pooler_finish(void);
 void pooler_describe(void);
+/* One order of the console, given to all workers. */
+void pooler_order(void);
+/* Nothing is paused any more. */
+void pooler_peace(void);
 
 #endif

@@ -45,6 +45,42 @@ void __wrap_rnd_secure(void *out, size_t n)
 		*p++ = (uint8_t)rnd_next(&sim.rnd);
 }
 
+/* memory that a peer's doings need may be refused */
+void *__real_mem_try_alloc(size_t size);
+void *__real_mem_try_zalloc(size_t size);
+void *__real_mem_try_realloc(void *p, size_t size);
+void *__real_mem_object_new(int kind, size_t size);
+void *__wrap_mem_try_alloc(size_t size);
+void *__wrap_mem_try_zalloc(size_t size);
+void *__wrap_mem_try_realloc(void *p, size_t size);
+void *__wrap_mem_object_new(int kind, size_t size);
+
+static bool sim_is_starved(size_t size)
+{
+	/* no chunk for I/O is the end of the process, as chunk.h says */
+	return sim.starve_one_in > 0 && size < 32768 && sim_one_in(sim.starve_one_in);
+}
+
+void *__wrap_mem_try_alloc(size_t size)
+{
+	return sim_is_starved(size) ? NULL : __real_mem_try_alloc(size);
+}
+
+void *__wrap_mem_try_zalloc(size_t size)
+{
+	return sim_is_starved(size) ? NULL : __real_mem_try_zalloc(size);
+}
+
+void *__wrap_mem_try_realloc(void *p, size_t size)
+{
+	return sim_is_starved(size) ? NULL : __real_mem_try_realloc(p, size);
+}
+
+void *__wrap_mem_object_new(int kind, size_t size)
+{
+	return sim_is_starved(size) ? NULL : __real_mem_object_new(kind, size);
+}
+
 /* what the pooler logs is part of the story */
 void __wrap_log_vwrite(int level, const char *context, const char *fmt, va_list ap) FX_PRINTF(3, 0);
 void __wrap_log_write(int level, const char *context, const char *fmt, ...) FX_PRINTF(3, 4);

@@ -40,6 +40,7 @@ struct sim {
 	uint64_t digest; /* of the trace: the same seed gives the same digest */
 	bool is_verbose;
 	struct loop *current; /* whose turn it is: the "thread" */
+	uint32_t starve_one_in; /* allocations that fail; 0: none */
 	bool in_setup;	      /* several threads' objects may be touched */
 	struct sim_weather weather;
 	struct sim_event **heap;

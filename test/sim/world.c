@@ -86,6 +86,9 @@ static void world_manners_of_clients(struct fakeclient_manners *m)
 		.has_extended = !sim_one_in(4),
 		.has_copy = !sim_one_in(4),
 		.has_stray_sync = !sim_one_in(4),
+		.has_named = !sim_one_in(4),
+		.has_odd_sync = sim_one_in(2),
+		.has_huge = sim.weather.max_segment > 4000 && sim.weather.window > 4096 && sim.weather.max_read > 4000,
 		.users = 1,
 		.dbs = 1,
 	};
@@ -244,7 +247,9 @@ static void world_simple(enum world_mode mode, struct world_counts *counts)
 
 /* --- the pooler --- */
 
-static void world_manners_of_pooler(struct pooler_manners *m, bool is_strict)
+enum flavour { STRICT, FAULTS, ORDERS, TIMEOUTS, CROWD, NO_MEMORY };
+
+static void world_manners_of_pooler(struct pooler_manners *m)
 {
 	static const char *const modes[] = {"transaction", "transaction", "session", "statement"};
 
@@ -253,8 +258,6 @@ static void world_manners_of_pooler(struct pooler_manners *m, bool is_strict)
 		.mode = modes[sim_rnd(4)],
 		.pool_size = 1 + sim_rnd(3),
 		.max_overflow = sim_one_in(2) ? sim_rnd(3) : 0,
-		.min_pool_size = 0,
-		.reserve = 0,
 		.max_db = sim_one_in(4) ? 1 + sim_rnd(4) : 0,
 		.max_user = sim_one_in(4) ? 1 + sim_rnd(4) : 0,
 		.max_clients = 1000,
@@ -265,8 +268,32 @@ static void world_manners_of_pooler(struct pooler_manners *m, bool is_strict)
 		.connect_timeout_s = 1 + sim_rnd(5),
 		.has_ping = !sim_one_in(3),
 		.is_plain_auth = sim_one_in(4),
-		.is_strict = is_strict,
+		.is_bouncer = sim_one_in(4),
+		.always_resets = sim_one_in(8),
 	};
+}
+
+static void world_flavour(enum flavour flavour, struct pooler_manners *p, struct fakeclient_manners *c)
+{
+	p->is_strict = flavour == STRICT;
+	switch (flavour) {
+	case TIMEOUTS:
+		p->wait_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
+		p->query_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
+		p->idle_xact_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
+		p->idle_client_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
+		p->login_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
+		p->notify_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
+		p->reserve = sim_one_in(2) ? 1 + sim_rnd(2) : 0;
+		c->think_us = pick(100, 2000, 50000, 500000);
+		break;
+	case CROWD:
+		p->max_clients = 1 + sim_rnd(6);
+		c->evil_one_in = 1 + sim_rnd(4);
+		break;
+	default:
+		break;
+	}
 }
 
 static void world_pooler_limits(struct fakepg_manners *s, const struct pooler_manners *p)
@@ -288,39 +315,86 @@ static bool world_is_empty(void)
 	return fakepg.count == 0 && pooler_is_empty() && net_sim_open() == 0;
 }
 
+/* --- orders, at random moments --- */
+
+static struct sim_event orders;
+static unsigned orders_left;
+
+static void world_on_order(struct sim_event *e)
+{
+	if (orders_left-- > 0) {
+		pooler_order();
+		sim_after(e, 1 + sim_rnd(100000));
+	} else {
+		pooler_peace();
+	}
+}
+
+static void world_orders_start(void)
+{
+	orders = (struct sim_event){.fire = world_on_order, .is_background = true};
+	orders_left = 1 + sim_rnd(6);
+	sim_after(&orders, sim_rnd(100000));
+}
+
+/* memory runs out now and then */
+static void world_hunger_start(void)
+{
+	fakeclient_excuse(NULL, "no memory");
+	sim.starve_one_in = 20 + sim_rnd(400);
+}
+
+static void world_troubles_end(void)
+{
+	sim_cancel(&faults.strike);
+	sim_cancel(&orders);
+	sim.starve_one_in = 0;
+	fakepg_peace();
+	pooler_peace();
+}
+
 static void world_pooler(struct world_counts *counts)
 {
+	static const enum flavour flavours[] = {STRICT, STRICT, STRICT, STRICT,	  FAULTS, FAULTS,
+						FAULTS, ORDERS, ORDERS, TIMEOUTS, CROWD,  NO_MEMORY};
+	enum flavour flavour = flavours[sim_rnd(ARRAY_LEN(flavours))];
 	struct fakepg_manners server;
 	struct fakeclient_manners clients;
 	struct pooler_manners pooler;
-	bool has_faults = sim_one_in(2);
 
 	world_weather();
-	world_manners_of_server(&server, has_faults);
+	world_manners_of_server(&server, flavour == FAULTS);
 	world_manners_of_clients(&clients);
-	world_manners_of_pooler(&pooler, !has_faults);
-	world_pooler_limits(&server, &pooler);
+	world_manners_of_pooler(&pooler);
 	server.is_session = strcmp(pooler.mode, "session") == 0;
-	clients.has_session_state = strcmp(pooler.mode, "session") == 0;
-	if (strcmp(pooler.mode, "statement") == 0)
+	clients.has_session_state = server.is_session;
+	clients.is_autonomous = strcmp(pooler.mode, "statement") == 0;
+	if (clients.is_autonomous)
 		clients.has_transactions = false;
 	clients.users = 1 + sim_rnd(sim_one_in(2) ? 3 : 1);
 	clients.dbs = 1 + sim_rnd(sim_one_in(3) ? 2 : 1);
 	fakepg_start(&server);
 	fakeclient_start(&clients);
 	engine_sim_dial = world_dial;
-	pooler_start(&pooler, clients.users, clients.dbs);
 	fakeclient_connect = pooler_connect;
+	world_flavour(flavour, &pooler, &fclients.manners);
 	world_clients(1 + sim_rnd(8));
-	if (has_faults)
+	if (flavour == CROWD || flavour == TIMEOUTS)
+		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
+	world_pooler_limits(&fakepg.manners, &pooler);
+	pooler_start(&pooler, clients.users, clients.dbs);
+	if (flavour == FAULTS)
 		world_faults_start();
+	else if (flavour == ORDERS)
+		world_orders_start();
+	else if (flavour == NO_MEMORY)
+		world_hunger_start();
 	world_check_rest = pooler_check_rest;
 	world_is_over = world_clients_are_gone;
 	world_loop("clients", counts);
 	world_settle();
 	pooler_check_no_clients();
-	sim_cancel(&faults.strike);
-	fakepg_peace();
+	world_troubles_end();
 	world_is_over = world_is_empty;
 	world_loop("servers", counts);
 	pooler_stop();
