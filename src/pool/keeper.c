@@ -1,5 +1,5 @@
 /*
- * keeper.c - housekeeping of one worker's pools, five times a second.
+ * keeper.c - housekeeping of one worker's pools, three times a second.
  *
  * O(pools + servers of this worker); never on the path of a query.
  */
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define KEEPER_TICK_US (UINT64_C(200) * 1000)
+#define KEEPER_TICK_US (UINT64_C(333) * 1000)
 #define KEEPER_PROBE_FOR_US (UINT64_C(600) * 1000000) /* a pool that nobody has asked for so long is not probed */
 
 int keeper_configure(struct pool *pool, bool replace)

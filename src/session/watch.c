@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define WATCH_TICK_US (UINT64_C(250) * 1000)
+#define WATCH_TICK_US (UINT64_C(500) * 1000)
 
 enum watch_state watch_look(const struct server *s, uint64_t *query_since, uint64_t *xact_since)
 {

@@ -1,7 +1,7 @@
 /*
  * watch.h - long queries, idle transactions and transactions beyond their time.
  *
- * The worker's thread, four times a second, over the servers in use only.
+ * The worker's thread, twice a second, over the servers in use only.
  */
 #ifndef SESSION_WATCH_H
 #define SESSION_WATCH_H
