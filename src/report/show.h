@@ -15,6 +15,6 @@
 /* load_balance_hosts as PgBouncer shows it: NULL unless the host is a list.  db may be NULL. */
 const char *show_pools_hosts(const struct conf_database *db);
 /* The users that SHOW USERS lists. */
-size_t show_users_count(const struct report_view *view);
+size_t show_names_users_count(const struct report_view *view);
 
 #endif

@@ -112,7 +112,7 @@ static void show_databases_fill(const struct report_view *view, struct rowset *o
 	show_console_row(view, out);
 }
 
-const struct report_table show_databases_table = {
+const struct report_table show_names_databases = {
 	.name = "DATABASES",
 	.role = IDENTITY_STATS,
 	.column = show_databases_columns,
@@ -176,7 +176,7 @@ static void show_users_fini(struct show_users *u)
 	hash_map_fini(&u->seen);
 }
 
-size_t show_users_count(const struct report_view *view)
+size_t show_names_users_count(const struct report_view *view)
 {
 	struct show_users u;
 	size_t n;
@@ -230,7 +230,7 @@ static void show_users_fill(const struct report_view *view, struct rowset *out)
 	show_users_fini(&u);
 }
 
-const struct report_table show_users_table = {
+const struct report_table show_names_users = {
 	.name = "USERS",
 	.role = IDENTITY_STATS,
 	.column = show_users_columns,
@@ -258,7 +258,7 @@ static void show_peers_fill(const struct report_view *view, struct rowset *out)
 	}
 }
 
-const struct report_table show_peers_table = {
+const struct report_table show_names_peers = {
 	.name = "PEERS",
 	.role = IDENTITY_STATS,
 	.column = show_peers_columns,

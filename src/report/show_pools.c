@@ -215,7 +215,7 @@ static void show_peer_pools_fill(const struct report_view *view FX_UNUSED, struc
 {
 }
 
-const struct report_table show_peer_pools_table = {
+const struct report_table show_pools_peers_table = {
 	.name = "PEER_POOLS",
 	.role = IDENTITY_STATS,
 	.column = show_peer_pools_columns,

@@ -27,7 +27,7 @@ static void show_lists_fill(const struct report_view *view, struct rowset *out)
 		servers += view->sample->pool[i].servers;
 	hub_count(view->hub, &counts);
 	show_lists_row("databases", databases, out);
-	show_lists_row("users", show_users_count(view), out);
+	show_lists_row("users", show_names_users_count(view), out);
 	show_lists_row("peers", view->conf->peers, out);
 	show_lists_row("pools", view->sample->count + 1, out);
 	show_lists_row("peer_pools", 0, out);
@@ -42,7 +42,7 @@ static void show_lists_fill(const struct report_view *view, struct rowset *out)
 	show_lists_row("dns_pending", 0, out);
 }
 
-const struct report_table show_lists_table = {
+const struct report_table show_process_lists = {
 	.name = "LISTS",
 	.role = IDENTITY_STATS,
 	.column = show_lists_columns,
@@ -68,7 +68,7 @@ static void show_config_fill(const struct report_view *view, struct rowset *out)
 	conf_each_option(view->conf, show_config_row, out);
 }
 
-const struct report_table show_config_table = {
+const struct report_table show_process_config = {
 	.name = "CONFIG",
 	.role = IDENTITY_STATS,
 	.column = show_config_columns,
@@ -97,7 +97,7 @@ static void show_mem_fill(const struct report_view *view FX_UNUSED, struct rowse
 	}
 }
 
-const struct report_table show_mem_table = {
+const struct report_table show_process_mem = {
 	.name = "MEM",
 	.role = IDENTITY_STATS,
 	.column = show_mem_columns,
@@ -120,7 +120,7 @@ static void show_state_fill(const struct report_view *view, struct rowset *out)
 	rowset_text(out, "no");
 }
 
-const struct report_table show_state_table = {
+const struct report_table show_process_state = {
 	.name = "STATE",
 	.role = IDENTITY_STATS,
 	.column = show_state_columns,
@@ -136,7 +136,7 @@ static void show_version_fill(const struct report_view *view, struct rowset *out
 	rowset_text(out, version_text(view->conf->profile));
 }
 
-const struct report_table show_version_table = {
+const struct report_table show_process_version = {
 	.name = "VERSION",
 	.role = IDENTITY_STATS,
 	.column = show_version_columns,
@@ -159,7 +159,7 @@ static const struct reply_column show_fds_columns[] = {
 	{"password", REPLY_TEXT},      {"scram_client_key", REPLY_BYTEA}, {"scram_server_key", REPLY_BYTEA},
 };
 
-const struct report_table show_fds_table = {
+const struct report_table show_process_fds = {
 	.name = "FDS",
 	.role = IDENTITY_ADMIN,
 	.column = show_fds_columns,
@@ -171,7 +171,7 @@ const struct report_table show_fds_table = {
 static const struct reply_column show_dns_hosts_columns[] = {
 	{"hostname", REPLY_TEXT}, {"ttl", REPLY_INT8}, {"addrs", REPLY_TEXT}};
 
-const struct report_table show_dns_hosts_table = {
+const struct report_table show_process_dns_hosts = {
 	.name = "DNS_HOSTS",
 	.role = IDENTITY_STATS,
 	.column = show_dns_hosts_columns,
@@ -183,7 +183,7 @@ const struct report_table show_dns_hosts_table = {
 static const struct reply_column show_dns_zones_columns[] = {
 	{"zonename", REPLY_TEXT}, {"serial", REPLY_INT8}, {"count", REPLY_INT4}};
 
-const struct report_table show_dns_zones_table = {
+const struct report_table show_process_dns_zones = {
 	.name = "DNS_ZONES",
 	.role = IDENTITY_STATS,
 	.column = show_dns_zones_columns,

@@ -259,7 +259,7 @@ static void show_active_sockets_rows(struct worker *w, const struct report_ask *
 	show_server_lists(w, SHOW_ACTIVE, out);
 }
 
-const struct report_table show_clients_table = {
+const struct report_table show_sockets_clients = {
 	.name = "CLIENTS",
 	.role = IDENTITY_STATS,
 	.column = show_clients_columns,
@@ -267,7 +267,7 @@ const struct report_table show_clients_table = {
 	.rows = show_clients_rows,
 };
 
-const struct report_table show_servers_table = {
+const struct report_table show_sockets_servers = {
 	.name = "SERVERS",
 	.role = IDENTITY_STATS,
 	.column = show_clients_columns,
@@ -275,7 +275,7 @@ const struct report_table show_servers_table = {
 	.rows = show_servers_rows,
 };
 
-const struct report_table show_sockets_table = {
+const struct report_table show_sockets_all = {
 	.name = "SOCKETS",
 	.role = IDENTITY_STATS,
 	.column = show_sockets_columns,
@@ -283,7 +283,7 @@ const struct report_table show_sockets_table = {
 	.rows = show_sockets_rows,
 };
 
-const struct report_table show_active_sockets_table = {
+const struct report_table show_sockets_active = {
 	.name = "ACTIVE_SOCKETS",
 	.role = IDENTITY_STATS,
 	.column = show_sockets_columns,

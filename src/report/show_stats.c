@@ -156,7 +156,7 @@ const struct report_table show_stats_averages_table = {
 	.fill = show_stats_averages_fill,
 };
 
-const struct report_table show_totals_table = {
+const struct report_table show_stats_sums_table = {
 	.name = "TOTALS",
 	.role = IDENTITY_STATS,
 	.column = show_totals_columns,

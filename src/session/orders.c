@@ -139,50 +139,59 @@ bool orders_kill_client(struct worker *w, uint64_t id)
 	return true;
 }
 
-static enum orders_found orders_what(const struct client *c)
+static enum orders_found orders_what(const struct client *c, uint64_t *token)
 {
+	*token = 0;
 	if (c == NULL)
 		return ORDERS_NOBODY;
-	return c->state == CLIENT_RUNNING || c->state == CLIENT_WAITING ? ORDERS_FOUND : ORDERS_IDLE;
+	if (c->state != CLIENT_RUNNING && c->state != CLIENT_WAITING)
+		return ORDERS_IDLE;
+	*token = c->request_since;
+	return ORDERS_FOUND;
 }
 
-enum orders_found orders_find_client(struct worker *w, uint64_t id)
+/* of a server; NULL: nobody rides it */
+static struct client *orders_rider(const struct server *s)
 {
-	return orders_what(orders_client(w, id));
+	return s != NULL && s->rider_ops != NULL ? s->rider : NULL;
 }
 
-enum orders_found orders_find_server(struct worker *w, uint64_t id, uint32_t pid)
+enum orders_found orders_find_client(struct worker *w, uint64_t id, uint64_t *token)
 {
-	struct server *s = worker_find_server(w, id, pid);
-
-	if (s == NULL)
-		return ORDERS_NOBODY;
-	return s->rider_ops != NULL ? orders_what(s->rider) : ORDERS_IDLE;
+	return orders_what(orders_client(w, id), token);
 }
 
-static enum orders_found orders_cancel(struct client *c)
+enum orders_found orders_find_server(struct worker *w, uint64_t id, uint32_t pid, uint64_t *token)
+{
+	const struct server *s = worker_find_server(w, id, pid);
+	const struct client *c = orders_rider(s);
+
+	*token = 0;
+	if (c != NULL)
+		return orders_what(c, token);
+	return s != NULL ? ORDERS_IDLE : ORDERS_NOBODY;
+}
+
+static bool orders_cancel(struct client *c, uint64_t token)
 {
 	bool waits;
+	uint64_t now;
 
-	if (orders_what(c) != ORDERS_FOUND)
-		return orders_what(c);
+	if (orders_what(c, &now) != ORDERS_FOUND || now != token)
+		return false;
 	/* one that waits has nothing that runs: it is answered at once */
 	waits = c->state == CLIENT_WAITING;
-	return cancelreq_cancel(c, NULL, NULL) || waits ? ORDERS_FOUND : ORDERS_IDLE;
+	return cancelreq_cancel(c, NULL, NULL) || waits;
 }
 
-enum orders_found orders_cancel_client(struct worker *w, uint64_t id)
+bool orders_cancel_client(struct worker *w, uint64_t id, uint64_t token)
 {
-	return orders_cancel(orders_client(w, id));
+	return orders_cancel(orders_client(w, id), token);
 }
 
-enum orders_found orders_cancel_server(struct worker *w, uint64_t id, uint32_t pid)
+bool orders_cancel_server(struct worker *w, uint64_t id, uint32_t pid, uint64_t token)
 {
-	struct server *s = worker_find_server(w, id, pid);
-
-	if (s == NULL)
-		return ORDERS_NOBODY;
-	return s->rider_ops != NULL ? orders_cancel(s->rider) : ORDERS_IDLE;
+	return orders_cancel(orders_rider(worker_find_server(w, id, pid)), token);
 }
 
 bool orders_kill_server(struct worker *w, uint64_t id, uint32_t pid)

@@ -24,12 +24,13 @@ unsigned orders_outdated(struct worker *w, const char *database);
 bool orders_kill_client(struct worker *w, uint64_t id);
 
 enum orders_found { ORDERS_NOBODY, ORDERS_IDLE, ORDERS_FOUND };
-/* Is there a client of that id / a server of that id or pid (0: don't look), and does it do something? */
-enum orders_found orders_find_client(struct worker *w, uint64_t id);
-enum orders_found orders_find_server(struct worker *w, uint64_t id, uint32_t pid);
-/* Cancels what it runs or waits for. */
-enum orders_found orders_cancel_client(struct worker *w, uint64_t id);
-enum orders_found orders_cancel_server(struct worker *w, uint64_t id, uint32_t pid);
+/* Is there a client of that id / a server of that id or pid (0: don't look), and does it do something?  token names the
+ * request that it does, so that the next one is not taken for it. */
+enum orders_found orders_find_client(struct worker *w, uint64_t id, uint64_t *token);
+enum orders_found orders_find_server(struct worker *w, uint64_t id, uint32_t pid, uint64_t *token);
+/* Cancels what it runs or waits for, if that is the request of this token.  false: there is nothing of the kind. */
+bool orders_cancel_client(struct worker *w, uint64_t id, uint64_t token);
+bool orders_cancel_server(struct worker *w, uint64_t id, uint32_t pid, uint64_t token);
 bool orders_kill_server(struct worker *w, uint64_t id, uint32_t pid);
 
 #endif
