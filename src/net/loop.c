@@ -19,11 +19,11 @@ int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index
 	loop->index = index;
 	loop->owner = owner;
 	mailbox_init(&loop->mailbox);
-	timeouts_init(&loop->timeouts);
+	timeout_set_init(&loop->timeouts);
 	dlist_init(&loop->dirty);
 	chunk_pool_init(&loop->chunks);
 	if (engine->init(loop) < 0) {
-		timeouts_fini(&loop->timeouts);
+		timeout_set_fini(&loop->timeouts);
 		return -1;
 	}
 	loop->now = engine->now(loop);
@@ -55,7 +55,7 @@ void loop_fini(struct loop *loop)
 		loop->free_blocks = block->next;
 		mem_free(block);
 	}
-	timeouts_fini(&loop->timeouts);
+	timeout_set_fini(&loop->timeouts);
 	loop->engine->fini(loop);
 }
 

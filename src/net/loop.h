@@ -30,7 +30,7 @@ struct loop {
 	void *owner;
 	uint64_t now; /* monotonic microseconds of this turn */
 	struct mailbox mailbox;
-	struct timeouts timeouts;
+	struct timeout_set timeouts;
 	uint64_t timer_due; /* what the engine's timer is set to */
 	struct dlist dirty;
 	struct chunk_pool chunks;

@@ -6,13 +6,13 @@
  */
 #include "net/timeout.h"
 
-void timeouts_init(struct timeouts *t)
+void timeout_set_init(struct timeout_set *t)
 {
 	t->count = 0;
 	dlist_init(&t->odd);
 }
 
-void timeouts_fini(struct timeouts *t)
+void timeout_set_fini(struct timeout_set *t)
 {
 	for (unsigned i = 0; i < t->count; i++)
 		while (dlist_pop_front(&t->class[i].armed) != NULL)
@@ -30,7 +30,7 @@ void timeout_init(struct timeout *t, void (*fire)(struct timeout *))
 }
 
 /* NULL: as many durations as there are lists are armed */
-static struct timeout_class *timeout_class_get(struct timeouts *all, uint64_t duration)
+static struct timeout_class *timeout_class_get(struct timeout_set *all, uint64_t duration)
 {
 	struct timeout_class *class = NULL;
 
@@ -49,7 +49,7 @@ static struct timeout_class *timeout_class_get(struct timeouts *all, uint64_t du
 	return class;
 }
 
-static void timeout_insert_odd(struct timeouts *all, struct timeout *t)
+static void timeout_insert_odd(struct timeout_set *all, struct timeout *t)
 {
 	struct dlist *after = all->odd.prev;
 
@@ -58,7 +58,7 @@ static void timeout_insert_odd(struct timeouts *all, struct timeout *t)
 	dlist_push_front(after, &t->link);
 }
 
-void timeout_arm(struct timeouts *all, struct timeout *t, uint64_t now, uint64_t duration)
+void timeout_arm(struct timeout_set *all, struct timeout *t, uint64_t now, uint64_t duration)
 {
 	struct timeout_class *class;
 
@@ -84,7 +84,7 @@ static uint64_t timeout_due_of(struct dlist *armed, uint64_t due)
 	return due == 0 || t->due < due ? t->due : due;
 }
 
-uint64_t timeout_next_due(struct timeouts *all)
+uint64_t timeout_next_due(struct timeout_set *all)
 {
 	uint64_t due = timeout_due_of(&all->odd, 0);
 
@@ -108,7 +108,7 @@ static void timeout_run_list(struct dlist *armed, uint64_t now)
 	}
 }
 
-void timeout_run(struct timeouts *all, uint64_t now)
+void timeout_run(struct timeout_set *all, uint64_t now)
 {
 	timeout_run_list(&all->odd, now);
 	/* a callback may add classes: count is read anew each time */

@@ -26,18 +26,18 @@ struct timeout_class {
 	struct dlist armed;
 };
 
-struct timeouts {
+struct timeout_set {
 	struct timeout_class class[TIMEOUT_CLASSES];
 	unsigned count;	  /* classes in use, now or once */
 	struct dlist odd; /* sorted by due */
 };
 
-void timeouts_init(struct timeouts *t);
+void timeout_set_init(struct timeout_set *t);
 /* Disarms all. */
-void timeouts_fini(struct timeouts *t);
+void timeout_set_fini(struct timeout_set *t);
 void timeout_init(struct timeout *t, void (*fire)(struct timeout *));
 /* (Re)arms: due at now + duration.  duration 0 disarms. */
-void timeout_arm(struct timeouts *all, struct timeout *t, uint64_t now, uint64_t duration);
+void timeout_arm(struct timeout_set *all, struct timeout *t, uint64_t now, uint64_t duration);
 static inline void timeout_disarm(struct timeout *t)
 {
 	if (dlist_is_linked(&t->link))
@@ -48,9 +48,9 @@ static inline bool timeout_is_armed(const struct timeout *t)
 	return dlist_is_linked(&t->link);
 }
 /* The earliest due time, 0 when nothing is armed. */
-uint64_t timeout_next_due(struct timeouts *all);
+uint64_t timeout_next_due(struct timeout_set *all);
 /* Fires everything that is due, those of one duration in the order of arming; a callback may arm and disarm
  * whatever it likes, and free its own. */
-void timeout_run(struct timeouts *all, uint64_t now);
+void timeout_run(struct timeout_set *all, uint64_t now);
 
 #endif

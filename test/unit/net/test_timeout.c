@@ -16,7 +16,7 @@ struct item {
 	unsigned order; /* as the how-manieth */
 };
 
-static struct timeouts all;
+static struct timeout_set all;
 static uint64_t now;
 static unsigned fired;
 
@@ -45,14 +45,14 @@ static void run(uint64_t at)
 
 static void setup(void)
 {
-	timeouts_init(&all);
+	timeout_set_init(&all);
 	now = 1000;
 	fired = 0;
 }
 
 static void teardown(void)
 {
-	timeouts_fini(&all);
+	timeout_set_fini(&all);
 }
 
 START_TEST(fires_at_its_time_and_once)
@@ -205,11 +205,11 @@ START_TEST(the_end_disarms)
 		item_init(&odd[k]);
 		timeout_arm(&all, &odd[k].timeout, now, 10 + k);
 	}
-	timeouts_fini(&all);
+	timeout_set_fini(&all);
 	ck_assert(!timeout_is_armed(&a.timeout));
 	for (unsigned k = 0; k < ARRAY_LEN(odd); k++)
 		ck_assert(!timeout_is_armed(&odd[k].timeout));
-	timeouts_init(&all);
+	timeout_set_init(&all);
 }
 END_TEST
 
