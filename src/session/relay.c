@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RELAY_KEEP ((size_t)16 * 1024) /* bytes kept of a client that waits for a server */
+
 #define RELAY_SMALL UINT32_C(10000)    /* PostgreSQL's own bound for short messages */
 
 enum relay_rule {

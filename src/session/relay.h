@@ -10,6 +10,8 @@
 
 #include "session/client.h"
 
+#define RELAY_KEEP ((size_t)16 * 1024) /* bytes kept of a client that waits for a server */
+
 extern const struct lease_ops relay_lease_ops;
 
 /* The lease of a request that had to move was granted at once. */

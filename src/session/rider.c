@@ -101,7 +101,7 @@ static bool rider_move(struct client *c, struct server *s)
 	(void)conn_take_out(&s->conn, &unsent);
 	/* what we said ourselves in front is said anew, as the next server needs it */
 	buf_consume(&unsent, s->ours_unsent);
-	conn_pause(&c->conn, SIZE_MAX);
+	conn_pause(&c->conn, RELAY_KEEP);
 	if (buf_append(&unsent, c->hdr, c->have) == 0 && conn_unread(&c->conn, unsent.data, unsent.len) == 0) {
 		c->have = 0;
 		c->left = 0;
