@@ -426,7 +426,7 @@ static void order_cancel_client(struct worker *w, void *arg FX_UNUSED)
 	if (f == NULL)
 		return;
 	fakeclient_credit(f);
-	(void)orders_cancel_client(w, c->id);
+	(void)orders_cancel_client(w, c->id, c->request_since);
 }
 
 static void order_kill_server(struct worker *w, void *arg FX_UNUSED)
