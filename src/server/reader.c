@@ -51,7 +51,7 @@ static void reader_error(struct server *s, const uint8_t *body, size_t n)
 	}
 	if (s->rider_ops == NULL)
 		s->is_odd = true;
-	else if (!(s->reader.mode & READER_FORWARD))
+	else if (!(s->reader.mode & READER_FORWARD) && !s->has_spoken)
 		s->rider_ops->on_ours_failed(s, e.sqlstate, e.message);
 }
 
