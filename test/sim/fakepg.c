@@ -259,15 +259,15 @@ static void backend_hit(struct backend *b)
 {
 	char owner[16];
 
-	/* an empty statement is over before it can be interrupted */
+	/* an empty statement is over before it can be interrupted, and so is SET */
 	if (b->state == BACKEND_READY && b->is_working && pgm_is_busy(&b->m) &&
-	    b->m.todo[b->m.todo_at][0] != '\0') {
+	    b->m.todo[b->m.todo_at][0] != '\0' && strncmp(b->m.todo[b->m.todo_at], "SET ", 4) != 0) {
 		pgm_owner(b->m.todo[b->m.todo_at], owner);
 		if (owner[0] == '\0' && !backend_is_ours(b->m.todo[b->m.todo_at]))
 			snprintf(owner, sizeof(owner), "%s", b->owner);
 		sim_trace("cancel hits backend %u in '%s'", b->pid, b->m.todo[b->m.todo_at]);
-		/* settings are brought to the server for the request that is cancelled */
-		if (!fakeclient_may_cancel(owner) && strncmp(b->m.todo[b->m.todo_at], "SET ", 4) != 0)
+		/* what the pooler says after a client is cancelled only by the pooler itself */
+		if (!fakeclient_may_cancel(owner[0] != '\0' ? owner : b->owner))
 			sim_fail("I5: a cancel request hit '%s' on backend %u, whose client asked for none",
 				 b->m.todo[b->m.todo_at], b->pid);
 		fakepg.cancels_hit++;

@@ -381,7 +381,8 @@ static void world_pooler(struct world_counts *counts)
 	world_clients(1 + sim_rnd(8));
 	if (flavour == CROWD || flavour == TIMEOUTS)
 		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
-	world_pooler_limits(&fakepg.manners, &pooler);
+	if (flavour != NO_MEMORY)
+		world_pooler_limits(&fakepg.manners, &pooler);
 	pooler_start(&pooler, clients.users, clients.dbs);
 	if (flavour == FAULTS)
 		world_faults_start();
