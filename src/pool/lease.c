@@ -177,6 +177,8 @@ void lease_return(struct lease *l, bool reset)
 
 void lease_give_unused(struct lease *l)
 {
+	/* nobody saw it counted: this is the turn in which it was granted */
+	l->pool->stats.server_assignment_count--;
 	pool_put(l->pool, lease_drop(l));
 }
 
