@@ -129,6 +129,18 @@ static void expect_drop_marks(struct expect *e)
 		expect_pop(e);
 }
 
+/* does anything behind the front end a batch? */
+static bool expect_has_end(const struct expect *e)
+{
+	for (uint32_t i = 1; i < e->count; i++) {
+		uint8_t kind = expect_at(e, i) & (uint8_t)~EXPECT_OURS;
+
+		if (kind == EXPECT_SYNC || kind == EXPECT_QUERY)
+			return true;
+	}
+	return false;
+}
+
 /* the server has begun copy-in for the entry at the front: it ignores the Syncs it finds before CopyDone */
 static void expect_begin_copy(struct expect *e)
 {
@@ -152,6 +164,9 @@ static void expect_begin_copy(struct expect *e)
 	}
 	e->count = to;
 	e->in_copy = !ended;
+	/* the Sync that was to end this batch counts for nothing: the batch waits for another one */
+	if (e->has_odd_sync && (expect_at(e, 0) & ~EXPECT_OURS) == EXPECT_EXECUTE && !expect_has_end(e))
+		e->in_batch = true;
 }
 
 static void expect_error(struct expect *e)
