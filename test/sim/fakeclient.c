@@ -204,6 +204,7 @@ static bool client_expect(struct fclient *c, bool cancelled)
 			pgm_cancel_copy(m);
 		} else {
 			c->current = type;
+			memcpy(c->var_before, m->var, sizeof(m->var));
 			pgm_message(m, type, body, len);
 		}
 		bytes_skip(&c->sent, 0);
@@ -252,6 +253,7 @@ static void client_abandon(struct fclient *c, bool has_expected)
 	m->todo_at = m->todo_count = 0;
 	m->is_copying = false;
 	m->tx = 'I';
+	memcpy(m->var, c->var_before, sizeof(m->var));
 	memset(m->stmt, 0, sizeof(m->stmt));
 	memset(m->portal, 0, sizeof(m->portal));
 	if (m->is_extended && c->current != 'S') {

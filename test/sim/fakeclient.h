@@ -64,6 +64,7 @@ struct fclient {
 	bool wants_cancel;
 	unsigned cancel_credit; /* cancel requests that have not hit yet */
 	unsigned cancels_sent, cancel_errors;
+	char var_before[40]; /* session state before it */
 	char current; /* type of the message whose answers are awaited */
 	struct pgm model;
 	uint64_t waiting_since; /* of an answer, 0: none */

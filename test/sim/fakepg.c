@@ -267,7 +267,9 @@ static void backend_hit(struct backend *b)
 			snprintf(owner, sizeof(owner), "%s", b->owner);
 		sim_trace("cancel hits backend %u in '%s'", b->pid, b->m.todo[b->m.todo_at]);
 		/* what the pooler says after a client is cancelled only by the pooler itself */
-		if (!fakeclient_may_cancel(owner[0] != '\0' ? owner : b->owner))
+		if (owner[0] == '\0')
+			snprintf(owner, sizeof(owner), "%s", b->owner);
+		if (owner[0] != '\0' && !fakeclient_may_cancel(owner))
 			sim_fail("I5: a cancel request hit '%s' on backend %u, whose client asked for none",
 				 b->m.todo[b->m.todo_at], b->pid);
 		fakepg.cancels_hit++;
