@@ -122,6 +122,8 @@ void server_lost(struct server *s, enum server_end why)
 
 void server_close(struct server *s, enum server_end why)
 {
+	/* a rider may be in the middle of a message: what we say then would become the rest of it */
+	bool may_speak = s->state != SERVER_ACTIVE && why != SERVER_END_UNCLEAN;
 	bool was_ready;
 	struct buf out;
 
@@ -145,7 +147,7 @@ void server_close(struct server *s, enum server_end why)
 		(void)cancel_start(s, NULL, NULL);
 	server_enter(s, SERVER_CLOSING);
 	buf_init(&out, 0);
-	if (was_ready && why != SERVER_END_UNCLEAN && frontend_terminate(&out) == 0)
+	if (was_ready && may_speak && frontend_terminate(&out) == 0)
 		conn_send(&s->conn, out.data, out.len, NULL);
 	buf_fini(&out);
 	conn_resume(&s->conn);
