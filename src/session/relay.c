@@ -114,6 +114,7 @@ static enum relay_verdict relay_ask(struct client *c)
 	case LEASE_REFUSED:
 		break;
 	}
+	c->pool->stats.errors++;
 	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER) {
 		client_fail(c, CLIENT_END_NO_SERVER, "server login has been failing, cached error: %s (server_login_retry)",
 			    why.message);
@@ -366,6 +367,7 @@ static void relay_on_refused(struct lease *l, const struct server_failure *why)
 {
 	struct client *c = container_of(l, struct client, lease);
 
+	c->pool->stats.errors++;
 	if (c->state == CLIENT_WELCOME)
 		entry_on_refused(c, why);
 	else if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)

@@ -131,6 +131,7 @@ static void rider_end_request(struct client *c, struct server *s, bool has_told)
 {
 	bool owes_ready = expect_ready_owed(&s->expect) == 1;
 
+	c->pool->stats.errors++;
 	lease_lost(&c->lease);
 	if (!has_told)
 		client_send_error(c, "ERROR", client_sqlstate(c, CLIENT_END_SERVER_LOST),
@@ -188,6 +189,7 @@ static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 		return;
 	}
 	is_torn = server_is_mid_reply(s);
+	c->pool->stats.errors += why != SERVER_END_ADMIN && why != SERVER_END_SHUTDOWN;
 	lease_lost(&c->lease);
 	if (has_told)
 		client_finish(c, CLIENT_END_SERVER_FAREWELL);
