@@ -67,7 +67,7 @@ static struct monitor_pool *monitor_pool(struct monitor *m, struct share *share)
 
 static unsigned monitor_in_use(const struct sample_pool *p)
 {
-	return p->active + p->used + p->tested + p->being_canceled;
+	return p->active + p->tested + p->being_canceled;
 }
 
 static unsigned monitor_cap(const struct sample_pool *p)

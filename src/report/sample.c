@@ -65,10 +65,8 @@ static void sample_busy(struct sample_pool *p, const struct pool *pool)
 		p->outdated += s->is_outdated;
 		if (!dlist_is_empty(&s->cancels))
 			p->being_canceled++;
-		else if (s->state == SERVER_TESTING)
-			p->tested++;
 		else
-			p->used++;
+			p->tested++;
 	}
 }
 
@@ -115,7 +113,6 @@ static void sample_fold(struct sample_pool *to, const struct sample_pool *from)
 	to->waiting += from->waiting;
 	to->active += from->active;
 	to->idle += from->idle;
-	to->used += from->used;
 	to->tested += from->tested;
 	to->being_canceled += from->being_canceled;
 	to->opening += from->opening;

@@ -14,7 +14,7 @@ struct sample_pool {
 	unsigned clients;    /* logged in, or being let in; waiting ones included */
 	unsigned waiting;
 	unsigned active;	 /* servers that clients ride */
-	unsigned idle, used, tested, being_canceled, opening, closing;
+	unsigned idle, tested, being_canceled, opening, closing; /* tested: pinged or cleaned */
 	unsigned cancels;	 /* cancel requests under way */
 	unsigned long_queries; /* at present */
 	unsigned outdated;	 /* servers that close when they are free */

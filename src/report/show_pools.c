@@ -46,7 +46,7 @@ static void show_pools_row(const struct report_view *view, const struct sample_p
 	rowset_uint(out, p->cancels);
 	rowset_uint(out, p->being_canceled);
 	rowset_uint(out, p->idle);
-	rowset_uint(out, p->used);
+	rowset_uint(out, 0); /* sv_used: an idle server that is due for a ping is idle all the same */
 	rowset_uint(out, p->tested);
 	rowset_uint(out, p->opening);
 	rowset_uint(out, p->oldest_wait / 1000000);
@@ -173,7 +173,7 @@ static void show_pools_extended_row(const struct report_view *view, const struct
 	rowset_int(out, l->max_db_connections);
 	rowset_int(out, l->max_user_connections);
 	rowset_uint(out, p->servers);
-	rowset_uint(out, p->active + p->used + p->tested + p->being_canceled);
+	rowset_uint(out, p->active + p->tested + p->being_canceled);
 	rowset_uint(out, p->idle);
 	rowset_uint(out, p->opening);
 	rowset_uint(out, p->closing);

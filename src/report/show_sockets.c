@@ -146,6 +146,8 @@ static const char *show_server_state(const struct server *s)
 		return "new";
 	if (s->place == POOL_PLACE_BUSY && !dlist_is_empty(&s->cancels))
 		return "being_canceled";
+	if (s->place == POOL_PLACE_BUSY)
+		return "tested"; /* PgBouncer's word for a ping and for the reset query */
 	return server_state_word((enum server_state)s->state);
 }
 
