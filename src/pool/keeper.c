@@ -136,10 +136,14 @@ static bool keeper_replace(struct pool *pool, struct server *s, uint64_t now)
 		return true;
 	lock_take(&share->lock);
 	ready = share->ready_total;
+	if (!s->is_replaced) {
+		/* each waits for a successor of its own */
+		share->successors = (share->successors > ready ? share->successors : ready) + 1;
+		s->replaced_by = share->successors;
+	}
 	lock_drop(&share->lock);
 	if (!s->is_replaced) {
 		s->is_replaced = true;
-		s->replaced_by = ready + 1;
 		/* no room for one more: then the old one has to go first */
 		return !opener_open(pool, pool_cap(pool));
 	}

@@ -44,7 +44,7 @@ static void opener_on_failed(struct server *s, const struct server_failure *why)
 		pool->stats.connect_failures++;
 	else
 		pool->stats.login_failures++;
-	log_write(LOG_WARNING, s->target->name, "closing because: %s", why->message);
+	server_log(s, LOG_WARNING, "closing because: %s", why->message);
 	lock_take(&share->lock);
 	share->connecting--;
 	share->is_failing = true;
@@ -77,7 +77,7 @@ static void opener_on_ending(struct server *s, enum server_end why)
 	struct pool *pool = opener_pool(s);
 	struct lease *lease = s->promised;
 
-	log_write(LOG_LOG, s->target->name, "closing because: %s (age=%us)", server_end_text(why),
+	server_log(s, LOG_LOG, "closing because: %s (age=%us)", server_end_text(why),
 		  (unsigned)((loop_now(s->loop) - s->connected_at) / 1000000));
 	lock_take(&pool->share->lock);
 	pool->share->ready--;
@@ -136,7 +136,6 @@ static void opener_start(struct pool *pool)
 	s->id = hub_next_id(pool->home->hub);
 	keeper_prepare(pool, s);
 	pool_list(pool, s, POOL_PLACE_OPENING);
-	log_write(LOG_DEBUG, s->target->name, "new connection to server");
 	server_start(s, pool->home->hub->resolver);
 }
 

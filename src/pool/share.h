@@ -47,6 +47,7 @@ struct share {
 	unsigned connecting;   /* opening now, on any worker */
 	unsigned ready;	       /* logged in and not ending, on any worker */
 	uint64_t ready_total;  /* servers that ever became ready */
+	uint64_t successors;   /* ready_total at which the successor that was asked for last is ready */
 	bool is_failing;       /* the last attempt failed and nothing has become ready since */
 	uint64_t retry_at;     /* no attempt before this (monotonic) */
 	uint64_t last_asked;   /* monotonic; when a client last had to ask the shared part */

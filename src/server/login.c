@@ -86,7 +86,7 @@ static void login_on_error(struct server *s, const uint8_t *body, size_t n)
 
 	errfields_parse(body, n, &e);
 	server_set_failure(s, SERVER_END_LOGIN_FAILED, e.sqlstate, "%s", e.message);
-	log_write(LOG_WARNING, s->target->name, "server login failed: %s %s", e.severity, e.message);
+	server_log(s, LOG_WARNING, "server login failed: %s %s", e.severity, e.message);
 	server_close(s, SERVER_END_LOGIN_FAILED);
 }
 
@@ -180,6 +180,10 @@ void login_begin(struct server *s)
 	if (s->host->path == NULL)
 		listener_tune(s->conn.fd, &t->tuning);
 	login_local_addr(s);
+	char from[ADDR_TEXT_MAX];
+
+	addr_format(&s->local, from, sizeof(from));
+	server_log(s, LOG_LOG, "new connection to server (from %s:%u)", from, s->local.port);
 	s->clean_step = LOGIN_AUTH;
 	s->auth = serverauth_new(&ask);
 	buf_init(&out, 0);

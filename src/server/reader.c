@@ -30,11 +30,11 @@ static void reader_flush_run(struct reader_run *run, const uint8_t *next)
 
 static void reader_violation(struct server *s, uint8_t type)
 {
-	log_write(LOG_WARNING, s->target->name, "server sent %s (0x%02x) where the protocol does not allow it",
+	server_log(s, LOG_WARNING, "server sent %s (0x%02x) where the protocol does not allow it",
 		  wire_backend_name(type), type);
 	if (s->state == SERVER_LOGIN)
 		server_set_failure(s, SERVER_END_PROTOCOL, "08P01", "server broke the protocol during login");
-	server_lost(s, SERVER_END_PROTOCOL);
+	server_close(s, SERVER_END_PROTOCOL);
 }
 
 static void reader_error(struct server *s, const uint8_t *body, size_t n)
@@ -44,11 +44,13 @@ static void reader_error(struct server *s, const uint8_t *body, size_t n)
 	errfields_parse(body, n, &e);
 	if (errfields_is_fatal(&e)) {
 		s->has_spoken = true;
-		log_write(LOG_WARNING, s->target->name, "server said: %s %s: %s", e.severity, e.sqlstate, e.message);
+		server_log(s, LOG_WARNING, "server said: %s %s: %s", e.severity, e.sqlstate, e.message);
 		s->has_told = s->rider_ops != NULL && (s->reader.mode & READER_FORWARD);
 		if (s->failure.end == SERVER_END_NONE)
 			server_set_failure(s, SERVER_END_FAREWELL, e.sqlstate, "%s", e.message);
 	}
+	if (s->state == SERVER_LOGIN)
+		server_log(s, LOG_WARNING, "connect_query failed: %s: %s", e.sqlstate, e.message);
 	if (s->rider_ops == NULL)
 		s->is_odd = true;
 	else if (!(s->reader.mode & READER_FORWARD) && !s->has_spoken)
@@ -66,7 +68,7 @@ static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
 		return;
 	}
 	if (params_set(&s->params, name, value) < 0)
-		log_write(LOG_WARNING, s->target->name, "server reports more parameters than we keep");
+		server_log(s, LOG_WARNING, "server reports more parameters than we keep");
 	if (s->rider_ops != NULL && (s->reader.mode & READER_FORWARD))
 		s->rider_ops->on_parameter(s, name, value);
 	else
@@ -83,8 +85,10 @@ static void reader_ready(struct server *s, const uint8_t *body, size_t n)
 	}
 	s->status = status;
 	s->reader.saw_ready = true;
-	if (s->rider_ops != NULL && (s->reader.mode & READER_FORWARD))
+	if (s->rider_ops != NULL && (s->reader.mode & (READER_FORWARD | READER_HELD)))
 		s->rider_ops->on_ready(s, status);
+	if (s->rider_ops != NULL && (s->reader.mode & READER_HELD))
+		s->rider_ops->on_reply(s, NULL, (const uint8_t[]){BE_READY_FOR_QUERY, 0, 0, 0, 5, (uint8_t)status}, 6);
 	if (s->expect.count == 0 && !s->expect.in_batch)
 		s->request_since = 0;
 	if (status == TRANSACTION_IDLE && s->request_since == 0)
@@ -141,6 +145,8 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 	if (verdict == EXPECT_FATAL ||
 	    (type == BE_ERROR_RESPONSE && s->rider_ops != NULL && conn_written(&s->conn) == s->request_mark))
 		verdict = EXPECT_SWALLOW;
+	if (type == BE_READY_FOR_QUERY && s->holds_ready && verdict == EXPECT_FORWARD && s->rider_ops != NULL)
+		return READER_WHOLE | READER_HELD;
 	if (reader_is_whole_type(type)) {
 		/* an error text beyond all measure is passed on, but not looked into */
 		if (length - 4 > READER_WHOLE_MAX - 1)
@@ -163,7 +169,7 @@ static const uint8_t *reader_body(struct server *s, const uint8_t *p, const uint
 			return p + n;
 		}
 		if (buf_append(&r->whole, p, n) < 0) {
-			server_lost(s, SERVER_END_NO_MEMORY);
+			server_close(s, SERVER_END_NO_MEMORY);
 			return p + n;
 		}
 	}

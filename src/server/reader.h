@@ -14,6 +14,7 @@
 enum {
 	READER_FORWARD = 1, /* for the rider */
 	READER_WHOLE = 2,   /* must be seen whole */
+	READER_HELD = 4,    /* a ReadyForQuery that the rider wants to see before it is passed on */
 };
 
 size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n);

@@ -6,7 +6,6 @@
 #include "server/server.h"
 
 #include "auth/serverauth.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "proto/frontend.h"
@@ -80,6 +79,21 @@ void server_set_failure(struct server *s, enum server_end end, const char *sqlst
 	str_copy(s->failure.sqlstate, sizeof(s->failure.sqlstate), sqlstate);
 	va_start(ap, fmt);
 	vsnprintf(s->failure.message, sizeof(s->failure.message), fmt, ap);
+	va_end(ap);
+}
+
+void server_log(const struct server *s, enum log_level level, const char *fmt, ...)
+{
+	char context[256], addr[ADDR_TEXT_MAX];
+	va_list ap;
+
+	if (!log_is_on(level))
+		return;
+	addr_format(&s->remote, addr, sizeof(addr));
+	snprintf(context, sizeof(context), "S-0x%llx: %.140s@%s:%u", (unsigned long long)s->id, s->target->name, addr,
+		 s->target->port);
+	va_start(ap, fmt);
+	log_vwrite(level, context, fmt, ap);
 	va_end(ap);
 }
 

@@ -11,6 +11,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "base/log.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "server/expect.h"
@@ -102,6 +103,7 @@ struct server {
 	bool has_told;	 /* ... and was forwarded to the rider */
 	bool is_outdated; /* close when free */
 	bool is_odd;	 /* something looked odd: ping before the next use */
+	bool holds_ready; /* the rider looks at each ReadyForQuery before it is passed on */
 	bool is_throttled; /* the rider has been told to wait for on_room */
 	bool wants_reset;  /* server_clean runs the reset query as well */
 	bool was_used;
@@ -171,6 +173,8 @@ void server_close(struct server *s, enum server_end why);
 void server_detach(struct server *s);
 int server_attach(struct server *s, struct loop *loop, struct scram_cache *cache) FX_MUST_USE;
 
+/* "S-0x2a: db/user@addr:port" in front of the line. */
+void server_log(const struct server *s, enum log_level level, const char *fmt, ...) FX_PRINTF(3, 4);
 const char *server_state_word(enum server_state state);
 const char *server_end_text(enum server_end end);
 bool server_may_enter(enum server_state from, enum server_state to);

@@ -130,14 +130,24 @@ void client_log(const struct client *c, enum log_level level, const char *fmt, .
 	va_end(ap);
 }
 
-void client_send_error(struct client *c, const char *severity, const char *sqlstate, const char *message)
+/* an error is owed whether there is memory for it or not */
+static void client_put_error(struct client *c, const char *severity, const char *sqlstate, const char *message)
 {
+	static const uint8_t error[] = "E\0\0\0\51SERROR\0VERROR\0C53200\0Mout of memory\0";
+	static const uint8_t fatal[] = "E\0\0\0\51SFATAL\0VFATAL\0C53200\0Mout of memory\0";
 	struct buf out;
 
 	buf_init(&out, 0);
 	if (reply_error(&out, severity, sqlstate, message) == 0)
 		conn_send(&c->conn, out.data, out.len, NULL);
+	else
+		conn_send(&c->conn, strcmp(severity, "ERROR") == 0 ? error : fatal, sizeof(error), NULL);
 	buf_fini(&out);
+}
+
+void client_send_error(struct client *c, const char *severity, const char *sqlstate, const char *message)
+{
+	client_put_error(c, severity, sqlstate, message);
 	if (c->worker->home.conf->set.log_pooler_errors && strcmp(severity, "ERROR") == 0 &&
 	    log_limit_allows(&c->worker->noise, loop_now(c->conn.loop), 20))
 		client_log(c, LOG_WARNING, "pooler error: %s", message);
@@ -253,17 +263,11 @@ void client_finish(struct client *c, enum client_end end)
 
 void client_fail_as(struct client *c, enum client_end end, const char *sqlstate, const char *message)
 {
-	struct buf out;
-
 	if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE)
 		return;
 	client_log_end(c, end, message);
-	if (sqlstate[0] != '\0' && !(c->lease.state == LEASE_HELD && server_is_mid_reply(c->lease.server))) {
-		buf_init(&out, 0);
-		if (reply_error(&out, "FATAL", sqlstate, message) == 0)
-			conn_send(&c->conn, out.data, out.len, NULL);
-		buf_fini(&out);
-	}
+	if (sqlstate[0] != '\0' && !(c->lease.state == LEASE_HELD && server_is_mid_reply(c->lease.server)))
+		client_put_error(c, "FATAL", sqlstate, message);
 	client_begin_closing(c, end);
 }
 

@@ -22,6 +22,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static void entry_refuse(struct client *c)
+{
+	client_fail(c, CLIENT_END_TOO_MANY, "no more connections allowed (%s)", hub_limit_name(c->login->refused));
+}
+
 void entry_begin(struct client *c, enum hub_answer refused)
 {
 	struct login *l = mem_try_zalloc(sizeof(*l));
@@ -33,8 +38,10 @@ void entry_begin(struct client *c, enum hub_answer refused)
 	}
 	buf_init(&l->in, ENTRY_BYTES_MAX);
 	c->login = l;
-	if (refused != HUB_OK)
-		client_fail(c, CLIENT_END_TOO_MANY, "no more connections allowed (%s)", hub_limit_name(refused));
+	/* a cancel may pass when there is no room for another client, but not in a flood of strangers */
+	l->refused = refused;
+	if (refused == HUB_LOGINS_FULL)
+		entry_refuse(c);
 }
 
 void entry_free(struct client *c)
@@ -126,6 +133,10 @@ static void entry_login(struct client *c, const struct startup *s)
 {
 	struct login *l = c->login;
 
+	if (l->refused != HUB_OK) {
+		entry_refuse(c);
+		return;
+	}
 	l->user = mem_strdup(s->user);
 	l->database = mem_strdup(s->database);
 	if (startup_replication(s) != STARTUP_REPLICATION_NONE) {

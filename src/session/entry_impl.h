@@ -8,6 +8,7 @@
 
 #include "auth/clientauth.h"
 #include "base/buf.h"
+#include "pool/hub.h"
 
 #define ENTRY_BYTES_MAX ((size_t)128 * 1024) /* of one message of the login; the parsers have lower bounds */
 #define ENTRY_KEEP ((size_t)16 * 1024)	     /* a client that does not wait for its welcome */
@@ -17,6 +18,7 @@ struct login {
 	struct clientauth *auth;
 	struct credential_keys keys; /* learnt */
 	char *user, *database;
+	enum hub_answer refused; /* HUB_OK: it may stay */
 	bool saw_ssl, saw_gss;
 	bool is_own_uid; /* Unix socket, and the peer is who we are */
 };

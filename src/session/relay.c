@@ -88,6 +88,7 @@ static enum relay_verdict relay_skip(struct client *c, uint8_t type)
 static void relay_ride(struct client *c)
 {
 	server_ride(c->lease.server, &rider_ops, c);
+	c->lease.server->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
 	vars_apply(c, c->lease.server);
 	client_enter(c, CLIENT_RUNNING);
 }

@@ -24,6 +24,10 @@ static void rider_on_ready(struct server *s, char status)
 	struct stats *stats = &c->pool->stats;
 	uint64_t now = loop_now(s->loop);
 
+	if (FX_UNLIKELY(status != TRANSACTION_IDLE && c->pool_mode == CONF_POOL_STATEMENT)) {
+		client_fail(c, CLIENT_END_BLOCKS_NOT_ALLOWED, NULL);
+		return;
+	}
 	stats->query_count++;
 	stats->query_time += now - c->request_since;
 	c->request_since = now;
@@ -42,8 +46,6 @@ static void rider_rest(struct client *c, struct server *s)
 	if (s->status == TRANSACTION_IDLE) {
 		if (c->pool_mode == CONF_POOL_SESSION)
 			client_enter(c, CLIENT_LINKED);
-	} else if (c->pool_mode == CONF_POOL_STATEMENT) {
-		client_fail(c, CLIENT_END_BLOCKS_NOT_ALLOWED, NULL);
 	} else {
 		client_enter(c, CLIENT_INXACT);
 	}

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define WORKER_KEY_SLOTS 256
+#define WORKER_LOGINS_MIN 16
 #define WORKER_DRIFT 1 /* clients more than the least loaded worker has, before it gets the next one */
 
 int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *hub, unsigned index, struct worker **all,
@@ -124,13 +125,23 @@ static bool worker_is_exempt(const struct addr *peer)
 	return uid == geteuid();
 }
 
+/* most connections that have not logged in yet; 0: no limit of its own */
+static unsigned worker_max_logins(const struct conf_settings *set)
+{
+	uint64_t share = (uint64_t)set->max_client_conn * (uint64_t)set->max_unauthenticated_percent / 100;
+
+	if (set->max_unauthenticated_percent >= 100)
+		return 0;
+	/* a share of few clients would let people who log in at the same time lock each other out */
+	return share < WORKER_LOGINS_MIN ? WORKER_LOGINS_MIN : (unsigned)share;
+}
+
 void worker_accept(struct worker *acceptor, int fd, const struct addr *peer)
 {
 	const struct conf_settings *set = &acceptor->home.conf->set;
-	uint64_t logins = (uint64_t)set->max_client_conn * (uint64_t)set->max_unauthenticated_percent / 100;
+	unsigned logins = worker_max_logins(set);
 	enum hub_answer answer =
-		hub_take_client(acceptor->home.hub, (unsigned)set->max_client_conn,
-				set->max_unauthenticated_percent < 100 ? (unsigned)(logins > 0 ? logins : 1) : 0);
+		hub_take_client(acceptor->home.hub, (unsigned)set->max_client_conn, logins);
 	struct worker *w = worker_least_loaded(acceptor);
 	struct worker_arrival *a;
 

@@ -231,8 +231,9 @@ def test_defaults_of_the_two_profiles(pg, pooler):
     assert (ours["default_pool_size"], ours["max_overflow"], ours["server_lifetime"], ours["query_wait_timeout"], ours["pool_mode"],
             ours["long_query_time"], ours["overflow_linger"]) == ("20", "30", "3600", "30", "transaction", "30", "5")
     theirs = config(pooler(section="pgbouncer", pool_mode=None, auth_type="trust"))
-    assert (theirs["default_pool_size"], theirs["max_client_conn"], theirs["query_wait_timeout"], theirs["pool_mode"], theirs["max_overflow"],
-            theirs["server_idle_timeout"], theirs["reserve_pool_timeout"]) == ("20", "100", "120", "session", "0", "600", "5")
+    assert (theirs["default_pool_size"], theirs["max_client_conn"], theirs["query_wait_timeout"], theirs["pool_mode"],
+            theirs["server_idle_timeout"], theirs["reserve_pool_timeout"]) == ("20", "100", "120", "session", "600", "5")
+    assert "max_overflow" not in theirs, "SHOW CONFIG of the [pgbouncer] profile has PgBouncer's rows and no others"
 
 
 @compat
