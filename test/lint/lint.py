@@ -145,11 +145,12 @@ class Lint:
                         where = "%s:%d" % (f.path, f.line_of(match.start()))
                         self.say(where, "%s %s" % (match.group(1), why))
             if f.ext == ".h":
+                noun = re.sub("_impl$", "", f.base)  # foo_impl.h is what the files of foo share
                 for match in INLINE.finditer(f.code):
                     self.functions += 1
-                    if not match.group(1).startswith(f.base + "_"):
+                    if not match.group(1).startswith(noun + "_"):
                         where = "%s:%d" % (f.path, f.line_of(match.start()))
-                        self.say(where, "prefix: %s does not begin with %s_" % (match.group(1), f.base))
+                        self.say(where, "prefix: %s does not begin with %s_" % (match.group(1), noun))
 
     def objects_of(self, f):
         """Automake calls them noun.o, or target-noun.o where a target has its own flags."""
