@@ -289,12 +289,6 @@ static void client_deviation(struct fclient *c, char type, const uint8_t *body, 
 		/* cancelled while it waited for a server: the request is refused as a whole */
 		c->cancel_errors++;
 		fclients.cancelled_waiting++;
-	} else if (type == 'Z' && sim.starve_one_in > 0) {
-		/* there was no memory for the error itself */
-		c->is_broken = c->is_evil = true;
-		c->state = FCLIENT_LEAVING;
-		sim_after(&c->wake, 1000);
-		return;
 	} else if (type != 'E' || !client_has_excuse(c)) {
 		sim_fail("I3: client %s got: %s; expected: %s", c->name, got, want);
 	} else {
