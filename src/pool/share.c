@@ -68,7 +68,8 @@ static struct share_welcome *share_welcome_make(const struct params *params)
 	if (!out.bad && (w = mem_try_alloc(sizeof(*w) + out.len)) != NULL) {
 		atomic_init(&w->refs, 1);
 		w->len = out.len;
-		memcpy(w->bytes, out.data, out.len);
+		if (out.len > 0)
+			memcpy(w->bytes, out.data, out.len);
 	}
 	buf_fini(&out);
 	return w;
