@@ -397,12 +397,16 @@ def test_ignore_startup_parameters(pooler):
 
 @pytest.mark.compat
 def test_terminate_closes_and_nothing_is_left(module_pooler):
+    def count():
+        return len([x for x in module_pooler.show("CLIENTS") if x["user"] == "app"])
+
+    before = count()
     c = module_pooler.client()
     c.query("SELECT 1")
+    assert count() == before + 1
     c.send(wire.terminate())
     assert c.rest(3) == []
-    wire.wait_until(lambda: not [x for x in module_pooler.show("CLIENTS") if x["user"] == "app" and x["ptr"] == ""] and
-                    module_pooler.pool()["cl_active"] == 0, what="client gone")
+    wire.wait_until(lambda: count() == before, what="client gone")
 
 
 CONF = {"pool_size": 5, "max_overflow": 0}
