@@ -82,13 +82,13 @@ int health_waiting(uint64_t oldest_wait, uint64_t pool_timeout)
 
 int health_failures(uint64_t well, uint64_t failed)
 {
-	uint64_t all = well + failed;
+	double share = (double)failed / ((double)well + (double)failed);
 
 	if (failed == 0)
 		return 100;
-	if (failed * 5 >= all)
+	if (share >= 0.2)
 		return 0;
-	return health_not_perfect(health_line(failed, 0, all, 100, -400));
+	return health_not_perfect((int)(100 - 500 * share + 0.5));
 }
 
 int health_long(unsigned long_queries, unsigned cap, unsigned servers)
