@@ -995,6 +995,7 @@ def test_admin_monkey_under_load(pooler):
         r = a.ask(command)
         if command.startswith("PAUSE") and not r.error:
             a.ask("RESUME" + command[5:])
+        time.sleep(0.005)
     a.ask("RESUME")
     stop.set()
     for t in threads:
