@@ -21,6 +21,7 @@ int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index
 	mailbox_init(&loop->mailbox);
 	timeout_set_init(&loop->timeouts);
 	dlist_init(&loop->dirty);
+	dlist_init(&loop->strays);
 	chunk_pool_init(&loop->chunks);
 	if (engine->init(loop) < 0) {
 		timeout_set_fini(&loop->timeouts);
@@ -57,6 +58,17 @@ void loop_fini(struct loop *loop)
 	}
 	timeout_set_fini(&loop->timeouts);
 	loop->engine->fini(loop);
+}
+
+void loop_end_strays(struct loop *loop)
+{
+	struct dlist *node;
+
+	while ((node = dlist_first(&loop->strays)) != NULL) {
+		struct loop_stray *stray = container_of(node, struct loop_stray, link);
+
+		stray->end(stray);
+	}
 }
 
 void loop_run(struct loop *loop)

@@ -33,6 +33,7 @@ struct loop {
 	struct timeout_set timeouts;
 	uint64_t timer_due; /* what the engine's timer is set to */
 	struct dlist dirty;
+	struct dlist strays;
 	struct chunk_pool chunks;
 	struct chunk *rx; /* reading goes here */
 	size_t rx_pos;
@@ -72,6 +73,19 @@ struct loop_grave {
 };
 void loop_defer_free(struct loop *loop, struct loop_grave *grave, void (*destroy)(struct loop_grave *));
 void loop_arm(struct loop *loop, struct timeout *t, uint64_t duration);
+
+/* Something that lives on this loop by itself, with no owner who would end it when the loop does. */
+struct loop_stray {
+	struct dlist link;
+	void (*end)(struct loop_stray *); /* removes itself */
+};
+static inline void loop_stray_add(struct loop *loop, struct loop_stray *stray, void (*end)(struct loop_stray *))
+{
+	stray->end = end;
+	dlist_push_back(&loop->strays, &stray->link);
+}
+/* Before loop_fini. */
+void loop_end_strays(struct loop *loop);
 
 /* For engines. */
 uint8_t *loop_read_room(struct loop *loop, size_t *n); /* where to read to; at least 16 KiB */

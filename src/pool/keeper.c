@@ -32,6 +32,9 @@ int keeper_configure(struct pool *pool, bool replace)
 		old = share->target;
 		share->target = plan;
 		plan = NULL;
+		/* what failed before says nothing about the new one */
+		share->is_failing = false;
+		share->retry_at = 0;
 	}
 	lock_drop(&share->lock);
 	target_unref(old);

@@ -13,11 +13,13 @@ struct cancel {
 	struct conn conn;
 	struct loop_grave grave;
 	struct server *server; /* NULL: it is gone */
+	struct loop_stray stray;
 	struct dlist link;     /* of server->cancels */
 	struct timeout deadline;
 	struct target *target;
 	uint64_t request_no;
 	bool was_sent;
+	bool is_held; /* connected; goes when what runs is the client's */
 	void (*done)(void *arg);
 	void *arg;
 };
@@ -36,6 +38,7 @@ static void cancel_end(struct cancel *c)
 	struct loop *loop = c->conn.loop;
 
 	timeout_disarm(&c->deadline);
+	dlist_remove(&c->stray.link);
 	conn_close(&c->conn);
 	if (s != NULL) {
 		dlist_remove(&c->link);
@@ -46,6 +49,11 @@ static void cancel_end(struct cancel *c)
 	loop_defer_free(loop, &c->grave, cancel_destroy);
 	if (s != NULL)
 		server_settled(s);
+}
+
+static void cancel_on_end(struct loop_stray *stray)
+{
+	cancel_end(container_of(stray, struct cancel, stray));
 }
 
 static void cancel_on_deadline(struct timeout *t)
@@ -60,24 +68,54 @@ static void cancel_on_deadline(struct timeout *t)
 	cancel_end(c);
 }
 
-static void cancel_on_connected(struct conn *conn)
+static void cancel_send(struct cancel *c)
 {
-	struct cancel *c = container_of(conn, struct cancel, conn);
 	struct server *s = c->server;
 	struct buf out;
 
+	c->is_held = false;
 	if (s == NULL || s->request_no != c->request_no || s->request_since == 0) {
 		cancel_end(c);
 		return;
 	}
+	/* what we put before the request (settings) must not be hit: the request would run without it */
+	if (expect_is_ours(&s->expect)) {
+		c->is_held = true;
+		return;
+	}
 	buf_init(&out, 0);
 	if (frontend_cancel(&out, s->pid, s->key, s->key_len) == 0) {
-		conn_send(conn, out.data, out.len, NULL);
+		conn_send(&c->conn, out.data, out.len, NULL);
 		c->was_sent = true;
 	}
 	buf_fini(&out);
 	if (!c->was_sent)
 		cancel_end(c);
+}
+
+static void cancel_on_connected(struct conn *conn)
+{
+	cancel_send(container_of(conn, struct cancel, conn));
+}
+
+static struct cancel *cancel_held(struct server *s)
+{
+	DLIST_EACH(it, &s->cancels) {
+		struct cancel *c = container_of(it, struct cancel, link);
+
+		if (c->is_held)
+			return c;
+	}
+	return NULL;
+}
+
+void cancel_proceed(struct server *s)
+{
+	struct cancel *c;
+
+	/* looked for anew each time: the end of one may change everything */
+	while (!expect_is_ours(&s->expect) && (c = cancel_held(s)) != NULL)
+		cancel_send(c);
 }
 
 static size_t cancel_on_bytes(struct conn *conn FX_UNUSED, struct chunk *chunk FX_UNUSED,
@@ -116,6 +154,7 @@ struct cancel *cancel_start(struct server *s, void (*done)(void *arg), void *arg
 	c->request_no = s->request_no;
 	c->done = done;
 	c->arg = arg;
+	loop_stray_add(s->loop, &c->stray, cancel_on_end);
 	dlist_push_back(&s->cancels, &c->link);
 	timeout_init(&c->deadline, cancel_on_deadline);
 	loop_arm(s->loop, &c->deadline, CANCEL_WAIT_US);
@@ -125,11 +164,14 @@ struct cancel *cancel_start(struct server *s, void (*done)(void *arg), void *arg
 
 void cancel_forget(struct server *s)
 {
-	DLIST_EACH(it, &s->cancels) {
-		struct cancel *c = container_of(it, struct cancel, link);
+	struct dlist *node;
 
-		dlist_remove(&c->link);
+	while ((node = dlist_pop_front(&s->cancels)) != NULL) {
+		struct cancel *c = container_of(node, struct cancel, link);
+
 		c->server = NULL;
+		if (c->is_held)
+			cancel_end(c);
 	}
 }
 

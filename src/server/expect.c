@@ -266,6 +266,11 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 	return owner;
 }
 
+bool expect_is_ours(const struct expect *e)
+{
+	return e->count > 0 && (expect_at(e, 0) & EXPECT_OURS) != 0;
+}
+
 bool expect_is_quiet(const struct expect *e)
 {
 	return e->count == 0 && !e->in_batch && !e->is_skipping && !e->in_copy && !e->is_ambiguous;

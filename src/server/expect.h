@@ -59,6 +59,8 @@ int expect_request(struct expect *e, uint8_t type, bool ours) FX_MUST_USE;
 enum expect_verdict expect_reply(struct expect *e, uint8_t type);
 /* Is no reply owed and nothing half done? */
 bool expect_is_quiet(const struct expect *e);
+/* Is what the server works on now a message of ours? */
+bool expect_is_ours(const struct expect *e);
 /* ReadyForQuery messages still owed to the client; counts no further than 2. */
 unsigned expect_ready_owed(const struct expect *e);
 enum expect_kind expect_kind_of(uint8_t type);

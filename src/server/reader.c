@@ -9,7 +9,10 @@
 #include "base/cursor.h"
 #include "base/log.h"
 #include "proto/errfields.h"
+#include "server/cancel.h"
 #include "server/login.h"
+
+#include <string.h>
 
 #define READER_LENGTH_MAX UINT32_C(0x7ffffff0)
 
@@ -28,8 +31,26 @@ static void reader_flush_run(struct reader_run *run, const uint8_t *next)
 	run->from = run->to = next;
 }
 
+/* The server ends here: whole messages in front of the end still go to the rider, so that what it was given ends
+ * where a message ends. */
+static void reader_flush_last(struct server *s)
+{
+	struct reader_run *run = s->reader.run;
+
+	if (run != NULL)
+		reader_flush_run(run, run->to);
+}
+
+static bool reader_is_on(const struct server *s)
+{
+	return s->state != SERVER_GONE && s->state != SERVER_CLOSING;
+}
+
 static void reader_violation(struct server *s, uint8_t type)
 {
+	reader_flush_last(s);
+	if (!reader_is_on(s))
+		return;
 	server_log(s, LOG_WARNING, "server sent %s (0x%02x) where the protocol does not allow it",
 		  wire_backend_name(type), type);
 	if (s->state == SERVER_LOGIN)
@@ -45,7 +66,7 @@ static void reader_error(struct server *s, const uint8_t *body, size_t n)
 	if (errfields_is_fatal(&e)) {
 		s->has_spoken = true;
 		server_log(s, LOG_WARNING, "server said: %s %s: %s", e.severity, e.sqlstate, e.message);
-		s->has_told = s->rider_ops != NULL && (s->reader.mode & READER_FORWARD);
+		s->has_told = s->rider_ops != NULL && (s->reader.mode & READER_RIDERS);
 		if (s->failure.end == SERVER_END_NONE)
 			server_set_failure(s, SERVER_END_FAREWELL, e.sqlstate, "%s", e.message);
 	}
@@ -53,7 +74,7 @@ static void reader_error(struct server *s, const uint8_t *body, size_t n)
 		server_log(s, LOG_WARNING, "connect_query failed: %s: %s", e.sqlstate, e.message);
 	if (s->rider_ops == NULL)
 		s->is_odd = true;
-	else if (!(s->reader.mode & READER_FORWARD) && !s->has_spoken)
+	else if (!(s->reader.mode & READER_RIDERS) && !s->has_spoken)
 		s->rider_ops->on_ours_failed(s, e.sqlstate, e.message);
 }
 
@@ -69,7 +90,7 @@ static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
 	}
 	if (params_set(&s->params, name, value) < 0)
 		server_log(s, LOG_WARNING, "server reports more parameters than we keep");
-	if (s->rider_ops != NULL && (s->reader.mode & READER_FORWARD))
+	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
 		s->rider_ops->on_parameter(s, name, value);
 	else
 		s->vars_hash = s->rider_ops != NULL ? s->vars_hash : UINT64_MAX;
@@ -85,10 +106,8 @@ static void reader_ready(struct server *s, const uint8_t *body, size_t n)
 	}
 	s->status = status;
 	s->reader.saw_ready = true;
-	if (s->rider_ops != NULL && (s->reader.mode & (READER_FORWARD | READER_HELD)))
+	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
 		s->rider_ops->on_ready(s, status);
-	if (s->rider_ops != NULL && (s->reader.mode & READER_HELD))
-		s->rider_ops->on_reply(s, NULL, (const uint8_t[]){BE_READY_FOR_QUERY, 0, 0, 0, 5, (uint8_t)status}, 6);
 	if (s->expect.count == 0 && !s->expect.in_batch)
 		s->request_since = 0;
 	if (status == TRANSACTION_IDLE && s->request_since == 0)
@@ -96,7 +115,7 @@ static void reader_ready(struct server *s, const uint8_t *body, size_t n)
 }
 
 /* a message that is seen whole has come to its end */
-static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, size_t n)
+static void reader_look(struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
 	if (s->state == SERVER_LOGIN && login_on_message(s, type, body, n))
 		return;
@@ -112,6 +131,16 @@ static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, si
 		break;
 	default:
 		break;
+	}
+}
+
+static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, size_t n)
+{
+	reader_look(s, type, body, n);
+	if ((s->reader.mode & READER_HELD) && s->rider_ops != NULL) {
+		s->rider_ops->on_reply(s, NULL, s->reader.hdr, WIRE_HEADER_LEN);
+		if (n > 0)
+			s->rider_ops->on_reply(s, NULL, body, n);
 	}
 }
 
@@ -169,6 +198,7 @@ static const uint8_t *reader_body(struct server *s, const uint8_t *p, const uint
 			return p + n;
 		}
 		if (buf_append(&r->whole, p, n) < 0) {
+			reader_flush_last(s);
 			server_close(s, SERVER_END_NO_MEMORY);
 			return p + n;
 		}
@@ -209,6 +239,11 @@ static const uint8_t *reader_header(struct server *s, struct reader_run *run, co
 	mode = reader_begin(s, hdr[0], reader_length(hdr));
 	if (mode < 0)
 		return NULL;
+	/* of what must be looked into, nothing is passed on before that is done */
+	if ((mode & READER_WHOLE) && (mode & READER_FORWARD) && (split || (size_t)(end - p) < reader_length(hdr) - 4))
+		mode = READER_WHOLE | READER_HELD;
+	if (mode & READER_HELD)
+		memmove(r->hdr, hdr, WIRE_HEADER_LEN);
 	r->type = hdr[0];
 	r->mode = (uint8_t)mode;
 	r->left = reader_length(hdr) - 4;
@@ -217,17 +252,15 @@ static const uint8_t *reader_header(struct server *s, struct reader_run *run, co
 		reader_flush_run(run, p);
 	} else if (split) {
 		s->rider_ops->on_reply(s, NULL, hdr, WIRE_HEADER_LEN);
-	} else {
+	} else if (!(mode & READER_WHOLE)) {
 		run->to = p;
 	}
-	if (r->left == 0 && (mode & READER_WHOLE))
+	if (r->left == 0 && (mode & READER_WHOLE)) {
 		reader_whole(s, r->type, p, 0);
+		if (mode & READER_FORWARD)
+			run->to = p;
+	}
 	return p;
-}
-
-static bool reader_is_on(const struct server *s)
-{
-	return s->state != SERVER_GONE && s->state != SERVER_CLOSING;
 }
 
 size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n)
@@ -237,6 +270,7 @@ size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data,
 	const uint8_t *p = data, *end = data + n;
 
 	s->reader.saw_ready = false;
+	s->reader.run = &run;
 	while (p < end && reader_is_on(s)) {
 		if (s->reader.left == 0) {
 			p = reader_header(s, &run, p, end);
@@ -251,9 +285,12 @@ size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data,
 				run.from = run.to = p;
 		}
 	}
+	s->reader.run = NULL;
 	if (!reader_is_on(s))
 		return n;
 	reader_flush_run(&run, end);
+	if (FX_UNLIKELY(s->reader.saw_ready && !dlist_is_empty(&s->cancels)))
+		cancel_proceed(s);
 	if (reader_is_on(s) && (s->reader.saw_ready || s->is_throttled || s->has_spoken || s->state != SERVER_ACTIVE))
 		server_settled(s);
 	return n;

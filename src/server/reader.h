@@ -14,7 +14,8 @@
 enum {
 	READER_FORWARD = 1, /* for the rider */
 	READER_WHOLE = 2,   /* must be seen whole */
-	READER_HELD = 4,    /* a ReadyForQuery that the rider wants to see before it is passed on */
+	READER_HELD = 4,    /* for the rider, but passed on only when it was looked into */
+	READER_RIDERS = READER_FORWARD | READER_HELD,
 };
 
 size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n);

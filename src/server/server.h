@@ -84,6 +84,7 @@ struct server_reader {
 	uint8_t mode;  /* READER_* of that message */
 	uint32_t left; /* bytes of its body still to come */
 	bool saw_ready;
+	struct reader_run *run; /* while bytes are read */
 	struct buf whole; /* a message that must be seen whole and came in pieces */
 };
 

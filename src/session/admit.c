@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "pool/keeper.h"
 #include "proto/reply.h"
+#include "session/canon.h"
 #include "session/entry.h"
 #include "session/entry_impl.h"
 #include "session/vars.h"
@@ -240,15 +241,29 @@ static void admit_welcome(struct client *c, struct share_welcome *welcome)
 	conn_resume(&c->conn);
 }
 
-void entry_on_granted(struct client *c)
+/* the server has spelt out what the client asked for, or nothing had to be asked */
+static void admit_finish(struct client *c)
 {
 	struct share_welcome *welcome = share_welcome_get(c->pool->share);
 
-	lease_give_unused(&c->lease);
 	if (welcome != NULL)
 		admit_welcome(c, welcome);
 	else
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+}
+
+void entry_on_granted(struct client *c)
+{
+	struct share_welcome *welcome = share_welcome_get(c->pool->share);
+	bool is_known = welcome == NULL || canon_is_known(c, welcome);
+
+	share_welcome_unref(welcome);
+	if (!is_known) {
+		canon_ask(c, admit_finish);
+		return;
+	}
+	lease_give_unused(&c->lease);
+	admit_finish(c);
 }
 
 void entry_on_refused(struct client *c, const struct server_failure *why)
@@ -266,10 +281,11 @@ static void admit_ask_welcome(struct client *c)
 	struct server_failure why;
 
 	client_enter(c, CLIENT_WELCOME);
-	if (welcome != NULL) {
+	if (welcome != NULL && canon_is_known(c, welcome)) {
 		admit_welcome(c, welcome);
 		return;
 	}
+	share_welcome_unref(welcome);
 	conn_pause(&c->conn, ENTRY_KEEP);
 	switch (lease_ask(&c->lease, c->pool, loop_now(c->conn.loop), &why)) {
 	case LEASE_GRANTED:

@@ -88,10 +88,6 @@ static bool entry_accepts(struct client *c, const char *name, const char *value)
 {
 	if (str_list_has(c->worker->home.conf->set.ignore_startup_parameters, name))
 		return true;
-	if (str_is_equal_nocase(name, "application_name")) {
-		mem_free(c->application_name);
-		c->application_name = mem_strndup(value, 64);
-	}
 	return vars_set(c, name, value);
 }
 

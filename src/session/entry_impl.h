@@ -13,8 +13,11 @@
 #define ENTRY_BYTES_MAX ((size_t)128 * 1024) /* of one message of the login; the parsers have lower bounds */
 #define ENTRY_KEEP ((size_t)16 * 1024)	     /* a client that does not wait for its welcome */
 
+struct client;
+
 struct login {
 	struct buf in;	   /* the packet that is being received */
+	void (*on_spelt)(struct client *c); /* canon.c: what comes next */
 	struct clientauth *auth;
 	struct credential_keys keys; /* learnt */
 	char *user, *database;

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define VARS_NAME_SIZE 64 /* NAMEDATALEN */
+
 static const char *const vars_names[] = {"client_encoding", "DateStyle",	"TimeZone", "standard_conforming_strings",
 					 "application_name", "IntervalStyle"};
 
@@ -47,9 +49,35 @@ static bool vars_put(struct client *c, const char *name, const char *value)
 	return true;
 }
 
+/* PostgreSQL itself cuts an application's name and allows only ASCII in it */
+static void vars_clean_name(char *to, size_t size, const char *from)
+{
+	size_t n = 0;
+
+	for (; *from != '\0' && n + 1 < size; from++)
+		to[n++] = *from >= 0x20 && *from < 0x7f ? *from : '?';
+	to[n] = '\0';
+}
+
 bool vars_set(struct client *c, const char *name, const char *value)
 {
-	return vars_is_tracked(name) && vars_put(c, name, value);
+	char clean[VARS_NAME_SIZE];
+
+	if (!str_is_equal_nocase(name, "application_name"))
+		return vars_is_tracked(name) && vars_put(c, name, value);
+	vars_clean_name(clean, sizeof(clean), value);
+	mem_free(c->application_name);
+	c->application_name = mem_strdup(clean);
+	return vars_put(c, name, clean);
+}
+
+void vars_replace(struct client *c, const struct params *values)
+{
+	const char *name, *value;
+	size_t it = 0;
+
+	while (params_next(values, &it, &name, &value))
+		(void)vars_put(c, name, value);
 }
 
 void vars_reported(struct client *c, struct server *s, const char *name, const char *value)

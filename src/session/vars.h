@@ -20,6 +20,8 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 void vars_apply(struct client *c, struct server *s);
 /* ParameterStatus messages for what the client set itself. */
 void vars_greet(const struct client *c, struct buf *out);
+/* Other values of the same parameters. */
+void vars_replace(struct client *c, const struct params *values);
 void vars_free(struct client *c);
 /* Is this a name that follows the client? */
 bool vars_is_tracked(const char *name);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "session/canon.h"
 #include "session/desk.h"
 #include "session/watch.h"
 
@@ -30,6 +31,7 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	slots_init(&w->handles);
 	/* the same for all workers: a server takes its hash along when it moves */
 	memcpy(w->vars_seed, hub->process_key, sizeof(w->vars_seed));
+	hash_map_init(&w->spellings);
 	w->key_slots = WORKER_KEY_SLOTS;
 	w->keys = mem_zalloc(w->key_slots * sizeof(struct client *));
 	home_init(&w->home, &w->loop, hub, index, conf);
@@ -70,11 +72,14 @@ void worker_empty(struct worker *w)
 		worker_drop_servers(&pool->busy);
 		worker_drop_servers(&pool->closing);
 	}
+	loop_end_strays(&w->loop);
 }
 
 void worker_fini(struct worker *w)
 {
 	timeout_disarm(&w->watch);
+	canon_fini(w);
+	hash_map_fini(&w->spellings);
 	home_fini(&w->home);
 	slots_fini(&w->handles);
 	mem_free(w->keys);

@@ -28,6 +28,7 @@ struct worker {
 	struct slots handles;	  /* struct client */
 	struct client **keys;	  /* by cancel key, chained with key_next */
 	unsigned key_slots, key_count;
+	struct hash_map spellings; /* canon.c */
 	uint64_t vars_seed[2];	  /* of the hashes of tracked parameters */
 	_Atomic unsigned load;	  /* clients; read by whoever accepts */
 	struct worker **all;	  /* every worker of the process, index = loop.index */
