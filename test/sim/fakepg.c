@@ -259,9 +259,9 @@ static void backend_hit(struct backend *b)
 {
 	char owner[16];
 
-	/* an empty statement is over before it can be interrupted, and so is SET */
+	/* an empty statement is over before it can be interrupted */
 	if (b->state == BACKEND_READY && b->is_working && pgm_is_busy(&b->m) &&
-	    b->m.todo[b->m.todo_at][0] != '\0' && strncmp(b->m.todo[b->m.todo_at], "SET ", 4) != 0) {
+	    b->m.todo[b->m.todo_at][0] != '\0') {
 		pgm_owner(b->m.todo[b->m.todo_at], owner);
 		if (owner[0] == '\0' && !backend_is_ours(b->m.todo[b->m.todo_at]))
 			snprintf(owner, sizeof(owner), "%s", b->owner);

@@ -381,8 +381,7 @@ static void world_pooler(struct world_counts *counts)
 	world_clients(1 + sim_rnd(8));
 	if (flavour == CROWD || flavour == TIMEOUTS)
 		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
-	if (flavour != NO_MEMORY)
-		world_pooler_limits(&fakepg.manners, &pooler);
+	world_pooler_limits(&fakepg.manners, &pooler);
 	pooler_start(&pooler, clients.users, clients.dbs);
 	if (flavour == FAULTS)
 		world_faults_start();
