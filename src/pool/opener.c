@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "pool/keeper.h"
 #include "pool/lease.h"
+#include "server/dial.h"
 
 #include <string.h>
 
@@ -136,7 +137,7 @@ static void opener_start(struct pool *pool)
 	s->id = hub_next_id(pool->home->hub);
 	keeper_prepare(pool, s);
 	pool_list(pool, s, POOL_PLACE_OPENING);
-	server_start(s, pool->home->hub->resolver);
+	dial_start(s, pool->home->hub->resolver);
 }
 
 static void opener_make_room(struct pool *pool, enum hub_answer why)

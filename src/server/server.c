@@ -218,19 +218,12 @@ static void server_on_drained(struct conn *c)
 	server_settled(container_of(c, struct server, conn));
 }
 
-static const struct conn_ops server_conn_ops = {
+const struct conn_ops server_conn_ops = {
 	.on_bytes = reader_on_bytes,
 	.on_drained = server_on_drained,
 	.on_closed = server_on_closed,
 	.on_connected = server_on_connected,
 };
-
-static void server_connect(struct server *s, const struct addr *to)
-{
-	s->remote = *to;
-	server_enter(s, SERVER_CONNECTING);
-	conn_connect(&s->conn, s->loop, to, s->host->path, &server_conn_ops);
-}
 
 struct server *server_new(struct loop *loop, struct target *target, struct scram_cache *cache,
 			  const struct server_owner_ops *ops, void *owner)
@@ -255,34 +248,6 @@ struct server *server_new(struct loop *loop, struct target *target, struct scram
 	s->conn.fd = -1;
 	s->host = target_next_host(target);
 	return s;
-}
-
-static void server_on_answer(struct resolve_ask *ask, const struct addr *list, unsigned n, const char *error)
-{
-	struct server *s = container_of(ask, struct server, resolve);
-
-	if (n > 0) {
-		/* of several addresses each new connection takes another one */
-		server_connect(s, &list[s->target->next_host / s->target->hosts % n]);
-		return;
-	}
-	server_set_failure(s, SERVER_END_LOOKUP_FAILED, "08001", "server DNS lookup failed: %s", error);
-	server_lost(s, SERVER_END_LOOKUP_FAILED);
-}
-
-void server_start(struct server *s, struct resolver *resolver)
-{
-	struct addr to = {.family = ADDR_UNIX, .port = s->target->port};
-
-	if (s->host->path != NULL || addr_parse(&to, s->host->name, s->target->port)) {
-		server_connect(s, &to);
-		return;
-	}
-	server_enter(s, SERVER_RESOLVING);
-	s->resolve.port = s->target->port;
-	s->resolve.on_answer = server_on_answer;
-	CHECK(resolver != NULL);
-	resolve_ask(resolver, s->loop, s->host->name, &s->resolve);
 }
 
 static void server_destroy(struct loop_grave *grave)

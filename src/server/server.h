@@ -146,8 +146,6 @@ struct server {
 /* Gives a server in state NEW; NULL: no memory.  Takes a reference on target. */
 struct server *server_new(struct loop *loop, struct target *target, struct scram_cache *cache,
 			  const struct server_owner_ops *ops, void *owner) FX_MUST_USE;
-/* Begins to connect; may call the owner's on_failed and on_gone before it returns.  resolver NULL: hosts are numeric. */
-void server_start(struct server *s, struct resolver *resolver);
 /* From on_gone only; memory goes at the end of the turn. */
 void server_free(struct server *s);
 
@@ -181,6 +179,7 @@ const char *server_end_text(enum server_end end);
 bool server_may_enter(enum server_state from, enum server_state to);
 
 /* For the other files of this room. */
+extern const struct conn_ops server_conn_ops;
 void server_enter(struct server *s, enum server_state state);
 void server_set_failure(struct server *s, enum server_end end, const char *sqlstate, const char *fmt, ...)
 	FX_PRINTF(4, 5);

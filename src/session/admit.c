@@ -252,7 +252,7 @@ static void admit_finish(struct client *c)
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 }
 
-void entry_on_granted(struct client *c)
+void admit_on_granted(struct client *c)
 {
 	struct share_welcome *welcome = share_welcome_get(c->pool->share);
 	bool is_known = welcome == NULL || canon_is_known(c, welcome);
@@ -266,7 +266,7 @@ void entry_on_granted(struct client *c)
 	admit_finish(c);
 }
 
-void entry_on_refused(struct client *c, const struct server_failure *why)
+void admit_on_refused(struct client *c, const struct server_failure *why)
 {
 	const char *sqlstate = why->sqlstate[0] != '\0' ? why->sqlstate : "08006";
 
@@ -289,10 +289,10 @@ static void admit_ask_welcome(struct client *c)
 	conn_pause(&c->conn, ENTRY_KEEP);
 	switch (lease_ask(&c->lease, c->pool, loop_now(c->conn.loop), &why)) {
 	case LEASE_GRANTED:
-		entry_on_granted(c);
+		admit_on_granted(c);
 		break;
 	case LEASE_REFUSED:
-		entry_on_refused(c, &why);
+		admit_on_refused(c, &why);
 		break;
 	case LEASE_WAITS:
 		break;

@@ -13,9 +13,6 @@ void entry_begin(struct client *c, enum hub_answer refused);
 size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n);
 /* Nothing has been received yet (a port scan, a health check). */
 bool entry_is_untouched(const struct client *c);
-/* A server has been ready at last: the welcome is known; or it can't be had. */
-void entry_on_granted(struct client *c);
-void entry_on_refused(struct client *c, const struct server_failure *why);
 void entry_free(struct client *c);
 
 #endif

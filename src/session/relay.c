@@ -8,8 +8,8 @@
 
 #include "proto/reply.h"
 #include "server/expect.h"
+#include "session/admit.h"
 #include "session/desk.h"
-#include "session/entry.h"
 #include "session/rider.h"
 #include "session/vars.h"
 #include "session/worker.h"
@@ -336,7 +336,7 @@ static void relay_on_granted(struct lease *l)
 	struct client *c = container_of(l, struct client, lease);
 
 	if (c->state == CLIENT_WELCOME) {
-		entry_on_granted(c);
+		admit_on_granted(c);
 		return;
 	}
 	relay_ride(c);
@@ -370,7 +370,7 @@ static void relay_on_refused(struct lease *l, const struct server_failure *why)
 
 	c->pool->stats.errors++;
 	if (c->state == CLIENT_WELCOME)
-		entry_on_refused(c, why);
+		admit_on_refused(c, why);
 	else if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
 		client_fail(c, CLIENT_END_NO_SERVER, "%s", why->message);
 	else

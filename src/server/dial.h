@@ -1,0 +1,14 @@
+/*
+ * dial.h - the first step of a server connection: look up its host, begin to connect.
+ *
+ * The server's worker.
+ */
+#ifndef SERVER_DIAL_H
+#define SERVER_DIAL_H
+
+#include "server/server.h"
+
+/* State NEW.  May call the owner's on_failed and on_gone before it returns.  resolver NULL: hosts are numeric. */
+void dial_start(struct server *s, struct resolver *resolver);
+
+#endif
