@@ -121,8 +121,8 @@ static void health_say_component(const struct health_input *in, struct health *h
 			 (double)in->use_ppm / 1e4, in->cap, HEALTH_WINDOW_S);
 		break;
 	case HEALTH_WAITING:
-		snprintf(out, size, "%u clients wait, the oldest for %.1f s of %.0f s: free servers (SHOW LONG_QUERIES, SHOW POOLS_EXTENDED) or raise the limit that holds them",
-			 in->waiting, (double)in->oldest_wait / 1e6, (double)most / 1e6);
+		snprintf(out, size, "%u client%s, the oldest for %.1f s of %.0f s: free servers (SHOW LONG_QUERIES, SHOW POOLS_EXTENDED) or raise the limit that holds them",
+			 in->waiting, in->waiting == 1 ? " waits" : "s wait", (double)in->oldest_wait / 1e6, (double)most / 1e6);
 		break;
 	case HEALTH_CONNECT:
 		snprintf(out, size, "%llu of %llu attempts to connect or log in failed in the last %u s: check PostgreSQL's log, its max_connections and the password",
@@ -139,8 +139,8 @@ static void health_say_component(const struct health_input *in, struct health *h
 			 HEALTH_WINDOW_S);
 		break;
 	case HEALTH_LONG:
-		snprintf(out, size, "%u queries have run longer than long_query_time: SHOW LONG_QUERIES names them, KILL_QUERY ends one",
-			 in->long_queries);
+		snprintf(out, size, "%u %s longer than long_query_time: SHOW LONG_QUERIES tells more, KILL_QUERY ends one",
+			 in->long_queries, in->long_queries == 1 ? "query has run" : "queries have run");
 		break;
 	default:
 		snprintf(out, size, "fynixpool uses %llu MB of the %llu MB it may have: lower max_client_conn or give it more memory",

@@ -3,6 +3,7 @@
  */
 #include "auth/identity.h"
 #include "base/mem.h"
+#include "net/resolve.h"
 #include "report/show.h"
 #include "report/version.h"
 
@@ -19,6 +20,7 @@ static void show_lists_row(const char *name, size_t items, struct rowset *out)
 static void show_lists_fill(const struct report_view *view, struct rowset *out)
 {
 	size_t databases = 1, servers = 0;
+	struct resolve_stats dns = {0};
 	struct hub_counts counts;
 
 	for (size_t i = 0; i < view->conf->databases; i++)
@@ -26,6 +28,8 @@ static void show_lists_fill(const struct report_view *view, struct rowset *out)
 	for (size_t i = 0; i < view->sample->count; i++)
 		servers += view->sample->pool[i].servers;
 	hub_count(view->hub, &counts);
+	if (view->hub->resolver != NULL)
+		resolve_get_stats(view->hub->resolver, &dns);
 	show_lists_row("databases", databases, out);
 	show_lists_row("users", show_names_users_count(view), out);
 	show_lists_row("peers", view->conf->peers, out);
@@ -36,9 +40,9 @@ static void show_lists_fill(const struct report_view *view, struct rowset *out)
 	show_lists_row("login_clients", counts.logins, out);
 	show_lists_row("free_servers", 0, out);
 	show_lists_row("used_servers", servers, out);
-	show_lists_row("dns_names", 0, out);
+	show_lists_row("dns_names", dns.names, out);
 	show_lists_row("dns_zones", 0, out);
-	show_lists_row("dns_queries", 0, out);
+	show_lists_row("dns_queries", dns.pending, out);
 	show_lists_row("dns_pending", 0, out);
 }
 
@@ -145,8 +149,7 @@ const struct report_table show_process_version = {
 	.is_local = true,
 };
 
-/* Tables that exporters ask for and that have no rows: we hand over no file descriptors, and host names are looked up by the
- * system. */
+/* Tables that exporters ask for and that have no rows: we hand over no file descriptors, and watch no zones. */
 static void show_nothing(const struct report_view *view FX_UNUSED, struct rowset *out FX_UNUSED)
 {
 }
@@ -171,12 +174,35 @@ const struct report_table show_process_fds = {
 static const struct reply_column show_dns_hosts_columns[] = {
 	{"hostname", REPLY_TEXT}, {"ttl", REPLY_INT8}, {"addrs", REPLY_TEXT}};
 
+static void show_dns_host(void *arg, const char *host, uint64_t ttl, const struct addr *list, unsigned n)
+{
+	struct rowset *out = arg;
+	char text[RESOLVE_ADDRS * (ADDR_TEXT_MAX + 1)] = "";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < n && i < RESOLVE_ADDRS; i++) {
+		if (i > 0)
+			text[at++] = ',';
+		addr_format(&list[i], text + at, sizeof(text) - at);
+		at += strlen(text + at);
+	}
+	rowset_text(out, host);
+	rowset_uint(out, ttl / 1000000);
+	rowset_text(out, text);
+}
+
+static void show_dns_hosts_fill(const struct report_view *view, struct rowset *out)
+{
+	if (view->hub->resolver != NULL)
+		resolve_each(view->hub->resolver, show_dns_host, out);
+}
+
 const struct report_table show_process_dns_hosts = {
 	.name = "DNS_HOSTS",
 	.role = IDENTITY_STATS,
 	.column = show_dns_hosts_columns,
 	.columns = ARRAY_LEN(show_dns_hosts_columns),
-	.fill = show_nothing,
+	.fill = show_dns_hosts_fill,
 	.is_local = true,
 };
 
