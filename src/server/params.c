@@ -58,6 +58,17 @@ static void params_remove(struct params *p, const char *name)
 	}
 }
 
+static unsigned params_count(const struct params *p)
+{
+	const char *n, *v;
+	unsigned count = 0;
+	size_t it = 0;
+
+	while (params_next(p, &it, &n, &v))
+		count++;
+	return count;
+}
+
 int params_set(struct params *p, const char *name, const char *value)
 {
 	const char *old = params_get(p, name);
@@ -65,6 +76,8 @@ int params_set(struct params *p, const char *name, const char *value)
 
 	if (old != NULL && strcmp(old, value) == 0)
 		return 0;
+	if (old == NULL && params_count(p) >= PARAMS_NAMES)
+		return -1;
 	if (buf_reserve(&p->pairs, need) < 0) {
 		p->pairs.bad = false;
 		return -1;

@@ -2,7 +2,8 @@
  * params.h - the parameters a server reports (ParameterStatus), as (name, value) pairs.
  *
  * One owner, one thread.  Names are compared without regard to case, as
- * PostgreSQL does.  Bounded: PARAMS_MAX bytes in all, later pairs are refused.
+ * PostgreSQL does.  Bounded: PARAMS_MAX bytes and PARAMS_NAMES names, later pairs
+ * are refused.
  */
 #ifndef SERVER_PARAMS_H
 #define SERVER_PARAMS_H
@@ -10,6 +11,7 @@
 #include "base/buf.h"
 
 #define PARAMS_MAX ((size_t)64 * 1024)
+#define PARAMS_NAMES 128 /* PostgreSQL has fifteen; names are looked for one by one */
 
 struct params {
 	struct buf pairs; /* name NUL value NUL ... */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define READER_LENGTH_MAX UINT32_C(0x7ffffff0)
+#define READER_SHORT_MAX UINT32_C(30000) /* as libpq has it */
 
 struct reader_run {
 	struct server *s;
@@ -51,6 +52,7 @@ static void reader_violation(struct server *s, uint8_t type)
 	reader_flush_last(s);
 	if (!reader_is_on(s))
 		return;
+	s->expect.is_ambiguous = true; /* nothing that was owed can be told any more */
 	server_log(s, LOG_WARNING, "server sent %s (0x%02x) where the protocol does not allow it",
 		  wire_backend_name(type), type);
 	if (s->state == SERVER_LOGIN)
@@ -88,8 +90,10 @@ static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
 		reader_violation(s, BE_PARAMETER_STATUS);
 		return;
 	}
-	if (params_set(&s->params, name, value) < 0)
+	if (params_set(&s->params, name, value) < 0 && !s->has_many) {
+		s->has_many = true;
 		server_log(s, LOG_WARNING, "server reports more parameters than we keep");
+	}
 	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
 		s->rider_ops->on_parameter(s, name, value);
 	else
@@ -149,12 +153,38 @@ static bool reader_is_whole_type(uint8_t type)
 	return type == BE_READY_FOR_QUERY || type == BE_PARAMETER_STATUS || type == BE_ERROR_RESPONSE;
 }
 
+/* Kinds that may be longer than a few columns' worth; any other that declares so much shows that the framing is lost. */
+static bool reader_may_be_long(uint8_t type)
+{
+	switch (type) {
+	case BE_ROW_DESCRIPTION:
+	case BE_PARAMETER_DESCRIPTION:
+	case BE_DATA_ROW:
+	case BE_COPY_DATA:
+	case BE_FUNCTION_CALL_RESPONSE:
+	case BE_ERROR_RESPONSE:
+	case BE_NOTICE_RESPONSE:
+	case BE_NOTIFICATION_RESPONSE:
+	case BE_PARAMETER_STATUS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool reader_is_length(uint8_t type, uint32_t length)
+{
+	if (type == BE_READY_FOR_QUERY)
+		return length == 5;
+	return length >= 4 && (length <= READER_SHORT_MAX || (length <= READER_LENGTH_MAX && reader_may_be_long(type)));
+}
+
 /* What to do with the message whose header is here; -1: the connection has ended. */
 static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 {
 	enum expect_verdict verdict;
 
-	if (length < 4 || length > READER_LENGTH_MAX || (type == BE_READY_FOR_QUERY && length != 5)) {
+	if (!reader_is_length(type, length)) {
 		reader_violation(s, type);
 		return -1;
 	}

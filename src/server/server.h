@@ -103,6 +103,7 @@ struct server {
 	bool has_spoken; /* a FATAL error was received */
 	bool has_told;	 /* ... and was forwarded to the rider */
 	bool is_outdated; /* close when free */
+	bool has_many;	 /* reports more parameters than we keep */
 	bool is_odd;	 /* something looked odd: ping before the next use */
 	bool holds_ready; /* the rider looks at each ReadyForQuery before it is passed on */
 	bool is_throttled; /* the rider has been told to wait for on_room */
