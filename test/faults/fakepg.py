@@ -140,7 +140,10 @@ class Peer(Conn):
                     self.send(self.answer(sql), ready(self.status))
             elif m.type == "P":
                 statement = m.body.split(b"\0")[1].decode()
-                self.send(msg("1"))
+                if not statement.startswith("SELECT offend"):
+                    self.send(msg("1"))
+            elif m.type in "BD" and statement.startswith("SELECT offend"):
+                pass
             elif m.type == "B":
                 self.send(msg("2"))
             elif m.type == "D":
