@@ -133,7 +133,7 @@ static void backend_excuse(struct backend *b, const char *why)
 	const struct nsock *s = b->sock;
 	bool has_input = bytes_left(&b->in) > 0 || (s != NULL && (s->len > 0 || s->coming_bytes > 0));
 	bool has_output = bytes_left(&m->out) > 0 || (s != NULL && (s->peer->coming_bytes > 0 || s->peer->len > 0));
-	bool is_ridden = fakepg.manners.is_session || m->tx != 'I' || m->is_extended || m->is_copying ||
+	bool is_ridden = fakepg.manners.is_session || m->is_odd || m->tx != 'I' || m->is_extended || m->is_copying ||
 			 b->is_working || pgm_is_busy(m) || has_output;
 
 	if (is_ridden)
@@ -427,7 +427,7 @@ static void backend_new_rider(struct backend *b, const char *owner)
 		if (m->var[0] != '\0')
 			sim_fail("I2: %s rides on backend %u with %s's session state", owner, b->pid, b->owner);
 	}
-	b->has_spoken_async = b->has_anonymous = false;
+	b->has_spoken_async = b->has_anonymous = b->m.is_odd = false;
 	snprintf(b->owner, sizeof(b->owner), "%s", owner);
 }
 

@@ -72,6 +72,7 @@ static void pgm_error(struct pgm *m, const char *code, const char *text)
 	pgm_report(&m->out, 'E', "ERROR", code, text);
 	m->wants_flush = true; /* PostgreSQL sends reports at once */
 	m->todo_at = m->todo_count = 0;
+	m->is_odd = m->is_odd || (m->is_copying && m->has_ignored_sync);
 	m->is_copying = false;
 	if (m->tx == 'T')
 		m->tx = 'E';
@@ -242,6 +243,7 @@ static void pgm_copy_in(struct pgm *m, const struct pgm_call *c)
 	bytes_end(&m->out, at);
 	m->wants_flush = true;
 	m->is_copying = true;
+	m->has_ignored_sync = false;
 	m->copy_fails_at = c->n;
 	m->copy_seen = 0;
 	m->copy_sum = 1;
@@ -555,8 +557,10 @@ static void pgm_copy_message(struct pgm *m, char type, const uint8_t *body, uint
 	case 'f':
 		pgm_error(m, "57014", "COPY from stdin failed");
 		break;
-	case 'H':
 	case 'S':
+		m->has_ignored_sync = true;
+		break;
+	case 'H':
 		break;
 	default:
 		pgm_error(m, "08P01", "unexpected message type during COPY from stdin");

@@ -40,6 +40,8 @@ struct pgm {
 	bool is_skipping; /* until Sync */
 	bool is_extended; /* the message being worked on */
 	bool is_copying;
+	bool has_ignored_sync; /* in this COPY */
+	bool is_odd; /* an error came after that: nobody between us and the client can tell what is owed */
 	bool wants_flush; /* out should leave now */
 	bool is_over;	  /* Terminate was received, or a fatal error made */
 	char var[40];	  /* session state */
