@@ -288,9 +288,10 @@ static struct resolver *process_resolver(const struct conf *conf)
 
 static int process_start(struct process *p)
 {
+	/* before anybody can know that we are there */
+	signals_block();
 	if (doors_open(&p->doors, p->conf) < 0)
 		return -1;
-	signals_block();
 	p->workers = process_worker_count(p->conf);
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);

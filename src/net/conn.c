@@ -74,7 +74,7 @@ void conn_connect(struct conn *c, struct loop *loop, const struct addr *to, cons
 	int err;
 
 	conn_init(c, loop, ops);
-	c->is_open = c->is_connecting = true;
+	c->is_open = c->is_connecting = c->is_dialled = true;
 	err = loop->engine->connect(c, to, path);
 	if (err != 0)
 		conn_set_end(c, CONN_END_CONNECT, err);

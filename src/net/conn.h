@@ -59,6 +59,7 @@ struct conn {
 	int fd;
 	int end_err;
 	uint8_t end_kind; /* enum conn_end, with must_end */
+	bool is_dialled : 1;	/* conn_connect made it: its events come first in a turn, so that nobody is given a dead server */
 	bool is_open : 1;	/* attached to its loop */
 	bool is_connecting : 1;
 	bool is_paused : 1;	/* the owner wants no bytes */

@@ -297,6 +297,7 @@ static int engine_ev_attach(struct conn *c)
 	ev_io *w = engine_ev_io(c);
 
 	ev_io_init(w, engine_ev_on_io, c->fd, EV_READ);
+	ev_set_priority(w, c->is_dialled ? 1 : 0);
 	w->data = c;
 	engine_ev_update(c);
 	return 0;

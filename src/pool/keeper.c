@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "pool/opener.h"
 #include "pool/plan.h"
+#include "pool/retire.h"
 
 #include <string.h>
 
@@ -126,50 +127,12 @@ void keeper_evict(struct pool *pool)
 		keeper_close_idle(pool, container_of(oldest, struct server, link), SERVER_END_EVICTED);
 }
 
-/* an aged server goes when its successor is there, so that the pool never dips; true: let it go now */
-static bool keeper_replace(struct pool *pool, struct server *s, uint64_t now)
+static void keeper_check_idle(struct pool *pool, struct server *s, uint64_t now)
 {
-	struct share *share = pool->share;
-	/* a successor that nobody ever used needs none itself */
-	bool is_wanted = (s->was_used && now - s->idle_since < 10 * CLOCK_US_PER_SEC) ||
-			 share_servers(pool->share) <= (uint64_t)pool->limits.min_pool_size;
-	uint64_t ready;
+	enum server_end why = retire_check(pool, s, now);
 
-	if (!is_wanted)
-		return true;
-	lock_take(&share->lock);
-	ready = share->ready_total;
-	if (!s->is_replaced) {
-		/* each waits for a successor of its own */
-		share->successors = (share->successors > ready ? share->successors : ready) + 1;
-		s->replaced_by = share->successors;
-	}
-	lock_drop(&share->lock);
-	if (!s->is_replaced) {
-		s->is_replaced = true;
-		/* no room for one more: then the old one has to go first */
-		return !opener_open(pool, pool_cap(pool));
-	}
-	return ready >= s->replaced_by || now - s->connected_at > s->lifetime + 2 * s->target->connect_timeout;
-}
-
-static void keeper_check_idle(struct pool *pool, struct server *s, unsigned *servers, uint64_t now)
-{
-	const struct conf_limits *l = &pool->limits;
-	uint64_t idle = now - s->idle_since;
-	unsigned cap = pool_cap(pool);
-
-	if (cap > 0 && *servers > cap + (unsigned)l->reserve_pool_size)
-		keeper_close_idle(pool, s, SERVER_END_SURPLUS);
-	else if (l->pool_size > 0 && *servers > (uint64_t)l->pool_size && idle >= l->overflow_linger)
-		keeper_close_idle(pool, s, SERVER_END_LINGER);
-	else if (l->server_idle_timeout > 0 && idle >= l->server_idle_timeout && *servers > (uint64_t)l->min_pool_size)
-		keeper_close_idle(pool, s, SERVER_END_IDLE_TIMEOUT);
-	else if (s->lifetime > 0 && now - s->connected_at >= s->lifetime && keeper_replace(pool, s, now))
-		keeper_close_idle(pool, s, SERVER_END_LIFETIME);
-	else
-		return;
-	(*servers)--;
+	if (why != SERVER_END_NONE)
+		keeper_close_idle(pool, s, why);
 }
 
 static bool keeper_should_probe(struct share *share, uint64_t now)
@@ -207,10 +170,9 @@ static void keeper_fill(struct pool *pool, uint64_t now)
 static void keeper_tend(struct pool *pool)
 {
 	uint64_t now = loop_now(pool->home->loop);
-	unsigned servers = share_servers(pool->share);
 
 	DLIST_EACH(it, &pool->idle)
-		keeper_check_idle(pool, container_of(it, struct server, link), &servers, now);
+		keeper_check_idle(pool, container_of(it, struct server, link), now);
 	keeper_fill(pool, now);
 	if (atomic_load(&pool->share->waiters) > 0) {
 		pool_serve(pool);

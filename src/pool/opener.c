@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "pool/keeper.h"
 #include "pool/lease.h"
+#include "pool/retire.h"
 #include "server/dial.h"
 
 #include <string.h>
@@ -81,7 +82,7 @@ static void opener_on_ending(struct server *s, enum server_end why)
 	server_log(s, LOG_LOG, "closing because: %s (age=%us)", server_end_text(why),
 		  (unsigned)((loop_now(s->loop) - s->connected_at) / 1000000));
 	lock_take(&pool->share->lock);
-	pool->share->ready--;
+	retire_account(pool->share, s);
 	lock_drop(&pool->share->lock);
 	pool_list(pool, s, POOL_PLACE_CLOSING);
 	pool->stats.servers_closed++;
@@ -102,6 +103,7 @@ static void opener_on_gone(struct server *s)
 	pool_unlist(pool, s);
 	hub_give_server(pool->home->hub, pool->share);
 	server_free(s);
+	retire_refill(pool);
 	if (atomic_load(&pool->share->waiters) > 0)
 		home_wake_waiters(pool->share);
 }

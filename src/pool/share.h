@@ -47,7 +47,9 @@ struct share {
 	unsigned connecting;   /* opening now, on any worker */
 	unsigned ready;	       /* logged in and not ending, on any worker */
 	uint64_t ready_total;  /* servers that ever became ready */
-	uint64_t successors;   /* ready_total at which the successor that was asked for last is ready */
+	unsigned leaving;      /* of ready: claimed to be closed */
+	unsigned replacing;    /* of ready: their successors are being opened */
+	unsigned refill;       /* successors to be opened when their predecessor is gone */
 	bool is_failing;       /* the last attempt failed and nothing has become ready since */
 	uint64_t retry_at;     /* no attempt before this (monotonic) */
 	uint64_t last_asked;   /* monotonic; when a client last had to ask the shared part */

@@ -111,6 +111,7 @@ struct server {
 	bool was_used;
 	uint8_t place; /* the owner's: which of its lists */
 	bool is_replaced; /* the owner has begun to open its successor */
+	bool is_leaving;  /* the owner has claimed it to be closed */
 	uint8_t key_len;
 	struct expect expect;
 	struct server_reader reader;
@@ -134,7 +135,7 @@ struct server {
 	struct addr local, remote;
 	uint64_t connected_at, connected_wall, idle_since; /* microseconds */
 	uint64_t lifetime;				   /* with its jitter; the owner's */
-	uint64_t replaced_by;				   /* the owner's */
+	unsigned replace_level;				   /* the owner's: servers there were when its successor was asked for */
 	uint64_t request_since, xact_since;		   /* 0: none */
 	uint64_t request_wall;
 	uint64_t long_told;	/* request or transaction that was reported as long: its start */
