@@ -137,6 +137,10 @@ class Cluster:
         return [int(r[0]) for r in self.sql(
             "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' AND usename <> 'postgres' AND " + where)]
 
+    def since(self):
+        """A condition for backends(): those that begin from now on, and not what earlier tests have left."""
+        return f"backend_start > '{self.value('SELECT clock_timestamp()')}'"
+
     def kill_backends(self, where="true"):
         """Terminate them and wait until they are gone: a query that meets a dying backend could not be saved by anybody."""
         pids = self.backends(where)
