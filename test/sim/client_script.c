@@ -313,13 +313,15 @@ static void script_copy(struct fclient *c)
 	if (extended) {
 		script_pbe(b, one);
 		/* a Sync here is what older libpq sent; the server ignores it if the COPY has begun */
-		bytes_msg(b, fclients.manners.has_odd_sync && sim_one_in(3) ? 'S' : 'H');
+		bytes_msg(b, fclients.manners.has_odd_sync && sim_one_in(2) ? 'S' : 'H');
 	} else {
 		script_q(b, "%s", one);
 	}
 	if (waits)
 		b = script_step(c, true);
 	script_copy_data(c, b, token);
+	if (extended && sim_one_in(3))
+		b = script_step(c, false);
 	if (extended)
 		bytes_msg(b, 'S');
 }
@@ -389,7 +391,9 @@ void client_script(struct fclient *c)
 	unsigned dice = sim_rnd(20);
 
 	c->step_at = c->step_count = 0;
-	if (dice < 5 && m->has_transactions)
+	if (m->has_copy && m->likes_copy && sim_one_in(2))
+		script_copy(c);
+	else if (dice < 5 && m->has_transactions)
 		script_transaction(c);
 	else if (dice < 11 && m->has_extended)
 		script_extended(c);

@@ -576,6 +576,9 @@ static void client_pump(struct fclient *c)
 		bytes_put(&c->out, s->msgs.data, s->msgs.len);
 		bytes_put(&c->sent, s->msgs.data, s->msgs.len);
 		c->step_at++;
+		/* leaves at the end of what it has to say now, rather than in the middle */
+		if (c->will_die && c->die_at > c->out_total && sim_one_in(8))
+			c->die_at = c->out_total + bytes_left(&c->out);
 		if (c->has_key && m->cancel_one_in > 0 && sim_one_in(m->cancel_one_in)) {
 			c->wants_cancel = true;
 			if (!sim_is_queued(&c->wake))

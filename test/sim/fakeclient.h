@@ -24,7 +24,7 @@ struct fakeclient_manners {
 	uint32_t sleep_us;	   /* longest sleep statement */
 	uint32_t big_one_in;	   /* big results */
 	bool has_transactions, has_extended, has_copy, has_session_state, has_named, has_stray_sync,
-		has_odd_sync, has_huge;
+		has_odd_sync, has_huge, likes_copy;
 	uint32_t evil_one_in; /* clients that end with garbage; 0: none */
 	bool is_autonomous; /* statement mode: no transaction blocks */
 	unsigned users, dbs;

@@ -640,6 +640,24 @@ void fakepg_fault(enum fakepg_fault kind, bool idle_only)
 	}
 }
 
+void fakepg_hush(uint32_t pid)
+{
+	for (unsigned i = 0; i < fakepg.count; i++) {
+		struct backend *b = fakepg.backend[i];
+
+		if (b->pid != pid || b->state != BACKEND_READY)
+			continue;
+		sim_trace("backend %u: the line goes dead", pid);
+		fakepg.kills++;
+		b->is_cut = true;
+		b->state = BACKEND_EXITING;
+		sim_cancel(&b->work);
+		net_sim_hush(b->sock);
+		b->exit.is_background = true;
+		sim_after(&b->exit, 60000000);
+	}
+}
+
 void fakepg_down(void)
 {
 	sim_trace("PostgreSQL goes down");

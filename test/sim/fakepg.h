@@ -78,6 +78,8 @@ struct nsock *fakepg_direct(void);
 /* Faults: to a random backend. */
 enum fakepg_fault { FAULT_TERMINATE, FAULT_CRASH, FAULT_CUT, FAULT_ASYNC };
 void fakepg_fault(enum fakepg_fault kind, bool idle_only);
+/* The line of this backend goes dead; it notices after a minute (keepalive). */
+void fakepg_hush(uint32_t pid);
 /* Everything dies and nothing comes up until fakepg_up. */
 void fakepg_down(void);
 void fakepg_up(void);

@@ -352,6 +352,11 @@ void net_sim_abort(struct nsock *s)
 	net_sim_gone(s);
 }
 
+void net_sim_hush(struct nsock *s)
+{
+	s->is_deaf = s->peer->is_deaf = true;
+}
+
 void net_sim_cut(struct nsock *s)
 {
 	struct nsock *peer = s->peer;

@@ -81,6 +81,8 @@ static inline bool net_sim_is_readable(const struct nsock *s)
 void net_sim_close(struct nsock *s);
 /* Both ends see a reset, each in its own time: a cable was cut. */
 void net_sim_cut(struct nsock *s);
+/* Nothing comes through any more, and nobody is told. */
+void net_sim_hush(struct nsock *s);
 /* End of our stream; we may go on reading. */
 void net_sim_shutdown(struct nsock *s);
 /* A reset instead of an orderly close. */

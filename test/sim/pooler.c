@@ -290,6 +290,42 @@ static void pooler_check_turn(struct loop *loop)
 
 /* --- what must hold at rest --- */
 
+/* has a server of this share idled for so long? */
+static bool has_idled(const struct share *share, uint64_t us)
+{
+	for (unsigned i = 0; i < manners.workers; i++) {
+		struct pool *p = share->side[i].pool;
+
+		if (p == NULL)
+			continue;
+		DLIST_EACH(it, &p->idle)
+			if (sim.now - container_of(it, struct server, link)->idle_since > us)
+				return true;
+	}
+	return false;
+}
+
+/* The database or the user has no room for this share: does an idle server of another one stand in the way?  It may
+ * for a while, or two pools would take the last place from each other at every request. */
+static void check_eviction(struct share *share, unsigned cap)
+{
+	bool db_full = manners.max_db > 0 && share->database_tally->servers >= manners.max_db;
+	bool user_full = manners.max_user > 0 && share->user_tally->servers >= manners.max_user;
+
+	if (share->servers >= cap || db_full == user_full || sim.now - share_oldest(share) < 1000000)
+		return;
+	for (unsigned i = 0; i < share_count; i++) {
+		struct share *o = shares[i];
+
+		if (o == share || (db_full && o->database_tally != share->database_tally) ||
+		    (user_full && o->user_tally != share->user_tally))
+			continue;
+		if (atomic_load(&o->waiters) == 0 && has_idled(o, 1000000))
+			sim_fail("I7: %s/%s waits for room, and %s/%s has an idle server", share->database,
+				 share->user, o->database, o->user);
+	}
+}
+
 static void check_share_rest(struct share *share, void *arg FX_UNUSED)
 {
 	unsigned idle = share_idle_total(share), waiters = atomic_load(&share->waiters), queued = 0;
@@ -307,6 +343,7 @@ static void check_share_rest(struct share *share, void *arg FX_UNUSED)
 		sim_fail("I7: %u wait beside %u idle servers of %s/%s", waiters, idle, share->database, share->user);
 	if (!manners.is_strict || share->connecting > 0)
 		return;
+	check_eviction(share, cap);
 	if ((manners.pool_size == 0 || share->servers < cap) &&
 	    (manners.max_db == 0 || share->database_tally->servers < manners.max_db) &&
 	    (manners.max_user == 0 || share->user_tally->servers < manners.max_user))
@@ -314,7 +351,6 @@ static void check_share_rest(struct share *share, void *arg FX_UNUSED)
 			 share->database, share->user);
 }
 
-/* the server itself has a backend that does nothing, and all of the pool's are taken to be busy? */
 void pooler_check_rest(void)
 {
 	each_share(check_share_rest, NULL);
@@ -394,15 +430,18 @@ static void order_reload(struct worker *w, void *arg)
 	conf_unref(arg);
 }
 
-/* any client of this worker; NULL: it has none */
+/* any client of this worker, with pleasure one in the middle of a message; NULL: it has none */
 static struct client *any_client(struct worker *w)
 {
 	struct client *picked = NULL;
 	unsigned n = 0;
 
-	DLIST_EACH(it, &w->clients)
-		if (sim_one_in(++n))
-			picked = container_of(it, struct client, link);
+	DLIST_EACH(it, &w->clients) {
+		struct client *c = container_of(it, struct client, link);
+
+		if (sim_one_in(++n) || (c->left > 0 && c->is_forwarding))
+			picked = c;
+	}
 	return picked;
 }
 
@@ -485,6 +524,20 @@ void pooler_order(void)
 	}
 	if (what > 1)
 		pooler_peace();
+}
+
+static void hush_idle(struct share *share, void *arg FX_UNUSED)
+{
+	struct pool *p = share->side[sim_rnd(manners.workers)].pool;
+	struct dlist *first = p != NULL ? dlist_first(&p->idle) : NULL;
+
+	if (first != NULL && sim_one_in(2))
+		fakepg_hush(container_of(first, struct server, link)->pid);
+}
+
+void pooler_hush(void)
+{
+	each_share(hush_idle, NULL);
 }
 
 void pooler_peace(void)

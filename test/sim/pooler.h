@@ -36,6 +36,8 @@ void pooler_finish(void);
 void pooler_describe(void);
 /* One order of the console, given to all workers. */
 void pooler_order(void);
+/* The line to one idle server goes dead without a word. */
+void pooler_hush(void);
 /* Nothing is paused any more. */
 void pooler_peace(void);
 

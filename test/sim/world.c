@@ -88,6 +88,7 @@ static void world_manners_of_clients(struct fakeclient_manners *m)
 		.has_stray_sync = !sim_one_in(4),
 		.has_named = !sim_one_in(4),
 		.has_odd_sync = sim_one_in(2),
+		.likes_copy = sim_one_in(8),
 		.has_huge = sim.weather.max_segment > 4000 && sim.weather.window > 4096 && sim.weather.max_read > 4000,
 		.users = 1,
 		.dbs = 1,
@@ -247,7 +248,7 @@ static void world_simple(enum world_mode mode, struct world_counts *counts)
 
 /* --- the pooler --- */
 
-enum flavour { STRICT, FAULTS, ORDERS, TIMEOUTS, CROWD, NO_MEMORY };
+enum flavour { STRICT, SILENT, FAULTS, ORDERS, TIMEOUTS, CROWD, NO_MEMORY };
 
 static void world_manners_of_pooler(struct pooler_manners *m)
 {
@@ -277,6 +278,10 @@ static void world_flavour(enum flavour flavour, struct pooler_manners *p, struct
 {
 	p->is_strict = flavour == STRICT;
 	switch (flavour) {
+	case SILENT:
+		p->has_ping = true;
+		p->ping_idle_ms = 0;
+		break;
 	case TIMEOUTS:
 		p->wait_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
 		p->query_ms = sim_one_in(2) ? pick(1, 10, 100, 1000) : 0;
@@ -337,6 +342,22 @@ static void world_orders_start(void)
 	sim_after(&orders, sim_rnd(100000));
 }
 
+/* --- lines that go dead while a server idles: no client may notice --- */
+
+static void world_on_silence(struct sim_event *e)
+{
+	pooler_hush();
+	if (--orders_left > 0)
+		sim_after(e, 1 + sim_rnd(100000));
+}
+
+static void world_silence_start(void)
+{
+	orders = (struct sim_event){.fire = world_on_silence, .is_background = true};
+	orders_left = 1 + sim_rnd(6);
+	sim_after(&orders, sim_rnd(100000));
+}
+
 /* memory runs out now and then */
 static void world_hunger_start(void)
 {
@@ -355,8 +376,8 @@ static void world_troubles_end(void)
 
 static void world_pooler(struct world_counts *counts)
 {
-	static const enum flavour flavours[] = {STRICT, STRICT, STRICT, STRICT,	  FAULTS, FAULTS,
-						FAULTS, ORDERS, ORDERS, TIMEOUTS, CROWD,  NO_MEMORY};
+	static const enum flavour flavours[] = {STRICT, STRICT, STRICT, STRICT, STRICT,	  FAULTS, FAULTS,
+						FAULTS, ORDERS, ORDERS, SILENT, TIMEOUTS, CROWD,  NO_MEMORY};
 	enum flavour flavour = flavours[sim_rnd(ARRAY_LEN(flavours))];
 	struct fakepg_manners server;
 	struct fakeclient_manners clients;
@@ -387,6 +408,8 @@ static void world_pooler(struct world_counts *counts)
 		world_faults_start();
 	else if (flavour == ORDERS)
 		world_orders_start();
+	else if (flavour == SILENT)
+		world_silence_start();
 	else if (flavour == NO_MEMORY)
 		world_hunger_start();
 	world_check_rest = pooler_check_rest;
