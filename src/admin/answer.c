@@ -4,6 +4,15 @@
 #include "admin/answer.h"
 
 #include "admin/command.h"
+#include "base/clock.h"
+
+static void answer_time(struct buf *out, uint64_t wall_us)
+{
+	char text[48];
+
+	clock_format_wall(wall_us, text, sizeof(text));
+	reply_put_text(out, text);
+}
 
 static void answer_cell(struct buf *out, const struct rowset_cell *cell)
 {
@@ -19,6 +28,9 @@ static void answer_cell(struct buf *out, const struct rowset_cell *cell)
 		break;
 	case ROWSET_UINT:
 		reply_put_uint(out, cell->natural);
+		break;
+	case ROWSET_TIME:
+		answer_time(out, cell->natural);
 		break;
 	}
 }

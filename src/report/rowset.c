@@ -49,6 +49,11 @@ void rowset_uint(struct rowset *r, uint64_t v)
 	rowset_cell(r, ROWSET_UINT, &v, sizeof(v));
 }
 
+void rowset_time(struct rowset *r, uint64_t wall_us)
+{
+	rowset_cell(r, ROWSET_TIME, &wall_us, sizeof(wall_us));
+}
+
 void rowset_format(struct rowset *r, const char *fmt, ...)
 {
 	va_list ap;
@@ -101,6 +106,7 @@ bool rowset_next(const struct rowset *r, size_t *at, struct rowset_cell *out)
 		*at += 1 + sizeof(out->number);
 		break;
 	case ROWSET_UINT:
+	case ROWSET_TIME:
 		memcpy(&out->natural, p + 1, sizeof(out->natural));
 		*at += 1 + sizeof(out->natural);
 		break;

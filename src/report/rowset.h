@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-enum rowset_kind { ROWSET_NULL, ROWSET_TEXT, ROWSET_INT, ROWSET_UINT };
+enum rowset_kind { ROWSET_NULL, ROWSET_TEXT, ROWSET_INT, ROWSET_UINT, ROWSET_TIME };
 
 struct rowset {
 	struct buf cells;
@@ -22,7 +22,7 @@ struct rowset_cell {
 	enum rowset_kind kind;
 	const char *text; /* ROWSET_TEXT: NUL-terminated, lent until the rowset changes */
 	int64_t number;	  /* ROWSET_INT */
-	uint64_t natural; /* ROWSET_UINT */
+	uint64_t natural; /* ROWSET_UINT; ROWSET_TIME: wall clock, microseconds */
 };
 
 void rowset_init(struct rowset *r, size_t columns);
@@ -33,6 +33,7 @@ void rowset_null(struct rowset *r);
 void rowset_text(struct rowset *r, const char *text); /* NULL: null */
 void rowset_int(struct rowset *r, int64_t v);
 void rowset_uint(struct rowset *r, uint64_t v);
+void rowset_time(struct rowset *r, uint64_t wall_us);
 void rowset_format(struct rowset *r, const char *fmt, ...) FX_PRINTF(2, 3);
 
 /* All rows of from after those of to; same number of columns. */

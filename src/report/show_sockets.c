@@ -51,14 +51,6 @@ static void show_socket_addr(const struct addr *a, uint16_t unix_port, struct ro
 	rowset_uint(out, a->family == ADDR_UNIX ? unix_port : a->port);
 }
 
-static void show_socket_time(uint64_t wall, struct rowset *out)
-{
-	char text[48];
-
-	clock_format_wall(wall, text, sizeof(text));
-	rowset_text(out, text);
-}
-
 static void show_socket_ptr(uint64_t id, struct rowset *out)
 {
 	if (id == 0)
@@ -78,8 +70,8 @@ static void show_socket_row(struct worker *w, const struct show_socket *s, bool 
 	rowset_text(out, s->state);
 	show_socket_addr(&s->remote, s->unix_port, out);
 	show_socket_addr(&s->local, s->unix_port, out);
-	show_socket_time(s->connected_wall, out);
-	show_socket_time(s->request_since > 0 ? clock_wall_us() - (now - s->request_since) : s->connected_wall, out);
+	rowset_time(out, s->connected_wall);
+	rowset_time(out, s->request_since > 0 ? clock_wall_us() - (now - s->request_since) : s->connected_wall);
 	rowset_uint(out, s->wait / 1000000);
 	rowset_uint(out, s->wait % 1000000);
 	rowset_int(out, s->close_needed);
