@@ -77,7 +77,8 @@ unsigned actdb_servers(struct hub *hub, const char *database)
 
 void actdb_suspend(struct command *c)
 {
-	command_fail(c, "SUSPEND is not supported: there is no take-over by a new process; PAUSE holds all queries");
+	command_fail(c,
+		"SUSPEND is not supported: there is no take-over by a new process; PAUSE holds all queries");
 }
 
 void actdb_disable(struct command *c)
@@ -107,7 +108,8 @@ static void actdb_reconnect_part(struct worker *w, unsigned i FX_UNUSED, void *a
 
 static void actdb_reconnect_joined(void *arg);
 
-static const struct gather_ops actdb_reconnect_ops = {.part = actdb_reconnect_part, .joined = actdb_reconnect_joined};
+static const struct gather_ops actdb_reconnect_ops = {
+	.part = actdb_reconnect_part, .joined = actdb_reconnect_joined};
 
 static void actdb_reconnect_joined(void *arg)
 {

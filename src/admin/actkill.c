@@ -31,7 +31,8 @@ static void actkill_client_joined(void *arg)
 		command_fail(c, "client not found");
 }
 
-static const struct gather_ops actkill_client_ops = {.part = actkill_client_part, .joined = actkill_client_joined};
+static const struct gather_ops actkill_client_ops = {
+	.part = actkill_client_part, .joined = actkill_client_joined};
 
 void actkill_client(struct command *c)
 {
@@ -46,7 +47,8 @@ void actkill_client(struct command *c)
 /* "id 5", "pid 5" or "5"; found[2 i] is what worker i knows of the id, found[2 i + 1] of the pid */
 static bool actkill_parse(struct command *c)
 {
-	bool is_id = str_is_equal_nocase(c->line.arg[0], "id"), is_pid = str_is_equal_nocase(c->line.arg[0], "pid");
+	bool is_id = str_is_equal_nocase(c->line.arg[0], "id"),
+	     is_pid = str_is_equal_nocase(c->line.arg[0], "pid");
 
 	if (c->line.args > 1 && !is_id && !is_pid) {
 		command_fail(c, "usage: %s", c->verb->usage);
@@ -79,8 +81,9 @@ static enum orders_found actkill_best(const struct command *c, unsigned which, u
 
 static void actkill_ambiguous(struct command *c)
 {
-	command_fail(c, "%llu is an id and a pid: say %s id %llu or %s pid %llu", (unsigned long long)c->number,
-		     c->verb->word, (unsigned long long)c->number, c->verb->word, (unsigned long long)c->number);
+	command_fail(c, "%llu is an id and a pid: say %s id %llu or %s pid %llu",
+		(unsigned long long)c->number, c->verb->word, (unsigned long long)c->number, c->verb->word,
+		(unsigned long long)c->number);
 }
 
 static void actkill_query_part(struct worker *w, unsigned i, void *arg)
@@ -114,7 +117,8 @@ static void actkill_cancel_joined(void *arg)
 		command_fail(c, "the query is over already");
 }
 
-static const struct gather_ops actkill_cancel_ops = {.part = actkill_cancel_part, .joined = actkill_cancel_joined};
+static const struct gather_ops actkill_cancel_ops = {
+	.part = actkill_cancel_part, .joined = actkill_cancel_joined};
 
 static void actkill_query_joined(void *arg)
 {
@@ -135,7 +139,8 @@ static void actkill_query_joined(void *arg)
 	}
 }
 
-static const struct gather_ops actkill_query_ops = {.part = actkill_query_part, .joined = actkill_query_joined};
+static const struct gather_ops actkill_query_ops = {
+	.part = actkill_query_part, .joined = actkill_query_joined};
 
 void actkill_query(struct command *c)
 {
@@ -157,7 +162,8 @@ static void actkill_close_part(struct worker *w, unsigned i, void *arg)
 {
 	struct command *c = arg;
 
-	c->found[i] = c->want_id ? orders_kill_server(w, c->number, 0) : orders_kill_server(w, 0, (uint32_t)c->number);
+	c->found[i] = c->want_id ? orders_kill_server(w, c->number, 0)
+				 : orders_kill_server(w, 0, (uint32_t)c->number);
 }
 
 static void actkill_close_joined(void *arg)
@@ -173,7 +179,8 @@ static void actkill_close_joined(void *arg)
 		command_fail(c, "server not found");
 }
 
-static const struct gather_ops actkill_close_ops = {.part = actkill_close_part, .joined = actkill_close_joined};
+static const struct gather_ops actkill_close_ops = {
+	.part = actkill_close_part, .joined = actkill_close_joined};
 
 /* process ids are unique on one host only */
 static unsigned actkill_count(const struct command *c, unsigned which)
@@ -189,7 +196,8 @@ static void actkill_server_joined(void *arg)
 {
 	struct command *c = arg;
 	uint64_t token;
-	bool id = actkill_best(c, 0, &token) != ORDERS_NOBODY, pid = actkill_best(c, 1, &token) != ORDERS_NOBODY;
+	bool id = actkill_best(c, 0, &token) != ORDERS_NOBODY,
+	     pid = actkill_best(c, 1, &token) != ORDERS_NOBODY;
 
 	if (id && pid) {
 		actkill_ambiguous(c);
@@ -203,7 +211,8 @@ static void actkill_server_joined(void *arg)
 	}
 }
 
-static const struct gather_ops actkill_server_ops = {.part = actkill_server_part, .joined = actkill_server_joined};
+static const struct gather_ops actkill_server_ops = {
+	.part = actkill_server_part, .joined = actkill_server_joined};
 
 void actkill_server(struct command *c)
 {

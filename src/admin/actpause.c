@@ -79,8 +79,8 @@ static void actpause_resume_joined(void *arg)
 	command_done(arg);
 }
 
-static const struct gather_ops actpause_resume_ops = {.part = actpause_resume_part,
-						      .joined = actpause_resume_joined};
+static const struct gather_ops actpause_resume_ops = {
+	.part = actpause_resume_part, .joined = actpause_resume_joined};
 
 void actpause_resume(struct command *c)
 {

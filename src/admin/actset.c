@@ -52,7 +52,7 @@ void actset_reload(struct command *c)
 	buf_init(&why, 0);
 	if (a->ops->reload(a->app, &why) < 0)
 		command_fail_as(c, "F0000", "RELOAD failed, see logs for additional details",
-				why.len > 0 ? buf_text(&why) : NULL);
+			why.len > 0 ? buf_text(&why) : NULL);
 	else
 		command_done(c);
 	buf_fini(&why);
@@ -78,5 +78,6 @@ void actset_shutdown(struct command *c)
 		a->ops->shutdown(a->app, ways[i].how);
 		return;
 	}
-	command_fail(c, "invalid argument '%s', usage: SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]", c->line.arg[0]);
+	command_fail(c, "invalid argument '%s', usage: SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]",
+		c->line.arg[0]);
 }

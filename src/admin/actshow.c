@@ -32,7 +32,6 @@ static void actshow_help(struct command *c)
 	command_answer(c, &out);
 }
 
-
 static void actshow_collected(void *arg, const struct rowset *rows)
 {
 	struct command *c = arg;
@@ -52,10 +51,13 @@ static void actshow_table(struct command *c, const struct report_table *table)
 
 	view.ask.is_admin = (c->roles & IDENTITY_ADMIN) != 0;
 	if (c->line.args > 1) {
-		view.ask.has_number = table->takes_number && adminparse_seconds(c->line.arg[1], &view.ask.number) == 0;
+		view.ask.has_number =
+			table->takes_number && adminparse_seconds(c->line.arg[1], &view.ask.number) == 0;
 		if (!view.ask.has_number) {
-			command_fail(c, table->takes_number ? "SHOW %s takes a number of seconds" : "SHOW %s takes no argument",
-				     table->name);
+			command_fail(c,
+				table->takes_number ? "SHOW %s takes a number of seconds"
+						    : "SHOW %s takes no argument",
+				table->name);
 			return;
 		}
 	}

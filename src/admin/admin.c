@@ -48,7 +48,8 @@ static void admin_deliver_cancel(struct loop *loop FX_UNUSED, struct mail *mail)
 {
 	struct admin_mail *m = container_of(mail, struct admin_mail, mail);
 
-	DLIST_EACH(it, &m->admin->open) {
+	DLIST_EACH(it, &m->admin->open)
+	{
 		struct command *c = container_of(it, struct command, link);
 
 		if (c->worker != m->worker || c->client != m->client)
@@ -62,7 +63,8 @@ static void admin_deliver_cancel(struct loop *loop FX_UNUSED, struct mail *mail)
 	mem_free(m);
 }
 
-static void admin_on_command(struct worker *w, uint64_t client, const struct identity *who, const char *text, size_t n)
+static void admin_on_command(
+	struct worker *w, uint64_t client, const struct identity *who, const char *text, size_t n)
 {
 	struct admin *a = w->console_owner;
 	struct admin_mail *m = mem_alloc(sizeof(*m) + n);
@@ -71,7 +73,8 @@ static void admin_on_command(struct worker *w, uint64_t client, const struct ide
 
 	if (c != NULL)
 		addr_format(&c->peer, addr, sizeof(addr));
-	*m = (struct admin_mail){.admin = a, .worker = w, .client = client, .roles = identity_roles(who), .n = n};
+	*m = (struct admin_mail){
+		.admin = a, .worker = w, .client = client, .roles = identity_roles(who), .n = n};
 	snprintf(m->who, sizeof(m->who), "%.40s@%.50s", identity_user(who), addr);
 	memcpy(m->text, text, n);
 	loop_post(a->control, &m->mail, admin_deliver_command);
@@ -125,10 +128,11 @@ static void admin_monitor_console(void *owner, struct stats *out)
 	stats_add(out, &console);
 }
 
-static const struct monitor_ops admin_monitor_ops = {.conf = admin_monitor_conf, .console = admin_monitor_console};
+static const struct monitor_ops admin_monitor_ops = {
+	.conf = admin_monitor_conf, .console = admin_monitor_console};
 
-struct admin *admin_new(struct loop *control, struct hub *hub, struct worker **workers, const struct admin_ops *ops,
-			void *app)
+struct admin *admin_new(struct loop *control, struct hub *hub, struct worker **workers,
+	const struct admin_ops *ops, void *app)
 {
 	struct admin *a = mem_zalloc(sizeof(*a));
 
@@ -148,7 +152,7 @@ struct admin *admin_new(struct loop *control, struct hub *hub, struct worker **w
 void admin_free(struct admin *a)
 {
 	DLIST_EACH(it, &a->open)
-		command_free(container_of(it, struct command, link));
+	command_free(container_of(it, struct command, link));
 	monitor_free(a->monitor);
 	mem_free(a);
 }
@@ -176,7 +180,8 @@ static void admin_order_joined(void *arg)
 
 static const struct gather_ops admin_order_ops = {.part = admin_order_part, .joined = admin_order_joined};
 
-static void admin_order(struct admin *a, void (*give)(struct worker *w, const char *database), const char *database)
+static void admin_order(
+	struct admin *a, void (*give)(struct worker *w, const char *database), const char *database)
 {
 	struct admin_order *order = mem_zalloc(sizeof(*order));
 

@@ -33,8 +33,8 @@ extern const struct worker_console admin_console;
 
 /* Before the workers run.  Borrows everything; workers has hub->workers elements.  Sets their console_owner and begins
  * to watch the pools, once a second, on the control loop. */
-struct admin *admin_new(struct loop *control, struct hub *hub, struct worker **workers, const struct admin_ops *ops,
-			void *app);
+struct admin *admin_new(struct loop *control, struct hub *hub, struct worker **workers,
+	const struct admin_ops *ops, void *app);
 /* When no worker runs any more and the mailboxes of all loops are drained. */
 void admin_free(struct admin *a);
 

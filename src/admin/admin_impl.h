@@ -18,9 +18,9 @@ struct admin {
 	const struct admin_ops *ops;
 	void *app;
 	struct monitor *monitor;
-	struct dlist open;	   /* struct command */
-	struct stats console;	   /* what the console itself has done, without logins */
-	_Atomic uint64_t logins;   /* written by the workers */
+	struct dlist open;       /* struct command */
+	struct stats console;    /* what the console itself has done, without logins */
+	_Atomic uint64_t logins; /* written by the workers */
 };
 
 static inline struct conf *admin_conf(struct admin *a)

@@ -28,8 +28,8 @@ static bool adminparse_is_blank(char c)
 
 static bool adminparse_is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-	       c == '-' || c == '$' || c == '@' || (c & 0x80) != 0;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == '.' || c == '-' || c == '$' || c == '@' || (c & 0x80) != 0;
 }
 
 static bool adminparse_at(const struct adminparse_lexer *l, const char *two)
@@ -82,7 +82,8 @@ static enum adminparse_token adminparse_quoted(struct adminparse_lexer *l, char 
 }
 
 /* is_value: whatever stands there up to a blank or semicolon */
-static enum adminparse_token adminparse_next(struct adminparse_lexer *l, bool is_value, char *out, size_t size)
+static enum adminparse_token adminparse_next(
+	struct adminparse_lexer *l, bool is_value, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -98,8 +99,9 @@ static enum adminparse_token adminparse_next(struct adminparse_lexer *l, bool is
 		return TOKEN_EQUALS;
 	}
 	while (l->p < l->end && !adminparse_at(l, "--") &&
-	       (is_value ? !adminparse_is_blank(*l->p) && *l->p != ';' && *l->p != '\0' && *l->p != '\'' && *l->p != '"'
-			 : adminparse_is_word(*l->p))) {
+		(is_value ? !adminparse_is_blank(*l->p) && *l->p != ';' && *l->p != '\0' && *l->p != '\'' &&
+					*l->p != '"'
+			  : adminparse_is_word(*l->p))) {
 		if (n + 1 >= size)
 			return adminparse_fail(l->out, "word is too long");
 		out[n++] = *l->p++;

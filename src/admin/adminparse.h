@@ -10,9 +10,9 @@
 
 #include "base/check.h"
 
-#define ADMINPARSE_VERB_MAX 15
-#define ADMINPARSE_ARG_MAX 63
-#define ADMINPARSE_ARGS 2
+#define ADMINPARSE_VERB_MAX  15
+#define ADMINPARSE_ARG_MAX   63
+#define ADMINPARSE_ARGS      2
 #define ADMINPARSE_VALUE_MAX 4095
 
 struct adminparse {

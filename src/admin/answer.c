@@ -35,7 +35,8 @@ static void answer_cell(struct buf *out, const struct rowset_cell *cell)
 	}
 }
 
-void answer_rows(struct buf *out, const struct reply_column *column, size_t columns, const struct rowset *rows)
+void answer_rows(
+	struct buf *out, const struct reply_column *column, size_t columns, const struct rowset *rows)
 {
 	struct rowset_cell cell;
 	size_t at = 0, n = 0, row = 0;

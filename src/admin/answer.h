@@ -9,7 +9,8 @@
 #include "report/report.h"
 
 /* RowDescription and all rows. */
-void answer_rows(struct buf *out, const struct reply_column *column, size_t columns, const struct rowset *rows);
+void answer_rows(
+	struct buf *out, const struct reply_column *column, size_t columns, const struct rowset *rows);
 /* SHOW HELP: a notice that names every command and table. */
 void answer_help(struct buf *out);
 

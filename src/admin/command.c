@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const struct command_verb command_verbs[COMMAND_COUNT] = {
-#define COMMAND(id, word, role, min, max, run, usage)                                                                \
+#define COMMAND(id, word, role, min, max, run, usage) \
 	[COMMAND_##id] = {word, IDENTITY_##role, min, max, run, usage},
 #include "admin/commands.def"
 #undef COMMAND
@@ -164,7 +164,7 @@ void command_begin(struct command *c, const char *text, size_t n)
 	}
 	if (c->line.args < c->verb->args_min || c->line.args > c->verb->args_max) {
 		command_fail(c, "wrong number of arguments: %s",
-			     c->verb->usage != NULL ? c->verb->usage : c->verb->word);
+			c->verb->usage != NULL ? c->verb->usage : c->verb->word);
 		return;
 	}
 	command_log(c, text, n);

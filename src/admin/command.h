@@ -35,14 +35,14 @@ struct command {
 	struct worker *worker;
 	uint64_t client; /* handle on worker */
 	unsigned roles;
-	char who[96];	 /* user@address, for the log */
+	char who[96]; /* user@address, for the log */
 	uint64_t began;
 	const struct command_verb *verb;
 	struct adminparse line;
-	const char *database;  /* of commands that take one: NULL = all */
-	struct timeout poll;   /* of commands that wait */
-	bool is_gone;	       /* nobody waits for the answer */
-	bool is_canceled;      /* Ctrl-C, or gone */
+	const char *database; /* of commands that take one: NULL = all */
+	struct timeout poll;  /* of commands that wait */
+	bool is_gone;         /* nobody waits for the answer */
+	bool is_canceled;     /* Ctrl-C, or gone */
 	/* The client has cancelled, or gone, while the command waits; NULL: it comes to its end by itself. */
 	void (*on_cancel)(struct command *c);
 	/* what a command keeps of its own */

@@ -117,34 +117,51 @@ static void health_say_component(const struct health_input *in, struct health *h
 
 	switch (h->worst) {
 	case HEALTH_UTILISATION:
-		snprintf(out, size, "%.0f%% of %u servers were in use over the last %u s: raise pool_size or max_overflow, or shorten transactions",
-			 (double)in->use_ppm / 1e4, in->cap, HEALTH_WINDOW_S);
+		snprintf(out, size,
+			"%.0f%% of %u servers were in use over the last %u s: raise pool_size or "
+			"max_overflow, or shorten transactions",
+			(double)in->use_ppm / 1e4, in->cap, HEALTH_WINDOW_S);
 		break;
 	case HEALTH_WAITING:
-		snprintf(out, size, "%u client%s, the oldest for %.1f s of %.0f s: free servers (SHOW LONG_QUERIES, SHOW POOLS_EXTENDED) or raise the limit that holds them",
-			 in->waiting, in->waiting == 1 ? " waits" : "s wait", (double)in->oldest_wait / 1e6, (double)most / 1e6);
+		snprintf(out, size,
+			"%u client%s, the oldest for %.1f s of %.0f s: free servers (SHOW LONG_QUERIES, SHOW "
+			"POOLS_EXTENDED) or raise the limit that holds them",
+			in->waiting, in->waiting == 1 ? " waits" : "s wait", (double)in->oldest_wait / 1e6,
+			(double)most / 1e6);
 		break;
 	case HEALTH_CONNECT:
-		snprintf(out, size, "%llu of %llu attempts to connect or log in failed in the last %u s: check PostgreSQL's log, its max_connections and the password",
-			 (unsigned long long)in->connect_failures,
-			 (unsigned long long)(in->connects + in->connect_failures), HEALTH_WINDOW_S);
+		snprintf(out, size,
+			"%llu of %llu attempts to connect or log in failed in the last %u s: check "
+			"PostgreSQL's log, its max_connections and the password",
+			(unsigned long long)in->connect_failures,
+			(unsigned long long)(in->connects + in->connect_failures), HEALTH_WINDOW_S);
 		break;
 	case HEALTH_PING:
-		snprintf(out, size, "%llu of %llu pings failed in the last %u s: idle servers die, look for a restart, a failover or a firewall that drops idle connections",
-			 (unsigned long long)in->ping_failures, (unsigned long long)in->pings, HEALTH_WINDOW_S);
+		snprintf(out, size,
+			"%llu of %llu pings failed in the last %u s: idle servers die, look for a restart, a "
+			"failover or a firewall that drops idle connections",
+			(unsigned long long)in->ping_failures, (unsigned long long)in->pings,
+			HEALTH_WINDOW_S);
 		break;
 	case HEALTH_ERRORS:
-		snprintf(out, size, "%llu of %llu requests ended in a timeout or lost their server in the last %u s: see the log for the reasons",
-			 (unsigned long long)in->errors, (unsigned long long)(in->requests + in->errors),
-			 HEALTH_WINDOW_S);
+		snprintf(out, size,
+			"%llu of %llu requests ended in a timeout or lost their server in the last %u s: see "
+			"the log for the reasons",
+			(unsigned long long)in->errors, (unsigned long long)(in->requests + in->errors),
+			HEALTH_WINDOW_S);
 		break;
 	case HEALTH_LONG:
-		snprintf(out, size, "%u %s longer than long_query_time: SHOW LONG_QUERIES tells more, KILL_QUERY ends one",
-			 in->long_queries, in->long_queries == 1 ? "query has run" : "queries have run");
+		snprintf(out, size,
+			"%u %s longer than long_query_time: SHOW LONG_QUERIES tells more, KILL_QUERY ends "
+			"one",
+			in->long_queries, in->long_queries == 1 ? "query has run" : "queries have run");
 		break;
 	default:
-		snprintf(out, size, "fynixpool uses %llu MB of the %llu MB it may have: lower max_client_conn or give it more memory",
-			 (unsigned long long)(in->memory_used >> 20), (unsigned long long)(in->memory_limit >> 20));
+		snprintf(out, size,
+			"fynixpool uses %llu MB of the %llu MB it may have: lower max_client_conn or give it "
+			"more memory",
+			(unsigned long long)(in->memory_used >> 20),
+			(unsigned long long)(in->memory_limit >> 20));
 		break;
 	}
 }
@@ -152,10 +169,13 @@ static void health_say_component(const struct health_input *in, struct health *h
 static void health_say(const struct health_input *in, struct health *h)
 {
 	if (in->is_paused)
-		snprintf(h->sentence, sizeof(h->sentence), "paused on purpose: RESUME lets its clients go on");
+		snprintf(
+			h->sentence, sizeof(h->sentence), "paused on purpose: RESUME lets its clients go on");
 	else if (in->is_unreachable)
-		snprintf(h->sentence, sizeof(h->sentence), "PostgreSQL can't be reached, make it reachable: %s",
-			 in->failure != NULL && in->failure[0] != '\0' ? in->failure : "the last attempt failed");
+		snprintf(h->sentence, sizeof(h->sentence),
+			"PostgreSQL can't be reached, make it reachable: %s",
+			in->failure != NULL && in->failure[0] != '\0' ? in->failure
+								      : "the last attempt failed");
 	else if (h->score >= HEALTH_HEALTHY)
 		snprintf(h->sentence, sizeof(h->sentence), "all is well, nothing to do");
 	else

@@ -23,9 +23,9 @@
 
 #include "base/check.h"
 
-#define HEALTH_WINDOW_S 10
-#define HEALTH_HEALTHY 80
-#define HEALTH_WARNING 50
+#define HEALTH_WINDOW_S        10
+#define HEALTH_HEALTHY         80
+#define HEALTH_WARNING         50
 #define HEALTH_WAIT_DEFAULT_US (UINT64_C(30) * 1000000)
 
 enum health_component {
@@ -35,17 +35,22 @@ enum health_component {
 	HEALTH_COMPONENT_COUNT
 };
 
-enum health_status { HEALTH_STATUS_HEALTHY, HEALTH_STATUS_WARNING, HEALTH_STATUS_CRITICAL, HEALTH_STATUS_PAUSED };
+enum health_status {
+	HEALTH_STATUS_HEALTHY,
+	HEALTH_STATUS_WARNING,
+	HEALTH_STATUS_CRITICAL,
+	HEALTH_STATUS_PAUSED
+};
 
 struct health_input {
-	unsigned cap;		 /* pool_size + max_overflow; 0: no limit */
-	uint64_t use_ppm;	 /* u in millionths; may be above 1000000 (reserve) */
-	unsigned servers;	 /* open now */
-	unsigned waiting;	 /* clients that wait now */
-	uint64_t oldest_wait, pool_timeout; /* microseconds; pool_timeout 0: none */
+	unsigned cap;                        /* pool_size + max_overflow; 0: no limit */
+	uint64_t use_ppm;                    /* u in millionths; may be above 1000000 (reserve) */
+	unsigned servers;                    /* open now */
+	unsigned waiting;                    /* clients that wait now */
+	uint64_t oldest_wait, pool_timeout;  /* microseconds; pool_timeout 0: none */
 	uint64_t connects, connect_failures; /* of the last 10 s; connects are those that went well */
-	uint64_t pings, ping_failures;	     /* pings: all */
-	uint64_t requests, errors;	     /* requests: those that went well */
+	uint64_t pings, ping_failures;       /* pings: all */
+	uint64_t requests, errors;           /* requests: those that went well */
 	unsigned long_queries;
 	uint64_t memory_used, memory_limit; /* bytes; memory_limit 0: not known */
 	bool is_unreachable, is_paused;

@@ -34,7 +34,8 @@ static void gather_run(struct worker *w, void *arg)
 		loop_post(g->control, &g->mail, gather_joined);
 }
 
-void gather_start(struct loop *control, struct worker **workers, unsigned n, const struct gather_ops *ops, void *arg)
+void gather_start(
+	struct loop *control, struct worker **workers, unsigned n, const struct gather_ops *ops, void *arg)
 {
 	struct gather *g = mem_zalloc(sizeof(*g));
 

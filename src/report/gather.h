@@ -18,6 +18,7 @@ struct gather_ops {
 };
 
 /* The control thread.  Takes arg, gives it to joined, never before this returns (n may be 0). */
-void gather_start(struct loop *control, struct worker **workers, unsigned n, const struct gather_ops *ops, void *arg);
+void gather_start(
+	struct loop *control, struct worker **workers, unsigned n, const struct gather_ops *ops, void *arg);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/check.h"
 
 struct memory_use {
-	uint64_t used;	/* bytes in memory; 0: not known */
+	uint64_t used;  /* bytes in memory; 0: not known */
 	uint64_t limit; /* bytes; 0: not known */
 };
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MONITOR_TICK_US (UINT64_C(1) * 1000000)
+#define MONITOR_TICK_US  (UINT64_C(1) * 1000000)
 #define MONITOR_SLACK_US (UINT64_C(100) * 1000) /* a period may end so much early: ticks are a second apart */
 
 struct monitor_second {
@@ -22,8 +22,9 @@ struct monitor_second {
 
 struct monitor_pool {
 	struct share *share;
-	struct monitor_second second[HEALTH_WINDOW_S]; /* a ring: the next to be overwritten is ten seconds old */
-	struct stats newer, older;		       /* at the last two ends of a period */
+	struct monitor_second
+		second[HEALTH_WINDOW_S]; /* a ring: the next to be overwritten is ten seconds old */
+	struct stats newer, older;       /* at the last two ends of a period */
 	enum health_status status;
 };
 
@@ -138,12 +139,13 @@ void monitor_overall(struct monitor *m, const struct sample *now, struct health 
 		out->worst = h.worst;
 		if (least < HEALTH_HEALTHY)
 			snprintf(out->sentence, sizeof(out->sentence), "%.60s/%.60s: %.250s", share->database,
-				 share->user, h.sentence);
+				share->user, h.sentence);
 	}
 	if (judged == 0 && now->count > 0) {
 		out->score = -1;
 		out->status = HEALTH_STATUS_PAUSED;
-		snprintf(out->sentence, sizeof(out->sentence), "all pools are paused: RESUME lets their clients go on");
+		snprintf(out->sentence, sizeof(out->sentence),
+			"all pools are paused: RESUME lets their clients go on");
 	}
 }
 
@@ -181,8 +183,8 @@ static void monitor_say(const struct sample_pool *p, const struct health *h, enu
 	if (h->score >= 0)
 		snprintf(score, sizeof(score), "%d", h->score);
 	log_write(level, name, "pool %s (score %s): %u of %u servers in use, %u clients, %u waiting; %s",
-		  health_status_word(h->status), score, monitor_in_use(p), monitor_cap(p), p->clients, p->waiting,
-		  h->sentence);
+		health_status_word(h->status), score, monitor_in_use(p), monitor_cap(p), p->clients,
+		p->waiting, h->sentence);
 }
 
 static void monitor_judge(struct monitor *m, const struct sample_pool *now, bool is_period)
@@ -192,7 +194,9 @@ static void monitor_judge(struct monitor *m, const struct sample_pool *now, bool
 
 	monitor_health(m, now, &h);
 	if (h.status != p->status)
-		monitor_say(now, &h, h.status == HEALTH_STATUS_HEALTHY || h.status == HEALTH_STATUS_PAUSED ? LOG_LOG : LOG_WARNING);
+		monitor_say(now, &h,
+			h.status == HEALTH_STATUS_HEALTHY || h.status == HEALTH_STATUS_PAUSED ? LOG_LOG
+											      : LOG_WARNING);
 	else if (is_period && (now->clients > 0 || now->servers > 0))
 		monitor_say(now, &h, LOG_LOG);
 	p->status = h.status;
@@ -209,13 +213,14 @@ static void monitor_log_stats(struct monitor *m)
 		monitor_period(m, ((struct monitor_pool *)node->value)->share, &sum);
 	monitor_average(m, &sum, &avg);
 	log_write(LOG_LOG, NULL,
-		  "stats: %llu xacts/s, %llu queries/s, %llu client parses/s, %llu server parses/s, %llu binds/s, "
-		  "in %llu B/s, out %llu B/s, xact %llu us, query %llu us, wait %llu us",
-		  (unsigned long long)avg.xact_count, (unsigned long long)avg.query_count,
-		  (unsigned long long)avg.client_parse_count, (unsigned long long)avg.server_parse_count,
-		  (unsigned long long)avg.bind_count, (unsigned long long)avg.bytes_received,
-		  (unsigned long long)avg.bytes_sent, (unsigned long long)avg.xact_time,
-		  (unsigned long long)avg.query_time, (unsigned long long)avg.wait_time);
+		"stats: %llu xacts/s, %llu queries/s, %llu client parses/s, %llu server parses/s, %llu "
+		"binds/s, "
+		"in %llu B/s, out %llu B/s, xact %llu us, query %llu us, wait %llu us",
+		(unsigned long long)avg.xact_count, (unsigned long long)avg.query_count,
+		(unsigned long long)avg.client_parse_count, (unsigned long long)avg.server_parse_count,
+		(unsigned long long)avg.bind_count, (unsigned long long)avg.bytes_received,
+		(unsigned long long)avg.bytes_sent, (unsigned long long)avg.xact_time,
+		(unsigned long long)avg.query_time, (unsigned long long)avg.wait_time);
 }
 
 static void monitor_end_period(struct monitor *m, const struct sample *now)
@@ -293,8 +298,8 @@ static void monitor_on_tick(struct timeout *t)
 	gather_start(m->control, m->workers, m->n, &monitor_gather, m);
 }
 
-struct monitor *monitor_new(struct loop *control, struct worker **workers, unsigned n, const struct monitor_ops *ops,
-			    void *owner)
+struct monitor *monitor_new(
+	struct loop *control, struct worker **workers, unsigned n, const struct monitor_ops *ops, void *owner)
 {
 	struct monitor *m = mem_zalloc(sizeof(*m));
 

@@ -22,8 +22,8 @@ struct monitor_ops {
 };
 
 /* Begins to look.  Borrows all. */
-struct monitor *monitor_new(struct loop *control, struct worker **workers, unsigned n, const struct monitor_ops *ops,
-			    void *owner);
+struct monitor *monitor_new(struct loop *control, struct worker **workers, unsigned n,
+	const struct monitor_ops *ops, void *owner);
 /* When no worker runs any more and the control loop's mail is drained. */
 void monitor_free(struct monitor *m);
 

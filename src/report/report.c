@@ -91,7 +91,7 @@ static void report_joined(void *arg)
 static const struct gather_ops report_gather = {.part = report_part, .joined = report_joined};
 
 void report_start(struct loop *control, struct worker **workers, unsigned n, const struct report_table *table,
-		  const struct report_view *view, void (*done)(void *arg, const struct rowset *rows), void *arg)
+	const struct report_view *view, void (*done)(void *arg, const struct rowset *rows), void *arg)
 {
 	struct report_run *run;
 

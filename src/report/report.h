@@ -33,7 +33,7 @@ struct report_view {
 
 struct report_table {
 	const char *name; /* upper case */
-	unsigned role;	  /* IDENTITY_STATS or IDENTITY_ADMIN: who may see it */
+	unsigned role;    /* IDENTITY_STATS or IDENTITY_ADMIN: who may see it */
 	const struct reply_column *column;
 	size_t columns;
 	/* One of both.  On the worker's thread: its rows. */
@@ -53,6 +53,6 @@ struct report_run;
 /* The control thread: collects a table's rows from all workers.  view: conf, hub, monitor, console and ask are filled in,
  * the rest is not.  done is called on the control thread, not before this returns; rows is lent until it returns. */
 void report_start(struct loop *control, struct worker **workers, unsigned n, const struct report_table *table,
-		  const struct report_view *view, void (*done)(void *arg, const struct rowset *rows), void *arg);
+	const struct report_view *view, void (*done)(void *arg, const struct rowset *rows), void *arg);
 
 #endif

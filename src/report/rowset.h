@@ -21,7 +21,7 @@ struct rowset {
 struct rowset_cell {
 	enum rowset_kind kind;
 	const char *text; /* ROWSET_TEXT: NUL-terminated, lent until the rowset changes */
-	int64_t number;	  /* ROWSET_INT */
+	int64_t number;   /* ROWSET_INT */
 	uint64_t natural; /* ROWSET_UINT; ROWSET_TIME: wall clock, microseconds */
 };
 

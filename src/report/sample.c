@@ -51,7 +51,7 @@ static void sample_active(struct sample_pool *p, const struct pool *pool, uint64
 		p->cancels += sample_cancels(s);
 		p->outdated += s->is_outdated;
 		if (watch_look(s, &query, &xact) != WATCH_NONE && c->limits->long_query_time > 0 &&
-		    now - query >= c->limits->long_query_time)
+			now - query >= c->limits->long_query_time)
 			p->long_queries++;
 	}
 }
@@ -90,8 +90,9 @@ static void sample_take(struct sample_pool *p, struct pool *pool, uint64_t now, 
 void sample_worker(struct worker *w, struct sample *out, bool reset)
 {
 	DLIST_EACH(it, &w->home.pools)
-		sample_take(sample_add(out), container_of(it, struct pool, link), loop_now(&w->loop), reset);
-	DLIST_EACH(it, &w->clients) {
+	sample_take(sample_add(out), container_of(it, struct pool, link), loop_now(&w->loop), reset);
+	DLIST_EACH(it, &w->clients)
+	{
 		const struct client *c = container_of(it, struct client, link);
 
 		if (c->state == CLIENT_CONSOLE || c->state == CLIENT_COMMAND)
@@ -101,7 +102,8 @@ void sample_worker(struct worker *w, struct sample *out, bool reset)
 
 static int sample_compare(const void *a, const void *b)
 {
-	const struct share *x = ((const struct sample_pool *)a)->share, *y = ((const struct sample_pool *)b)->share;
+	const struct share *x = ((const struct sample_pool *)a)->share,
+			   *y = ((const struct sample_pool *)b)->share;
 	int order = strcmp(x->database, y->database);
 
 	return order != 0 ? order : strcmp(x->user, y->user);

@@ -13,12 +13,12 @@ struct sample_pool {
 	struct share *share; /* lives as long as the hub */
 	unsigned clients;    /* logged in, or being let in; waiting ones included */
 	unsigned waiting;
-	unsigned active;	 /* servers that clients ride */
+	unsigned active;                                         /* servers that clients ride */
 	unsigned idle, tested, being_canceled, opening, closing; /* tested: pinged or cleaned */
-	unsigned cancels;	 /* cancel requests under way */
-	unsigned long_queries; /* at present */
-	unsigned outdated;	 /* servers that close when they are free */
-	uint64_t max_wait;	 /* longest wait that ended since the last sample with reset */
+	unsigned cancels;                                        /* cancel requests under way */
+	unsigned long_queries;                                   /* at present */
+	unsigned outdated;                                       /* servers that close when they are free */
+	uint64_t max_wait; /* longest wait that ended since the last sample with reset */
 	struct conf_limits limits;
 	struct stats stats;
 	/* by sample_join, from the share: */

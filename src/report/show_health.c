@@ -15,7 +15,8 @@ static const struct reply_column show_health_columns[] = {
 	{"advice", REPLY_TEXT},
 };
 
-static void show_health_row(const char *database, const char *user, const struct health *h, struct rowset *out)
+static void show_health_row(
+	const char *database, const char *user, const struct health *h, struct rowset *out)
 {
 	rowset_text(out, database);
 	rowset_text(out, user);

@@ -18,13 +18,14 @@ static const struct reply_column show_long_queries_columns[] = {
 	{"user", REPLY_TEXT},
 	{"application_name", REPLY_TEXT},
 	{"client_addr", REPLY_TEXT},
-	{"state", REPLY_TEXT},	       /* active, idle in transaction */
-	{"query_age", REPLY_NUMERIC},  /* seconds in this state */
-	{"xact_age", REPLY_NUMERIC},   /* seconds since the transaction began */
+	{"state", REPLY_TEXT},        /* active, idle in transaction */
+	{"query_age", REPLY_NUMERIC}, /* seconds in this state */
+	{"xact_age", REPLY_NUMERIC},  /* seconds since the transaction began */
 	{"query", REPLY_TEXT},
 };
 
-static void show_long_query(const struct report_ask *ask, const struct server *s, uint64_t now, struct rowset *out)
+static void show_long_query(
+	const struct report_ask *ask, const struct server *s, uint64_t now, struct rowset *out)
 {
 	uint64_t query = 0, xact = 0, threshold;
 	enum watch_state state = watch_look(s, &query, &xact);
@@ -37,7 +38,8 @@ static void show_long_query(const struct report_ask *ask, const struct server *s
 	if ((threshold == 0 && !ask->has_number) || now - query < threshold)
 		return;
 	addr_format(&c->peer, addr, sizeof(addr));
-	watch_text(s, !ask->is_admin || c->worker->home.conf->set.query_text_hide_literals, text, sizeof(text));
+	watch_text(
+		s, !ask->is_admin || c->worker->home.conf->set.query_text_hide_literals, text, sizeof(text));
 	rowset_uint(out, c->id);
 	rowset_uint(out, s->pid);
 	rowset_text(out, identity_database(c->identity));
@@ -52,7 +54,8 @@ static void show_long_query(const struct report_ask *ask, const struct server *s
 
 static void show_long_queries_rows(struct worker *w, const struct report_ask *ask, struct rowset *out)
 {
-	DLIST_EACH(it, &w->home.pools) {
+	DLIST_EACH(it, &w->home.pools)
+	{
 		const struct pool *pool = container_of(it, struct pool, link);
 
 		for (const struct dlist *at = pool->active.next; at != &pool->active; at = at->next)

@@ -36,8 +36,8 @@ static const char *show_mode(int64_t mode)
 }
 
 /* name: the entry's, or what was asked for when db is the entry * */
-static void show_database_row(const struct report_view *view, const struct conf_database *db, const char *name,
-			      struct rowset *out)
+static void show_database_row(
+	const struct report_view *view, const struct conf_database *db, const char *name, struct rowset *out)
 {
 	struct conf_limits l;
 	unsigned servers, clients;
@@ -254,7 +254,8 @@ static void show_peers_fill(const struct report_view *view, struct rowset *out)
 		rowset_int(out, p->id);
 		rowset_text(out, p->host);
 		rowset_int(out, p->port);
-		rowset_int(out, p->pool_size != CONF_UNSET ? p->pool_size : view->conf->set.default_pool_size);
+		rowset_int(
+			out, p->pool_size != CONF_UNSET ? p->pool_size : view->conf->set.default_pool_size);
 	}
 }
 

@@ -77,45 +77,23 @@ const struct report_table show_pools_table = {
 };
 
 static const struct reply_column show_pools_extended_columns[] = {
-	{"database", REPLY_TEXT},
-	{"user", REPLY_TEXT},
-	{"pool_mode", REPLY_TEXT},
-	{"pool_size", REPLY_INT4},
-	{"max_overflow", REPLY_INT4},
-	{"reserve_pool_size", REPLY_INT4},
-	{"min_pool_size", REPLY_INT4},
-	{"max_db_connections", REPLY_INT4},
-	{"max_user_connections", REPLY_INT4},
-	{"servers", REPLY_INT4},
-	{"servers_in_use", REPLY_INT4},
-	{"servers_idle", REPLY_INT4},
-	{"servers_opening", REPLY_INT4},
-	{"servers_closing", REPLY_INT4},
-	{"servers_outdated", REPLY_INT4},
+	{"database", REPLY_TEXT}, {"user", REPLY_TEXT}, {"pool_mode", REPLY_TEXT}, {"pool_size", REPLY_INT4},
+	{"max_overflow", REPLY_INT4}, {"reserve_pool_size", REPLY_INT4}, {"min_pool_size", REPLY_INT4},
+	{"max_db_connections", REPLY_INT4}, {"max_user_connections", REPLY_INT4}, {"servers", REPLY_INT4},
+	{"servers_in_use", REPLY_INT4}, {"servers_idle", REPLY_INT4}, {"servers_opening", REPLY_INT4},
+	{"servers_closing", REPLY_INT4}, {"servers_outdated", REPLY_INT4},
 	{"overflow_in_use", REPLY_INT4}, /* open beyond pool_size */
-	{"clients", REPLY_INT4},
-	{"clients_waiting", REPLY_INT4},
-	{"oldest_wait_us", REPLY_INT8},
+	{"clients", REPLY_INT4}, {"clients_waiting", REPLY_INT4}, {"oldest_wait_us", REPLY_INT8},
 	{"reuse_percent", REPLY_NUMERIC}, /* since the start: checkouts that needed no new connection */
 	{"reuse_percent_recent", REPLY_NUMERIC}, /* in the last stats_period */
-	{"assignments", REPLY_NUMERIC},
-	{"waits", REPLY_NUMERIC},
-	{"wait_time_us", REPLY_NUMERIC},
+	{"assignments", REPLY_NUMERIC}, {"waits", REPLY_NUMERIC}, {"wait_time_us", REPLY_NUMERIC},
 	{"wait_timeouts", REPLY_NUMERIC},
 	{"handovers", REPLY_NUMERIC}, /* servers that went to another worker's client */
-	{"servers_opened", REPLY_NUMERIC},
-	{"servers_closed", REPLY_NUMERIC},
-	{"connect_failures", REPLY_NUMERIC},
-	{"login_failures", REPLY_NUMERIC},
-	{"pings", REPLY_NUMERIC},
-	{"ping_failures", REPLY_NUMERIC},
-	{"query_timeouts", REPLY_NUMERIC},
-	{"idle_transaction_timeouts", REPLY_NUMERIC},
-	{"errors", REPLY_NUMERIC},
-	{"cancels", REPLY_NUMERIC},
-	{"long_queries", REPLY_NUMERIC},
-	{"long_query_actions", REPLY_NUMERIC},
-	{"paused", REPLY_INT4},
+	{"servers_opened", REPLY_NUMERIC}, {"servers_closed", REPLY_NUMERIC},
+	{"connect_failures", REPLY_NUMERIC}, {"login_failures", REPLY_NUMERIC}, {"pings", REPLY_NUMERIC},
+	{"ping_failures", REPLY_NUMERIC}, {"query_timeouts", REPLY_NUMERIC},
+	{"idle_transaction_timeouts", REPLY_NUMERIC}, {"errors", REPLY_NUMERIC}, {"cancels", REPLY_NUMERIC},
+	{"long_queries", REPLY_NUMERIC}, {"long_query_actions", REPLY_NUMERIC}, {"paused", REPLY_INT4},
 	{"disabled", REPLY_INT4},
 	{"last_failure", REPLY_TEXT}, /* why no server can be had; null: none is missing */
 };
@@ -131,7 +109,8 @@ static void show_pools_reuse(const struct stats *s, struct rowset *out)
 		rowset_format(out, "%.2f", fresh >= all ? 0.0 : 100.0 * (double)(all - fresh) / (double)all);
 }
 
-static void show_pools_extended_counts(const struct report_view *view, const struct sample_pool *p, struct rowset *out)
+static void show_pools_extended_counts(
+	const struct report_view *view, const struct sample_pool *p, struct rowset *out)
 {
 	const struct stats *s = &p->stats;
 	struct stats recent = {0};
@@ -158,7 +137,8 @@ static void show_pools_extended_counts(const struct report_view *view, const str
 	rowset_uint(out, s->long_actions);
 }
 
-static void show_pools_extended_row(const struct report_view *view, const struct sample_pool *p, struct rowset *out)
+static void show_pools_extended_row(
+	const struct report_view *view, const struct sample_pool *p, struct rowset *out)
 {
 	const struct conf_limits *l = &p->limits;
 	bool is_over = l->pool_size > 0 && p->servers > (uint64_t)l->pool_size;

@@ -81,11 +81,8 @@ const struct report_table show_process_config = {
 	.is_local = true,
 };
 
-static const struct reply_column show_mem_columns[] = {{"name", REPLY_TEXT},
-						       {"size", REPLY_INT4},
-						       {"used", REPLY_INT4},
-						       {"free", REPLY_INT4},
-						       {"memtotal", REPLY_INT4}};
+static const struct reply_column show_mem_columns[] = {{"name", REPLY_TEXT}, {"size", REPLY_INT4},
+	{"used", REPLY_INT4}, {"free", REPLY_INT4}, {"memtotal", REPLY_INT4}};
 
 static void show_mem_fill(const struct report_view *view FX_UNUSED, struct rowset *out)
 {
@@ -155,11 +152,21 @@ static void show_nothing(const struct report_view *view FX_UNUSED, struct rowset
 }
 
 static const struct reply_column show_fds_columns[] = {
-	{"fd", REPLY_INT4},	       {"task", REPLY_TEXT},	     {"user", REPLY_TEXT},
-	{"database", REPLY_TEXT},      {"addr", REPLY_TEXT},	     {"port", REPLY_INT4},
-	{"cancel", REPLY_INT8},	       {"link", REPLY_INT4},	     {"client_encoding", REPLY_TEXT},
-	{"std_strings", REPLY_TEXT},   {"datestyle", REPLY_TEXT},    {"timezone", REPLY_TEXT},
-	{"password", REPLY_TEXT},      {"scram_client_key", REPLY_BYTEA}, {"scram_server_key", REPLY_BYTEA},
+	{"fd", REPLY_INT4},
+	{"task", REPLY_TEXT},
+	{"user", REPLY_TEXT},
+	{"database", REPLY_TEXT},
+	{"addr", REPLY_TEXT},
+	{"port", REPLY_INT4},
+	{"cancel", REPLY_INT8},
+	{"link", REPLY_INT4},
+	{"client_encoding", REPLY_TEXT},
+	{"std_strings", REPLY_TEXT},
+	{"datestyle", REPLY_TEXT},
+	{"timezone", REPLY_TEXT},
+	{"password", REPLY_TEXT},
+	{"scram_client_key", REPLY_BYTEA},
+	{"scram_server_key", REPLY_BYTEA},
 };
 
 const struct report_table show_process_fds = {

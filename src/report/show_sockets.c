@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHOW_SOCKETS_COLUMNS                                                                                       \
-	{"type", REPLY_TEXT}, {"user", REPLY_TEXT}, {"database", REPLY_TEXT}, {"replication", REPLY_TEXT},         \
-		{"state", REPLY_TEXT}, {"addr", REPLY_TEXT}, {"port", REPLY_INT4}, {"local_addr", REPLY_TEXT},     \
-		{"local_port", REPLY_INT4}, {"connect_time", REPLY_TEXT}, {"request_time", REPLY_TEXT},            \
-		{"wait", REPLY_INT4}, {"wait_us", REPLY_INT4}, {"close_needed", REPLY_INT4}, {"ptr", REPLY_TEXT},  \
-		{"link", REPLY_TEXT}, {"remote_pid", REPLY_INT4}, {"tls", REPLY_TEXT},                             \
-		{"application_name", REPLY_TEXT}, {"prepared_statements", REPLY_INT4}, {"id", REPLY_INT4}
+/* clang-format off */
+#define SHOW_SOCKETS_COLUMNS \
+	{"type", REPLY_TEXT}, {"user", REPLY_TEXT}, {"database", REPLY_TEXT}, {"replication", REPLY_TEXT}, \
+	{"state", REPLY_TEXT}, {"addr", REPLY_TEXT}, {"port", REPLY_INT4}, {"local_addr", REPLY_TEXT}, \
+	{"local_port", REPLY_INT4}, {"connect_time", REPLY_TEXT}, {"request_time", REPLY_TEXT}, {"wait", REPLY_INT4}, \
+	{"wait_us", REPLY_INT4}, {"close_needed", REPLY_INT4}, {"ptr", REPLY_TEXT}, {"link", REPLY_TEXT}, \
+	{"remote_pid", REPLY_INT4}, {"tls", REPLY_TEXT}, {"application_name", REPLY_TEXT}, \
+	{"prepared_statements", REPLY_INT4}, {"id", REPLY_INT4}
+/* clang-format on */
 
 static const struct reply_column show_clients_columns[] = {SHOW_SOCKETS_COLUMNS};
 
@@ -71,7 +73,8 @@ static void show_socket_row(struct worker *w, const struct show_socket *s, bool 
 	show_socket_addr(&s->remote, s->unix_port, out);
 	show_socket_addr(&s->local, s->unix_port, out);
 	rowset_time(out, s->connected_wall);
-	rowset_time(out, s->request_since > 0 ? clock_wall_us() - (now - s->request_since) : s->connected_wall);
+	rowset_time(
+		out, s->request_since > 0 ? clock_wall_us() - (now - s->request_since) : s->connected_wall);
 	rowset_uint(out, s->wait / 1000000);
 	rowset_uint(out, s->wait % 1000000);
 	rowset_int(out, s->close_needed);
@@ -104,7 +107,8 @@ static const char *show_client_state(const struct client *c)
 	return client_state_word(c->state == CLIENT_WELCOME ? CLIENT_WAITING : (enum client_state)c->state);
 }
 
-static void show_client(struct worker *w, const struct client *c, const char *state, bool whole, struct rowset *out)
+static void show_client(
+	struct worker *w, const struct client *c, const char *state, bool whole, struct rowset *out)
 {
 	bool waits = c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME;
 	struct show_socket s = {
@@ -143,8 +147,8 @@ static const char *show_server_state(const struct server *s)
 	return server_state_word((enum server_state)s->state);
 }
 
-static void show_server(struct worker *w, const struct pool *pool, const struct server *s, const char *state, bool whole,
-			struct rowset *out)
+static void show_server(struct worker *w, const struct pool *pool, const struct server *s, const char *state,
+	bool whole, struct rowset *out)
 {
 	const struct client *c = s->rider_ops != NULL ? s->rider : NULL;
 	struct show_socket row = {
@@ -179,7 +183,8 @@ static bool show_client_is_in(const struct client *c)
 
 static void show_clients_rows(struct worker *w, const struct report_ask *ask FX_UNUSED, struct rowset *out)
 {
-	DLIST_EACH(it, &w->clients) {
+	DLIST_EACH(it, &w->clients)
+	{
 		const struct client *c = container_of(it, struct client, link);
 
 		if (show_client_is_in(c))
@@ -189,8 +194,8 @@ static void show_clients_rows(struct worker *w, const struct report_ask *ask FX_
 
 enum { SHOW_SERVERS, SHOW_SOCKETS, SHOW_ACTIVE };
 
-static void show_server_list(struct worker *w, const struct pool *pool, const struct dlist *list, int what,
-			     struct rowset *out)
+static void show_server_list(
+	struct worker *w, const struct pool *pool, const struct dlist *list, int what, struct rowset *out)
 {
 	for (const struct dlist *it = list->next; it != list; it = it->next) {
 		const struct server *s = container_of(it, struct server, link);
@@ -208,7 +213,8 @@ static void show_server_list(struct worker *w, const struct pool *pool, const st
 
 static void show_server_lists(struct worker *w, int what, struct rowset *out)
 {
-	DLIST_EACH(it, &w->home.pools) {
+	DLIST_EACH(it, &w->home.pools)
+	{
 		const struct pool *pool = container_of(it, struct pool, link);
 
 		show_server_list(w, pool, &pool->active, what, out);
@@ -227,13 +233,14 @@ static void show_servers_rows(struct worker *w, const struct report_ask *ask FX_
 
 static void show_client_sockets(struct worker *w, bool only_active, struct rowset *out)
 {
-	DLIST_EACH(it, &w->clients) {
+	DLIST_EACH(it, &w->clients)
+	{
 		const struct client *c = container_of(it, struct client, link);
 		const char *state = show_client_is_in(c) ? show_client_state(c) : "login";
 		char word[32];
 
 		if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE ||
-		    (only_active && c->lease.state != LEASE_HELD && c->state != CLIENT_COMMAND))
+			(only_active && c->lease.state != LEASE_HELD && c->state != CLIENT_COMMAND))
 			continue;
 		/* PgBouncer's sockets know no idle clients: they are all active */
 		snprintf(word, sizeof(word), "cl_%s", strcmp(state, "idle") == 0 ? "active" : state);
@@ -247,7 +254,8 @@ static void show_sockets_rows(struct worker *w, const struct report_ask *ask FX_
 	show_server_lists(w, SHOW_SOCKETS, out);
 }
 
-static void show_active_sockets_rows(struct worker *w, const struct report_ask *ask FX_UNUSED, struct rowset *out)
+static void show_active_sockets_rows(
+	struct worker *w, const struct report_ask *ask FX_UNUSED, struct rowset *out)
 {
 	show_client_sockets(w, true, out);
 	show_server_lists(w, SHOW_ACTIVE, out);

@@ -9,41 +9,38 @@
 #include <string.h>
 
 /* COUNTED(counter, name after total_ and avg_ in STATS, avg name there, STATS_TOTALS, STATS_AVERAGES, TOTALS) */
-#define SHOW_STATS_COUNTED                                                                                         \
-	COUNTED(server_assignment_count, "server_assignment_count", "server_assignment_count",                     \
-		"server_assignment_count", "server_assignment_count", "server_assignment_count")                   \
-	COUNTED(xact_count, "xact_count", "xact_count", "xact_count", "xact_count", "xact_count")                  \
-	COUNTED(query_count, "query_count", "query_count", "query_count", "query_count", "query_count")            \
-	COUNTED(bytes_received, "received", "recv", "bytes_received", "bytes_received", "client_bytes")            \
-	COUNTED(bytes_sent, "sent", "sent", "bytes_sent", "bytes_sent", "server_bytes")                            \
-	COUNTED(xact_time, "xact_time", "xact_time", "xact_time", "xact_time", "xact_time")                        \
-	COUNTED(query_time, "query_time", "query_time", "query_time", "query_time", "query_time")                  \
-	COUNTED(wait_time, "wait_time", "wait_time", "wait_time", "wait_time", "wait_time")                        \
-	COUNTED(client_parse_count, "client_parse_count", "client_parse_count", "client_parse_count",              \
-		"avg_client_parse_count", "ps_client_parse_count")                                                 \
-	COUNTED(server_parse_count, "server_parse_count", "server_parse_count", "server_parse_count",              \
-		"avg_server_parse_count", "ps_server_parse_count")                                                 \
+#define SHOW_STATS_COUNTED                                                                              \
+	COUNTED(server_assignment_count, "server_assignment_count", "server_assignment_count",          \
+		"server_assignment_count", "server_assignment_count", "server_assignment_count")        \
+	COUNTED(xact_count, "xact_count", "xact_count", "xact_count", "xact_count", "xact_count")       \
+	COUNTED(query_count, "query_count", "query_count", "query_count", "query_count", "query_count") \
+	COUNTED(bytes_received, "received", "recv", "bytes_received", "bytes_received", "client_bytes") \
+	COUNTED(bytes_sent, "sent", "sent", "bytes_sent", "bytes_sent", "server_bytes")                 \
+	COUNTED(xact_time, "xact_time", "xact_time", "xact_time", "xact_time", "xact_time")             \
+	COUNTED(query_time, "query_time", "query_time", "query_time", "query_time", "query_time")       \
+	COUNTED(wait_time, "wait_time", "wait_time", "wait_time", "wait_time", "wait_time")             \
+	COUNTED(client_parse_count, "client_parse_count", "client_parse_count", "client_parse_count",   \
+		"avg_client_parse_count", "ps_client_parse_count")                                      \
+	COUNTED(server_parse_count, "server_parse_count", "server_parse_count", "server_parse_count",   \
+		"avg_server_parse_count", "ps_server_parse_count")                                      \
 	COUNTED(bind_count, "bind_count", "bind_count", "bind_count", "avg_bind_count", "ps_bind_count")
 
-static const struct reply_column show_stats_columns[] = {
-	{"database", REPLY_TEXT},
+static const struct reply_column show_stats_columns[] = {{"database", REPLY_TEXT},
 #define COUNTED(id, stats, avg, totals, averages, one) {"total_" stats, REPLY_NUMERIC},
 	SHOW_STATS_COUNTED
 #undef COUNTED
 #define COUNTED(id, stats, avg, totals, averages, one) {"avg_" avg, REPLY_NUMERIC},
-	SHOW_STATS_COUNTED
+		SHOW_STATS_COUNTED
 #undef COUNTED
 };
 
-static const struct reply_column show_stats_totals_columns[] = {
-	{"database", REPLY_TEXT},
+static const struct reply_column show_stats_totals_columns[] = {{"database", REPLY_TEXT},
 #define COUNTED(id, stats, avg, totals, averages, one) {totals, REPLY_NUMERIC},
 	SHOW_STATS_COUNTED
 #undef COUNTED
 };
 
-static const struct reply_column show_stats_averages_columns[] = {
-	{"database", REPLY_TEXT},
+static const struct reply_column show_stats_averages_columns[] = {{"database", REPLY_TEXT},
 #define COUNTED(id, stats, avg, totals, averages, one) {averages, REPLY_NUMERIC},
 	SHOW_STATS_COUNTED
 #undef COUNTED
@@ -61,7 +58,7 @@ static void show_stats_cells(const struct stats *s, struct rowset *out)
 }
 
 static void show_stats_row(const struct report_view *view, const char *database, const struct stats *total,
-			   const struct stats *period, unsigned what, struct rowset *out)
+	const struct stats *period, unsigned what, struct rowset *out)
 {
 	struct stats avg;
 
@@ -120,13 +117,13 @@ static void show_totals_fill(const struct report_view *view, struct rowset *out)
 		monitor_period(view->monitor, view->sample->pool[i].share, &period);
 	}
 	monitor_average(view->monitor, &period, &avg);
-#define COUNTED(id, stats, avg_name, totals, averages, one)                                                          \
-	rowset_text(out, "total_" one);                                                                              \
+#define COUNTED(id, stats, avg_name, totals, averages, one) \
+	rowset_text(out, "total_" one);                     \
 	rowset_uint(out, total.id);
 	SHOW_STATS_COUNTED
 #undef COUNTED
-#define COUNTED(id, stats, avg_name, totals, averages, one)                                                          \
-	rowset_text(out, "avg_" one);                                                                                \
+#define COUNTED(id, stats, avg_name, totals, averages, one) \
+	rowset_text(out, "avg_" one);                       \
 	rowset_uint(out, avg.id);
 	SHOW_STATS_COUNTED
 #undef COUNTED

@@ -21,7 +21,8 @@ static struct pool *orders_pool(struct dlist *it)
 
 static void orders_close_list(struct pool *pool, struct dlist *list, enum server_end why)
 {
-	DLIST_EACH(it, list) {
+	DLIST_EACH(it, list)
+	{
 		struct server *s = container_of(it, struct server, link);
 
 		pool_list(pool, s, POOL_PLACE_BUSY);
@@ -32,13 +33,14 @@ static void orders_close_list(struct pool *pool, struct dlist *list, enum server
 void orders_pause(struct worker *w, const char *database)
 {
 	DLIST_EACH(it, &w->home.pools)
-		if (orders_concern(orders_pool(it), database))
-			orders_close_list(orders_pool(it), &orders_pool(it)->idle, SERVER_END_PAUSED);
+	if (orders_concern(orders_pool(it), database))
+		orders_close_list(orders_pool(it), &orders_pool(it)->idle, SERVER_END_PAUSED);
 }
 
 void orders_resume(struct worker *w, const char *database)
 {
-	DLIST_EACH(it, &w->home.pools) {
+	DLIST_EACH(it, &w->home.pools)
+	{
 		struct pool *pool = orders_pool(it);
 
 		if (!orders_concern(pool, database))
@@ -50,7 +52,8 @@ void orders_resume(struct worker *w, const char *database)
 
 static void orders_outdate(struct dlist *list, uint64_t before)
 {
-	DLIST_EACH(it, list) {
+	DLIST_EACH(it, list)
+	{
 		struct server *s = container_of(it, struct server, link);
 
 		if (s->connected_at < before)
@@ -60,7 +63,8 @@ static void orders_outdate(struct dlist *list, uint64_t before)
 
 void orders_reconnect(struct worker *w, const char *database, uint64_t before)
 {
-	DLIST_EACH(it, &w->home.pools) {
+	DLIST_EACH(it, &w->home.pools)
+	{
 		struct pool *pool = orders_pool(it);
 
 		if (!orders_concern(pool, database))
@@ -68,7 +72,8 @@ void orders_reconnect(struct worker *w, const char *database, uint64_t before)
 		orders_outdate(&pool->active, before);
 		orders_outdate(&pool->busy, before);
 		orders_outdate(&pool->opening, before);
-		DLIST_EACH(at, &pool->idle) {
+		DLIST_EACH(at, &pool->idle)
+		{
 			struct server *s = container_of(at, struct server, link);
 
 			if (s->connected_at < before) {
@@ -82,20 +87,22 @@ void orders_reconnect(struct worker *w, const char *database, uint64_t before)
 void orders_kill(struct worker *w, const char *database)
 {
 	/* the shares are paused: a server that comes back is closed, so no other client's callback runs in here */
-	DLIST_EACH(it, &w->clients) {
+	DLIST_EACH(it, &w->clients)
+	{
 		struct client *c = container_of(it, struct client, link);
 
 		if (c->pool != NULL && orders_concern(c->pool, database))
 			client_fail(c, CLIENT_END_ADMIN, NULL);
 	}
-	DLIST_EACH(it, &w->home.pools) {
+	DLIST_EACH(it, &w->home.pools)
+	{
 		struct pool *pool = orders_pool(it);
 
 		if (!orders_concern(pool, database))
 			continue;
 		orders_close_list(pool, &pool->idle, SERVER_END_ADMIN);
 		DLIST_EACH(at, &pool->busy)
-			server_close(container_of(at, struct server, link), SERVER_END_ADMIN);
+		server_close(container_of(at, struct server, link), SERVER_END_ADMIN);
 	}
 }
 
@@ -112,7 +119,8 @@ unsigned orders_outdated(struct worker *w, const char *database)
 {
 	unsigned n = 0;
 
-	DLIST_EACH(it, &w->home.pools) {
+	DLIST_EACH(it, &w->home.pools)
+	{
 		const struct pool *pool = orders_pool(it);
 
 		if (orders_concern(pool, database))

@@ -83,10 +83,34 @@ END_TEST
 START_TEST(what_is_no_command)
 {
 	static const char *const rows[] = {
-		"",	     " ",	  ";",		 "-- only",	"/* */",      "/* no end", "'x'",    "\"x\"",
-		"= 1",	     "SET",	  "SET x",	 "SET x 1",	"SET x =",    "SET x = ;", "SET = 1", "SET 'x' = 1",
-		"SET x = 'y", "SET x = 1 2", "SHOW 'version", "SHOW \"",	"PAUSE a b c", "SHOW a = b", "SHOW (x)", "SHOW a; SHOW b",
-		"SHOW a, b", "abcdefghijklmnop", "SHOW x\x01", "SHOW x /* no end",
+		"",
+		" ",
+		";",
+		"-- only",
+		"/* */",
+		"/* no end",
+		"'x'",
+		"\"x\"",
+		"= 1",
+		"SET",
+		"SET x",
+		"SET x 1",
+		"SET x =",
+		"SET x = ;",
+		"SET = 1",
+		"SET 'x' = 1",
+		"SET x = 'y",
+		"SET x = 1 2",
+		"SHOW 'version",
+		"SHOW \"",
+		"PAUSE a b c",
+		"SHOW a = b",
+		"SHOW (x)",
+		"SHOW a; SHOW b",
+		"SHOW a, b",
+		"abcdefghijklmnop",
+		"SHOW x\x01",
+		"SHOW x /* no end",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -105,7 +129,8 @@ START_TEST(lengths_have_bounds)
 		ck_assert_int_eq(parse(text), n <= ADMINPARSE_ARG_MAX ? 0 : -1);
 		snprintf(text, sizeof(text), "SHOW \"%0*d\"", n, 0);
 		ck_assert_int_eq(parse(text), n <= ADMINPARSE_ARG_MAX ? 0 : -1);
-		snprintf(text, sizeof(text), "%.*s", n, "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
+		snprintf(text, sizeof(text), "%.*s", n,
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
 		ck_assert_int_eq(parse(text), n <= ADMINPARSE_VERB_MAX ? 0 : -1);
 	}
 	for (int n = ADMINPARSE_VALUE_MAX - 2; n < ADMINPARSE_VALUE_MAX + 3; n++) {
@@ -123,9 +148,10 @@ END_TEST
 
 START_TEST(numbers)
 {
-	static const char *const bad[] = {"", "0", "-1", "+1", "1 ", " 1", "1.0", "0x", "0xg", "a", "0x0", "18446744073709551616",
-					  "0x10000000000000000", "1e3"};
-	static const char *const bad_seconds[] = {"", ".", "-1", "1e3", "1.2.3", "99999999999", "inf", "nan", "1s"};
+	static const char *const bad[] = {"", "0", "-1", "+1", "1 ", " 1", "1.0", "0x", "0xg", "a", "0x0",
+		"18446744073709551616", "0x10000000000000000", "1e3"};
+	static const char *const bad_seconds[] = {
+		"", ".", "-1", "1e3", "1.2.3", "99999999999", "inf", "nan", "1s"};
 	uint64_t id;
 	double s;
 

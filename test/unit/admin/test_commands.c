@@ -52,7 +52,8 @@ START_TEST(every_verb_by_every_role)
 			ck_assert_int_eq(command_may(verb, 0), matrix[i].other);
 		}
 		ck_assert_msg(found, "%s is not in the matrix", verb->word);
-		ck_assert(verb->run != NULL && verb->args_max <= ADMINPARSE_ARGS && verb->args_min <= verb->args_max);
+		ck_assert(verb->run != NULL && verb->args_max <= ADMINPARSE_ARGS &&
+			  verb->args_min <= verb->args_max);
 	}
 	ck_assert_uint_eq(ARRAY_LEN(matrix), COMMAND_COUNT);
 }
@@ -157,5 +158,6 @@ START_TEST(rows_become_messages)
 }
 END_TEST
 
-SUITE_MAIN("commands", every_verb_by_every_role, a_command_without_a_role_is_for_nobody, verbs_are_found_by_their_words,
-	   variables_of_drivers, help_names_every_command_and_table, rows_become_messages)
+SUITE_MAIN("commands", every_verb_by_every_role, a_command_without_a_role_is_for_nobody,
+	verbs_are_found_by_their_words, variables_of_drivers, help_names_every_command_and_table,
+	rows_become_messages)

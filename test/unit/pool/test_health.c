@@ -14,14 +14,27 @@ START_TEST(utilisation_has_its_bands)
 		uint64_t ppm;
 		int score;
 	} rows[] = {
-		{0, 100},      {250000, 100}, {499999, 100}, {500000, 100}, /* the step is intended */
-		{500001, 80},  {600000, 70},  {700000, 60},  {790000, 51},  {800000, 50}, {800001, 50},
-		{900000, 25},  {950000, 13},  {990000, 3},   {999999, 0},   {1000000, 0}, {1500000, 0},
+		{0, 100},
+		{250000, 100},
+		{499999, 100},
+		{500000, 100}, /* the step is intended */
+		{500001, 80},
+		{600000, 70},
+		{700000, 60},
+		{790000, 51},
+		{800000, 50},
+		{800001, 50},
+		{900000, 25},
+		{950000, 13},
+		{990000, 3},
+		{999999, 0},
+		{1000000, 0},
+		{1500000, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		ck_assert_msg(health_utilisation(50, rows[i].ppm) == rows[i].score, "u=%llu: %d, not %d",
-			      (unsigned long long)rows[i].ppm, health_utilisation(50, rows[i].ppm), rows[i].score);
+			(unsigned long long)rows[i].ppm, health_utilisation(50, rows[i].ppm), rows[i].score);
 	ck_assert_int_eq(health_utilisation(0, 990000), 100); /* no limit, nothing to exhaust */
 }
 END_TEST
@@ -105,8 +118,8 @@ START_TEST(status_has_its_edges)
 	static const struct {
 		int score;
 		const char *word;
-	} rows[] = {{100, "healthy"}, {80, "healthy"}, {79, "warning"}, {50, "warning"},
-		    {49, "critical"}, {0, "critical"}, {-1, "paused"}};
+	} rows[] = {{100, "healthy"}, {80, "healthy"}, {79, "warning"}, {50, "warning"}, {49, "critical"},
+		{0, "critical"}, {-1, "paused"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		ck_assert_str_eq(health_status_word(health_status_of(rows[i].score)), rows[i].word);
@@ -117,13 +130,13 @@ END_TEST
 static struct health_input at_rest(void)
 {
 	return (struct health_input){.cap = 10,
-				     .servers = 4,
-				     .pool_timeout = 30 * S,
-				     .connects = 100,
-				     .pings = 100,
-				     .requests = 100,
-				     .memory_used = 1,
-				     .memory_limit = 100};
+		.servers = 4,
+		.pool_timeout = 30 * S,
+		.connects = 100,
+		.pings = 100,
+		.requests = 100,
+		.memory_used = 1,
+		.memory_limit = 100};
 }
 
 START_TEST(a_pool_at_rest_is_perfect)
@@ -182,7 +195,7 @@ START_TEST(the_lowest_component_is_the_score)
 		ck_assert_msg(h.worst == rows[i].which, "row %zu: %s", i, health_component_name(h.worst));
 		ck_assert_int_eq(h.score, h.component[rows[i].which]);
 		ck_assert_msg(h.status == (rows[i].band ? HEALTH_STATUS_CRITICAL : HEALTH_STATUS_WARNING),
-			      "row %zu: score %d", i, h.score);
+			"row %zu: score %d", i, h.score);
 		ck_assert_msg(strstr(h.sentence, rows[i].says) != NULL, "row %zu: %s", i, h.sentence);
 		for (unsigned c = 0; c < HEALTH_COMPONENT_COUNT; c++)
 			ck_assert(c == rows[i].which || h.component[c] == 100);
@@ -227,19 +240,19 @@ END_TEST
 START_TEST(sentences_of_absurd_figures_fit)
 {
 	struct health_input in = {.cap = UINT32_MAX,
-				  .use_ppm = UINT64_MAX,
-				  .waiting = UINT32_MAX,
-				  .oldest_wait = UINT64_MAX,
-				  .pool_timeout = UINT64_MAX,
-				  .connects = UINT32_MAX,
-				  .connect_failures = UINT32_MAX,
-				  .pings = UINT64_MAX / 2,
-				  .ping_failures = UINT64_MAX / 2,
-				  .requests = UINT64_MAX / 4,
-				  .errors = UINT64_MAX / 4,
-				  .long_queries = UINT32_MAX,
-				  .memory_used = UINT64_MAX,
-				  .memory_limit = UINT64_MAX};
+		.use_ppm = UINT64_MAX,
+		.waiting = UINT32_MAX,
+		.oldest_wait = UINT64_MAX,
+		.pool_timeout = UINT64_MAX,
+		.connects = UINT32_MAX,
+		.connect_failures = UINT32_MAX,
+		.pings = UINT64_MAX / 2,
+		.ping_failures = UINT64_MAX / 2,
+		.requests = UINT64_MAX / 4,
+		.errors = UINT64_MAX / 4,
+		.long_queries = UINT32_MAX,
+		.memory_used = UINT64_MAX,
+		.memory_limit = UINT64_MAX};
 	struct health h;
 
 	health_judge(&in, &h);
@@ -248,7 +261,8 @@ START_TEST(sentences_of_absurd_figures_fit)
 }
 END_TEST
 
-SUITE_MAIN("health", utilisation_has_its_bands, utilisation_never_rises_with_use, waiting_falls_to_the_timeout,
-	   failures_cost_five_points_a_percent, long_queries_count_against_the_pool, memory_has_the_bands_of_utilisation,
-	   status_has_its_edges, a_pool_at_rest_is_perfect, the_lowest_component_is_the_score,
-	   unreachable_is_zero_and_says_why, paused_has_no_score_whatever_else_is_wrong, sentences_of_absurd_figures_fit)
+SUITE_MAIN("health", utilisation_has_its_bands, utilisation_never_rises_with_use,
+	waiting_falls_to_the_timeout, failures_cost_five_points_a_percent,
+	long_queries_count_against_the_pool, memory_has_the_bands_of_utilisation, status_has_its_edges,
+	a_pool_at_rest_is_perfect, the_lowest_component_is_the_score, unreachable_is_zero_and_says_why,
+	paused_has_no_score_whatever_else_is_wrong, sentences_of_absurd_figures_fit)

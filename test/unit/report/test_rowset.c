@@ -35,7 +35,8 @@ START_TEST(cells_come_out_as_they_went_in)
 	ck_assert(rowset_next(&r, &at, &cell) && cell.kind == ROWSET_TEXT);
 	ck_assert_str_eq(cell.text, "7-x");
 	ck_assert(rowset_next(&r, &at, &cell) && cell.kind == ROWSET_INT && cell.number == -1);
-	ck_assert(rowset_next(&r, &at, &cell) && cell.kind == ROWSET_TIME && cell.natural == 1700000000000000);
+	ck_assert(
+		rowset_next(&r, &at, &cell) && cell.kind == ROWSET_TIME && cell.natural == 1700000000000000);
 	ck_assert(!rowset_next(&r, &at, &cell));
 	rowset_fini(&r);
 }
@@ -84,4 +85,5 @@ START_TEST(a_bad_part_makes_the_whole_bad)
 }
 END_TEST
 
-SUITE_MAIN("rowset", cells_come_out_as_they_went_in, parts_are_joined_in_order, a_bad_part_makes_the_whole_bad)
+SUITE_MAIN(
+	"rowset", cells_come_out_as_they_went_in, parts_are_joined_in_order, a_bad_part_makes_the_whole_bad)
