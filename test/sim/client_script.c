@@ -351,6 +351,14 @@ static void script_session(struct fclient *c)
 		script_q(script_step(c, true), "show %s", script_token(c));
 }
 
+static void script_parameter(struct fclient *c)
+{
+	if (sim_one_in(2))
+		script_q(script_step(c, false), "setapp %s", script_token(c));
+	else
+		script_q(script_step(c, false), "app %s", script_token(c));
+}
+
 static void script_syncs(struct fclient *c)
 {
 	struct bytes *b = script_step(c, false);
@@ -403,6 +411,8 @@ void client_script(struct fclient *c)
 		script_function(c);
 	else if (dice == 15 && m->has_session_state)
 		script_session(c);
+	else if (dice >= 18 && m->has_parameters && !m->is_autonomous)
+		script_parameter(c);
 	else if (dice == 17 && m->has_named && m->has_extended)
 		script_named_statement(c);
 	else if (dice == 18 && m->is_autonomous)

@@ -40,6 +40,11 @@ void fakeclient_add(uint64_t delay)
 	snprintf(c->user, sizeof(c->user), "u%u", sim_rnd(m->users));
 	snprintf(c->db, sizeof(c->db), "d%u", sim_rnd(m->dbs));
 	pgm_init(&c->model);
+	c->model.is_mute = true;
+	if (m->has_parameters && sim_one_in(2)) {
+		snprintf(c->app, sizeof(c->app), "app-%u", c->id);
+		memcpy(c->model.app, c->app, sizeof(c->app));
+	}
 	c->wake.fire = client_on_wake;
 	c->wake.is_background = true;
 	c->look.fire = client_on_look;
@@ -205,6 +210,7 @@ static bool client_expect(struct fclient *c, bool cancelled)
 		} else {
 			c->current = type;
 			memcpy(c->var_before, m->var, sizeof(m->var));
+			memcpy(c->app_before, m->app, sizeof(m->app));
 			pgm_message(m, type, body, len);
 		}
 		bytes_skip(&c->sent, 0);
@@ -254,6 +260,7 @@ static void client_abandon(struct fclient *c, bool has_expected)
 	m->is_copying = false;
 	m->tx = 'I';
 	memcpy(m->var, c->var_before, sizeof(m->var));
+	memcpy(m->app, c->app_before, sizeof(m->app));
 	memset(m->stmt, 0, sizeof(m->stmt));
 	memset(m->portal, 0, sizeof(m->portal));
 	if (m->is_extended && c->current != 'S') {
@@ -341,6 +348,10 @@ static void client_login(struct fclient *c, char type, const uint8_t *body, uint
 			bytes_msg_str(&c->out, 'p', "secret");
 		break;
 	case 'S':
+		/* the last one counts */
+		if (strcmp((const char *)body, "application_name") == 0)
+			snprintf(c->app_before, sizeof(c->app_before), "%s", (const char *)body + 17);
+		break;
 	case 'N':
 		break;
 	case 'K':
@@ -351,6 +362,9 @@ static void client_login(struct fclient *c, char type, const uint8_t *body, uint
 	case 'Z':
 		if (len != 1 || body[0] != 'I')
 			sim_fail("client %s: odd ReadyForQuery at login", c->name);
+		if (strcmp(c->app_before, c->app) != 0)
+			sim_fail("I3: client %s is told that its application_name is '%s', it is '%s'", c->name,
+				 c->app_before, c->app);
 		c->state = FCLIENT_RUN;
 		sim_trace("client %s is logged in", c->name);
 		break;
@@ -377,6 +391,10 @@ static void client_begin(struct fclient *c)
 	bytes_str(&c->out, c->user);
 	bytes_str(&c->out, "database");
 	bytes_str(&c->out, c->db);
+	if (c->app[0] != '\0') {
+		bytes_str(&c->out, "application_name");
+		bytes_str(&c->out, c->app);
+	}
 	bytes_u8(&c->out, 0);
 	bytes_end(&c->out, at);
 	c->state = FCLIENT_LOGIN;

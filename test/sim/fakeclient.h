@@ -24,7 +24,7 @@ struct fakeclient_manners {
 	uint32_t sleep_us;	   /* longest sleep statement */
 	uint32_t big_one_in;	   /* big results */
 	bool has_transactions, has_extended, has_copy, has_session_state, has_named, has_stray_sync,
-		has_odd_sync, has_huge, likes_copy;
+		has_odd_sync, has_huge, likes_copy, has_parameters;
 	uint32_t evil_one_in; /* clients that end with garbage; 0: none */
 	bool is_autonomous; /* statement mode: no transaction blocks */
 	unsigned users, dbs;
@@ -64,7 +64,8 @@ struct fclient {
 	bool wants_cancel;
 	unsigned cancel_credit; /* cancel requests that have not hit yet */
 	unsigned cancels_sent, cancel_errors;
-	char var_before[40]; /* session state before it */
+	char var_before[40], app_before[40]; /* session state before it */
+	char app[40]; /* application_name it logs in with; "": none */
 	char current; /* type of the message whose answers are awaited */
 	struct pgm model;
 	uint64_t waiting_since; /* of an answer, 0: none */

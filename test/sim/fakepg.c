@@ -238,8 +238,8 @@ static void backend_async(struct backend *b)
 		pgm_report(&b->m.out, 'N', "NOTICE", "00000", "async");
 	} else {
 		at = bytes_begin(&b->m.out, 'S');
-		bytes_str(&b->m.out, "application_name");
-		bytes_str(&b->m.out, "async");
+		bytes_str(&b->m.out, "in_hot_standby");
+		bytes_str(&b->m.out, sim_one_in(2) ? "on" : "off");
 		bytes_end(&b->m.out, at);
 	}
 	if (sim_one_in(2))
@@ -307,7 +307,7 @@ static void fakepg_cancel(uint32_t pid, uint32_t key)
 
 static void backend_welcome(struct backend *b)
 {
-	static const char *const param[][2] = {
+	const char *param[][2] = {
 		{"server_version", "15.4"},	{"server_encoding", "UTF8"}, {"client_encoding", "UTF8"},
 		{"application_name", ""},	{"DateStyle", "ISO, MDY"},   {"TimeZone", "UTC"},
 		{"integer_datetimes", "on"},	{"standard_conforming_strings", "on"},
@@ -316,6 +316,7 @@ static void backend_welcome(struct backend *b)
 	struct bytes *out = &b->m.out;
 	uint32_t at = bytes_begin(out, 'R');
 
+	param[3][1] = b->m.app;
 	bytes_u32(out, 0);
 	bytes_end(out, at);
 	for (unsigned i = 0; i < ARRAY_LEN(param); i++) {
@@ -344,6 +345,8 @@ static void backend_read_options(struct backend *b, const char *p, const char *e
 
 		if (strcmp(p, "user") == 0)
 			snprintf(b->user, sizeof(b->user), "%s", value);
+		if (strcmp(p, "application_name") == 0)
+			snprintf(b->m.app_base, sizeof(b->m.app_base), "%s", value);
 		if (strcmp(p, "database") == 0)
 			snprintf(b->db, sizeof(b->db), "%s", value);
 		p = value + strlen(value) + 1;
@@ -355,6 +358,7 @@ static void backend_begin(struct backend *b, const uint8_t *body, uint32_t len)
 	uint32_t at;
 
 	backend_read_options(b, (const char *)body, (const char *)body + len);
+	memcpy(b->m.app, b->m.app_base, sizeof(b->m.app));
 	if (fakepg.slots >= fakepg.manners.max_connections) {
 		if (fakepg.manners.limit_pool > 0)
 			sim_fail("the server's last slot is taken: more connections than the budget");
@@ -495,6 +499,16 @@ static void backend_read(struct backend *b)
 	bytes_put(&b->in, room, n);
 }
 
+/* the stream ended in the middle of a message: whoever ends it must not have put a farewell into that */
+static void backend_check_end(const struct backend *b)
+{
+	static const uint8_t terminate[] = {'X', 0, 0, 0, 4};
+
+	if (b->state == BACKEND_READY && bytes_left(&b->in) > 5 && b->sock->is_eof &&
+	    memcmp(b->in.data + b->in.len - 5, terminate, 5) == 0)
+		sim_fail("backend %u got Terminate in the middle of a message", b->pid);
+}
+
 static void backend_step(struct backend *b)
 {
 	struct pgm *m = &b->m;
@@ -505,7 +519,7 @@ static void backend_step(struct backend *b)
 		if (m->garbage != NULL)
 			sim_fail("backend %u got %s", b->pid, m->garbage);
 	}
-	if ((m->wants_flush || bytes_left(&m->out) > 8192 || sim_one_in(8)) && !backend_flush(b))
+	if ((m->wants_flush || bytes_left(&m->out) > 8192 || sim_one_in(fakepg.manners.flush_one_in)) && !backend_flush(b))
 		return;
 	if (!m->is_copying && pgm_is_busy(m)) {
 		backend_start_statement(b);
@@ -524,6 +538,7 @@ static void backend_step(struct backend *b)
 		backend_read(b);
 		sim_after(&b->work, 1);
 	} else if (b->sock->is_eof || b->sock->is_reset) {
+		backend_check_end(b);
 		backend_exit(b, b->sock->is_reset ? "connection reset" : "unexpected EOF");
 	} else if (m->wants_flush) {
 		sim_after(&b->work, 1);

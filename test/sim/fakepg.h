@@ -46,6 +46,7 @@ struct fakepg_manners {
 	uint32_t exec_us;     /* a statement takes up to so long */
 	uint32_t exit_us;     /* exiting takes up to so long */
 	uint32_t login_us;
+	uint32_t flush_one_in;	/* output leaves before it must */
 	uint32_t async_one_in;	/* asynchronous notices and parameters; 0: never */
 	uint32_t refuse_one_in; /* connection refused; 0: never */
 	uint32_t hole_one_in;	/* connection into a black hole */

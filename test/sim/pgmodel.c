@@ -22,7 +22,12 @@ void pgm_fini(struct pgm *m)
 
 static void pgm_copy(char *to, const char *from, size_t size)
 {
-	snprintf(to, size, "%s", from);
+	size_t n = strlen(from);
+
+	if (n >= size)
+		n = size - 1;
+	memcpy(to, from, n);
+	to[n] = '\0';
 }
 
 /* tokens look like c12r7.1 */
@@ -116,7 +121,7 @@ static void pgm_word(const char **p, char *word, size_t size)
 }
 
 struct pgm_call {
-	char verb[24], token[40];
+	char verb[24], token[96];
 	uint32_t n, width;
 };
 
@@ -147,7 +152,8 @@ static bool pgm_is(const struct pgm_call *c, const char *verb)
 
 static bool pgm_has_rows(const struct pgm_call *c)
 {
-	return pgm_is(c, "echo") || pgm_is(c, "sleep") || pgm_is(c, "show") || pgm_is(c, "select");
+	return pgm_is(c, "echo") || pgm_is(c, "sleep") || pgm_is(c, "show") || pgm_is(c, "select") ||
+	       pgm_is(c, "app");
 }
 
 static void pgm_row_description(struct pgm *m)
@@ -262,8 +268,37 @@ static void pgm_transaction(struct pgm *m, const struct pgm_call *c)
 	m->tx = 'I';
 }
 
+static void pgm_set_app(struct pgm *m, const char *value, size_t n)
+{
+	char text[40];
+	uint32_t at;
+
+	snprintf(text, sizeof(text), "%.*s", (int)n, value);
+	if (strcmp(text, m->app) == 0)
+		return;
+	pgm_copy(m->app, text, sizeof(m->app));
+	if (m->is_mute)
+		return;
+	at = bytes_begin(&m->out, 'S');
+	bytes_str(&m->out, "application_name");
+	bytes_str(&m->out, m->app);
+	bytes_end(&m->out, at);
+}
+
+/* SET name=E'value', as a pooler says it */
+static void pgm_set(struct pgm *m, const struct pgm_call *c)
+{
+	static const char app[] = "application_name=E'";
+	size_t n = strlen(c->token);
+
+	if (strncmp(c->token, app, sizeof(app) - 1) == 0 && n > sizeof(app) - 1 && c->token[n - 1] == '\'')
+		pgm_set_app(m, c->token + sizeof(app) - 1, n - sizeof(app));
+	pgm_tag(m, "SET", NO_COUNT);
+}
+
 static void pgm_discard(struct pgm *m)
 {
+	pgm_set_app(m, m->app_base, strlen(m->app_base));
 	m->var[0] = '\0';
 	memset(m->stmt, 0, sizeof(m->stmt));
 	memset(m->portal, 0, sizeof(m->portal));
@@ -293,6 +328,8 @@ static void pgm_execute(struct pgm *m, const char *text)
 		pgm_rows(m, &c, "1", 1);
 	else if (pgm_is(&c, "show"))
 		pgm_rows(m, &c, m->var, 1);
+	else if (pgm_is(&c, "app"))
+		pgm_rows(m, &c, m->app, 1);
 	else if (pgm_is(&c, "error"))
 		pgm_error(m, "XX001", c.token);
 	else if (pgm_is(&c, "copyin"))
@@ -308,7 +345,12 @@ static void pgm_execute(struct pgm *m, const char *text)
 	} else if (strcmp(c.verb, "set") == 0) {
 		pgm_copy(m->var, c.token, sizeof(m->var));
 		pgm_tag(m, "SET", NO_COUNT);
-	} else if (pgm_is(&c, "set") || pgm_is(&c, "reset"))
+	} else if (pgm_is(&c, "setapp")) {
+		pgm_set_app(m, c.token, strlen(c.token));
+		pgm_tag(m, "SET", NO_COUNT);
+	} else if (pgm_is(&c, "set"))
+		pgm_set(m, &c);
+	else if (pgm_is(&c, "reset"))
 		pgm_tag(m, c.verb, NO_COUNT);
 	else if (pgm_is(&c, "discard"))
 		pgm_discard(m);

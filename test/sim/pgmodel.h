@@ -12,6 +12,7 @@
  *   copyin TOKEN [k]      COPY FROM STDIN; fails at the k-th CopyData
  *   copyout TOKEN n [w]
  *   set TOKEN, show TOKEN session state
+ *   setapp TOKEN, app TOKEN application_name
  *   begin commit rollback discard-all; and SELECT 1, SET, RESET, empty ones (ours)
  */
 #ifndef SIM_PGMODEL_H
@@ -45,6 +46,8 @@ struct pgm {
 	bool wants_flush; /* out should leave now */
 	bool is_over;	  /* Terminate was received, or a fatal error made */
 	char var[40];	  /* session state */
+	char app[40], app_base[40]; /* application_name, now and after DISCARD ALL */
+	bool is_mute; /* does not report parameters: an oracle */
 	/* statements of the message being worked on */
 	char todo[PGM_STMTS][PGM_TEXT];
 	unsigned todo_at, todo_count;

@@ -58,6 +58,7 @@ static void world_manners_of_server(struct fakepg_manners *m, bool faults)
 		.exit_us = pick(1, 100, 1000, 20000),
 		.login_us = pick(1, 100, 1000, 20000),
 		.async_one_in = sim_one_in(3) ? 20 : 0,
+		.flush_one_in = pick(2, 8, 8, 100),
 		.wants_password = sim_one_in(4),
 		.max_connections = BACKENDS,
 	};
@@ -89,6 +90,7 @@ static void world_manners_of_clients(struct fakeclient_manners *m)
 		.has_named = !sim_one_in(4),
 		.has_odd_sync = sim_one_in(2),
 		.likes_copy = sim_one_in(8),
+		.has_parameters = sim_one_in(2),
 		.has_huge = sim.weather.max_segment > 4000 && sim.weather.window > 4096 && sim.weather.max_read > 4000,
 		.users = 1,
 		.dbs = 1,
@@ -399,6 +401,9 @@ static void world_pooler(struct world_counts *counts)
 	engine_sim_dial = world_dial;
 	fakeclient_connect = pooler_connect;
 	world_flavour(flavour, &pooler, &fclients.manners);
+	/* what a client's parameters are worth without memory is not promised */
+	if (flavour == NO_MEMORY)
+		fclients.manners.has_parameters = false;
 	world_clients(1 + sim_rnd(8));
 	if (flavour == CROWD || flavour == TIMEOUTS)
 		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
