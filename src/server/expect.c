@@ -103,7 +103,9 @@ int expect_request(struct expect *e, uint8_t type, bool ours)
 			e->has_odd_sync = true;
 			return 0;
 		}
-		/* anything else ends the connection (protocol violation): the server will say so */
+		/* anything else ends the connection, unless the COPY has failed before it is read: whose the CopyDone
+		 * and the Sync after it are can't be told then */
+		e->has_odd_sync = true;
 	}
 	switch (kind) {
 	case EXPECT_COPY_END:
@@ -160,6 +162,7 @@ static void expect_begin_copy(struct expect *e)
 			ended = true;
 			continue;
 		}
+		e->has_odd_sync |= !ended;
 		bytes[(e->head + to++) & (e->cap - 1)] = entry;
 	}
 	e->count = to;
@@ -173,7 +176,8 @@ static void expect_error(struct expect *e)
 {
 	uint8_t kind = expect_at(e, 0) & (uint8_t)~EXPECT_OURS;
 
-	if (e->in_copy && e->has_odd_sync)
+	/* also when the end of the COPY was sent already: the error may have come before the Sync or after it */
+	if (e->has_odd_sync)
 		e->is_ambiguous = true;
 	e->in_copy = false;
 	e->has_odd_sync = false;

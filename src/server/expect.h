@@ -39,7 +39,7 @@ struct expect {
 	bool in_batch;	   /* extended messages were sent and no Sync (or Query) since */
 	bool is_skipping;  /* the server ignores everything until a Sync that was not sent yet */
 	bool in_copy;	   /* the server waits for CopyData */
-	bool has_odd_sync; /* a Sync was sent during copy-in: it may or may not count */
+	bool has_odd_sync; /* a Sync (or what has no place there) was sent during copy-in: it may or may not count */
 	bool is_ambiguous; /* ... and an error came: only the end of the connection is safe */
 };
 
