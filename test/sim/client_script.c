@@ -19,6 +19,7 @@ static struct bytes *script_step(struct fclient *c, bool waits)
 	s = &c->step[c->step_count++];
 	s->msgs.len = s->msgs.pos = 0;
 	s->waits = waits;
+	s->pauses = false;
 	return &s->msgs;
 }
 
@@ -320,8 +321,10 @@ static void script_copy(struct fclient *c)
 	if (waits)
 		b = script_step(c, true);
 	script_copy_data(c, b, token);
-	if (extended && sim_one_in(3))
+	if (extended && sim_one_in(2)) {
 		b = script_step(c, false);
+		c->step[c->step_count - 1].pauses = true;
+	}
 	if (extended)
 		bytes_msg(b, 'S');
 }

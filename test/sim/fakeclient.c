@@ -591,6 +591,12 @@ static void client_pump(struct fclient *c)
 		}
 		if (s->waits && !fakeclient_is_answered(c))
 			break;
+		if (s->pauses && !c->has_paused) {
+			c->has_paused = true;
+			client_think(c);
+			break;
+		}
+		c->has_paused = false;
 		bytes_put(&c->out, s->msgs.data, s->msgs.len);
 		bytes_put(&c->sent, s->msgs.data, s->msgs.len);
 		c->step_at++;
@@ -643,6 +649,10 @@ static void client_on_wake(struct sim_event *e)
 	if (c->wants_cancel) {
 		c->wants_cancel = false;
 		client_cancel(c);
+	}
+	if (c->has_paused && c->will_die && bytes_left(&c->out) == 0 && sim_one_in(2)) {
+		client_die(c);
+		return;
 	}
 	if (c->step_at == c->step_count) {
 		if (c->batches_left == 0) {

@@ -41,7 +41,8 @@ enum fclient_state {
 
 struct client_step {
 	struct bytes msgs;
-	bool waits; /* until everything sent so far is answered */
+	bool waits;  /* until everything sent so far is answered */
+	bool pauses; /* thinks first, and may vanish then */
 };
 
 struct fclient {
@@ -60,7 +61,7 @@ struct fclient {
 	bool is_excused, is_excused_for_good;
 	const char *excuse;
 	bool is_broken; /* an error of the pooler's ended the conversation */
-	bool will_die, is_evil;
+	bool will_die, is_evil, has_paused;
 	bool wants_cancel;
 	unsigned cancel_credit; /* cancel requests that have not hit yet */
 	unsigned cancels_sent, cancel_errors;
