@@ -47,8 +47,9 @@ static void cancel_end(struct cancel *c)
 	if (c->done != NULL)
 		c->done(c->arg);
 	loop_defer_free(loop, &c->grave, cancel_destroy);
+	/* whether the server is quiet now is looked at from the loop: whoever called us is not done with it */
 	if (s != NULL)
-		server_settled(s);
+		conn_notify_empty(&s->conn);
 }
 
 static void cancel_on_end(struct loop_stray *stray)

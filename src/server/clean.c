@@ -66,7 +66,7 @@ static void clean_finish_request(struct server *s)
 	bool was_copy = s->expect.in_copy;
 
 	clean_end_request(s);
-	if (s->state == SERVER_CLEANING && !was_copy && !expect_is_quiet(&s->expect))
+	if (s->state == SERVER_CLEANING && !was_copy && expect_may_cancel(&s->expect))
 		(void)cancel_start(s, NULL, NULL);
 }
 

@@ -303,3 +303,16 @@ bool expect_is_one_request(const struct expect *e)
 	last = expect_at(e, e->count - 1);
 	return last == EXPECT_SYNC || e->count == 1;
 }
+
+bool expect_may_cancel(const struct expect *e)
+{
+	unsigned ready = 0;
+
+	for (uint32_t i = 0; i < e->count && ready < 2; i++) {
+		uint8_t kind = expect_at(e, i) & (uint8_t)~EXPECT_OURS;
+
+		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
+			ready++;
+	}
+	return ready == 1 || (ready == 0 && e->count > 0);
+}

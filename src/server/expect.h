@@ -63,6 +63,9 @@ bool expect_is_quiet(const struct expect *e);
 bool expect_is_ours(const struct expect *e);
 /* ReadyForQuery messages still owed to the client; counts no further than 2. */
 unsigned expect_ready_owed(const struct expect *e);
+/* May a cancel of ours hit what runs?  Only when nothing comes behind it: a cancelled BEGIN would let the rest of a
+ * pipeline run, and commit, outside of the transaction it belongs to. */
+bool expect_may_cancel(const struct expect *e);
 enum expect_kind expect_kind_of(uint8_t type);
 /* Is what is owed one whole request: a batch and its Sync, or one Query or FunctionCall?  After a Query in the middle
  * of a batch nobody could tell whose ReadyForQuery comes. */

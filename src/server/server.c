@@ -157,7 +157,7 @@ void server_close(struct server *s, enum server_end why)
 	else
 		s->owner_ops->on_failed(s, &s->failure);
 	/* what still runs would keep PostgreSQL from noticing that we leave */
-	if (was_ready && !s->has_spoken && !expect_is_quiet(&s->expect))
+	if (was_ready && !s->has_spoken && expect_may_cancel(&s->expect))
 		(void)cancel_start(s, NULL, NULL);
 	server_enter(s, SERVER_CLOSING);
 	buf_init(&out, 0);

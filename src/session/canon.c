@@ -174,7 +174,10 @@ void canon_ask(struct client *c, void (*done)(struct client *c))
 
 	c->login->on_spelt = done;
 	server_ride(s, &canon_rider_ops, c);
-	vars_apply(c, s);
+	if (!vars_apply(c, s)) {
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return;
+	}
 	/* nothing had to be said: the answer is there already, but it is given from the loop */
 	if (s->state == SERVER_ACTIVE && s->ours_unsent == 0)
 		conn_notify_empty(&s->conn);

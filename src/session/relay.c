@@ -89,8 +89,9 @@ static void relay_ride(struct client *c)
 {
 	server_ride(c->lease.server, &rider_ops, c);
 	c->lease.server->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
-	vars_apply(c, c->lease.server);
 	client_enter(c, CLIENT_RUNNING);
+	if (!vars_apply(c, c->lease.server))
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 }
 
 /* A request begins and the client has no server. */
@@ -106,7 +107,7 @@ static enum relay_verdict relay_ask(struct client *c)
 	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
 	case LEASE_GRANTED:
 		relay_ride(c);
-		return VERDICT_FORWARD;
+		return c->state == CLIENT_RUNNING ? VERDICT_FORWARD : VERDICT_END;
 	case LEASE_WAITS:
 		c->was_notified = false;
 		client_enter(c, CLIENT_WAITING);
@@ -340,7 +341,7 @@ static void relay_on_granted(struct lease *l)
 		return;
 	}
 	relay_ride(c);
-	if (c->have == WIRE_HEADER_LEN)
+	if (c->state == CLIENT_RUNNING && c->have == WIRE_HEADER_LEN)
 		(void)relay_on_bytes(c, NULL, NULL, 0);
 	if (c->state != CLIENT_GONE)
 		conn_resume(&c->conn);

@@ -128,23 +128,26 @@ static void vars_difference(const struct client *c, const struct server *s, stru
 	}
 }
 
-void vars_apply(struct client *c, struct server *s)
+bool vars_apply(struct client *c, struct server *s)
 {
 	struct buf sql, out;
+	bool ok;
 
 	s->ours_unsent = 0;
 	if (FX_LIKELY(c->vars_hash == s->vars_hash))
-		return;
+		return true;
 	buf_init(&sql, PARAMS_MAX * 2);
 	buf_init(&out, PARAMS_MAX * 2 + 64);
 	vars_difference(c, s, &sql);
-	if (sql.len > 0 && !sql.bad && frontend_query(&out, buf_text(&sql)) == 0 && server_note_ours(s, FE_QUERY)) {
+	ok = !sql.bad && (sql.len == 0 || (frontend_query(&out, buf_text(&sql)) == 0 && server_note_ours(s, FE_QUERY)));
+	if (ok && out.len > 0) {
 		server_send(s, out.data, out.len, NULL);
 		s->ours_unsent = out.len;
 	}
-	s->vars_hash = c->vars_hash;
+	s->vars_hash = ok ? c->vars_hash : UINT64_MAX;
 	buf_fini(&sql);
 	buf_fini(&out);
+	return ok;
 }
 
 void vars_greet(const struct client *c, struct buf *out)

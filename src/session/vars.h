@@ -16,8 +16,9 @@
 bool vars_set(struct client *c, const char *name, const char *value);
 /* The server has reported a parameter to its client. */
 void vars_reported(struct client *c, struct server *s, const char *name, const char *value);
-/* The client is about to use s: makes the tracked parameters of s the client's.  Called right after server_ride. */
-void vars_apply(struct client *c, struct server *s);
+/* The client is about to use s: makes the tracked parameters of s the client's.  Called right after server_ride.
+ * false: no memory, nothing was said; the client may not use s. */
+bool vars_apply(struct client *c, struct server *s);
 /* ParameterStatus messages for what the client set itself. */
 void vars_greet(const struct client *c, struct buf *out);
 /* Other values of the same parameters. */
