@@ -325,6 +325,9 @@ static int engine_sim_attach(struct conn *c)
 	struct engine_sim *e = engine_sim_of(c->loop);
 
 	engine_sim_check_thread(c->loop, "attach");
+	/* not for one that changes loops: it would be closed without a farewell, and limits could not be exact */
+	if (c->written == 0 && !c->is_connecting && sim.starve_one_in > 0 && sim_one_in(sim.starve_one_in))
+		return -1;
 	if (s->conn != NULL)
 		sim_fail("fd %d is attached twice", c->fd);
 	CHECK(e->count < ENGINE_FDS);
@@ -364,7 +367,9 @@ static void engine_sim_close(struct conn *c)
 {
 	struct nsock *s = engine_sim_sock(c);
 
-	engine_sim_detach(c);
+	/* not attached: the engine could not take it */
+	if (s->conn != NULL)
+		engine_sim_detach(c);
 	net_sim_close(s);
 }
 
@@ -374,6 +379,8 @@ static int engine_sim_connect(struct conn *c, const struct addr *to, const char 
 	int err = 0;
 
 	engine_sim_check_thread(c->loop, "connect");
+	if (sim.starve_one_in > 0 && sim_one_in(sim.starve_one_in))
+		return EMFILE;
 	s = engine_sim_dial(to, path, &err);
 	if (s == NULL)
 		return err;

@@ -404,7 +404,7 @@ static void world_pooler(struct world_counts *counts)
 	/* what a client's parameters are worth without memory is not promised */
 	if (flavour == NO_MEMORY)
 		fclients.manners.has_parameters = false;
-	world_clients(1 + sim_rnd(8));
+	world_clients(1 + sim_rnd(sim_one_in(8) ? 40 : 8));
 	if (flavour == CROWD || flavour == TIMEOUTS)
 		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
 	world_pooler_limits(&fakepg.manners, &pooler);
