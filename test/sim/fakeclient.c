@@ -204,7 +204,7 @@ static bool client_expect(struct fclient *c, bool cancelled)
 		}
 		if (!bytes_next(&c->sent, &type, &body, &len))
 			return false;
-		if (m->is_copying && cancelled && c->cancel_errors < c->cancels_sent) {
+		if (m->is_copying && cancelled && c->cancel_errors < c->cancels_sent && strchr("SH", type) == NULL) {
 			c->cancel_errors++;
 			pgm_cancel_copy(m);
 		} else {
@@ -330,7 +330,8 @@ static void client_reply(struct fclient *c, char type, const uint8_t *body, uint
 			bytes_skip(&c->model.out, n);
 			c->replies++;
 			fclients.replies++;
-			if (type == 'Z' && body[0] == 'I' && !client_is_owed(c) && !fakepg.manners.is_session)
+			if (type == 'Z' && body[0] == 'I' && !client_is_owed(c) && !c->model.is_odd &&
+			    !fakepg.manners.is_session)
 				c->is_excused = false;
 			return;
 		}

@@ -468,6 +468,7 @@ static bool backend_message(struct backend *b)
 		backend_welcome(b);
 	} else if (b->has_cancel && b->m.is_copying) {
 		b->has_cancel = false;
+		b->m.has_ignored_sync = b->m.has_ignored_sync || type == 'S';
 		pgm_cancel_copy(&b->m);
 	} else {
 		if (strchr("QPdF", type) != NULL || (type == 'S' && !b->m.is_extended))
