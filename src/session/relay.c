@@ -177,7 +177,8 @@ static enum relay_verdict relay_begin(struct client *c, uint8_t type, uint32_t l
 		return VERDICT_END;
 	}
 	if (length < 4 || length - 4 > c->worker->home.conf->set.max_packet_size ||
-	    (length > RELAY_SMALL && rule != RULE_REQUEST && type != FE_COPY_DATA)) {
+	    (length > RELAY_SMALL && rule != RULE_REQUEST && type != FE_COPY_DATA) ||
+	    (length > 4 && rule == RULE_FLUSH)) {
 		client_fail(c, CLIENT_END_PROTOCOL, "invalid message length %u for message type %u", length, type);
 		return VERDICT_END;
 	}
