@@ -93,7 +93,7 @@ def bench_ready(pg):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-@pytest.mark.parametrize("clients", [1, 32, 100])
+@pytest.mark.parametrize("clients", [1, 32, 500])
 @pytest.mark.parametrize("mode", ["simple", "extended"])
 @pytest.mark.parametrize("load", ["select", "tpcb"])
 def test_T_SRV_03_pgbench_at_the_exact_budget(own_pg, maker, workers, clients, mode, load):
@@ -104,7 +104,7 @@ def test_T_SRV_03_pgbench_at_the_exact_budget(own_pg, maker, workers, clients, m
     if own_pg.max_connections != budget:
         own_pg.restart(max_connections=budget, reserved=1)
     before = len(own_pg.log_text())
-    p = maker(own_pg, workers=workers, pool_size=base, max_overflow=over, overflow_linger="1s", max_client_conn=300,
+    p = maker(own_pg, workers=workers, pool_size=base, max_overflow=over, overflow_linger="1s", max_client_conn=600,
               databases={"bench": ""})
     with Sampler(own_pg, "usename='app'") as s:
         args = ["-n", "-M", mode, "-c", str(clients), "-j", "1", "-T", "1"] + (["-S"] if load == "select" else [])
