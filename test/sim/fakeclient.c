@@ -104,6 +104,16 @@ void fakeclient_excuse(const char *owner, const char *why)
 	sim_trace("client %s is excused: %s", c->name, why);
 }
 
+void fakeclient_excuse_for_good(const char *owner, const char *why)
+{
+	struct fclient *c = client_by_name(owner);
+
+	if (c == NULL)
+		return;
+	c->is_excused_for_good = true;
+	c->excuse = why;
+}
+
 bool fakeclient_may_cancel(const char *owner)
 {
 	struct fclient *c = client_by_name(owner);
@@ -204,7 +214,10 @@ static bool client_expect(struct fclient *c, bool cancelled)
 		}
 		if (!bytes_next(&c->sent, &type, &body, &len))
 			return false;
-		if (m->is_copying && cancelled && c->cancel_errors < c->cancels_sent && strchr("SH", type) == NULL) {
+		/* noticed at a message; a Sync on the way is ignored first */
+		if (m->is_copying && cancelled && c->cancel_errors < c->cancels_sent &&
+		    (strchr("SH", type) == NULL || bytes_left(&c->sent) == 0)) {
+			m->has_ignored_sync = m->has_ignored_sync || type == 'S';
 			c->cancel_errors++;
 			pgm_cancel_copy(m);
 		} else {

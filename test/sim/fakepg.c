@@ -138,6 +138,8 @@ static void backend_excuse(struct backend *b, const char *why)
 
 	if (is_ridden)
 		fakeclient_excuse(b->owner[0] == '\0' || b->has_anonymous ? NULL : b->owner, why);
+	if (has_output && b->owner[0] != '\0')
+		fakeclient_excuse_for_good(b->owner, why);
 	/* pieces of messages, messages without a token: anybody's */
 	if (has_input)
 		fakeclient_excuse(NULL, why);

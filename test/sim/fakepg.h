@@ -100,5 +100,7 @@ void fakepg_review(void);
 bool fakeclient_may_cancel(const char *owner);
 /* The owner's request may be lost: its server died.  owner NULL: anybody's. */
 void fakeclient_excuse(const char *owner, const char *why);
+/* The same, and not only until the next ReadyForQuery: replies to several requests are on their way. */
+void fakeclient_excuse_for_good(const char *owner, const char *why);
 
 #endif
