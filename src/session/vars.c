@@ -85,8 +85,9 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 	if (!vars_is_tracked(name))
 		return;
 	if (!vars_put(c, name, value)) {
-		/* the next server would not know: nobody else may get this one as it is */
+		/* the next server would not know, so the client can't be served as it was told */
 		s->vars_hash = UINT64_MAX;
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 		return;
 	}
 	s->vars_hash = c->vars_hash;
