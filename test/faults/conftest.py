@@ -70,7 +70,7 @@ def rig(request):
     own(top)
     r = Rig()
     r.fake = fakepg.FakePG()
-    conf = dict(databases={"*": ""}, workers=1, pool_size=1, max_overflow=0, server_connect_timeout="3s", pool_timeout="6s",
+    conf = dict(databases={"*": ""}, workers=int(os.environ.get("FYNIX_WORKERS", "1")), pool_size=1, max_overflow=0, server_connect_timeout="3s", pool_timeout="6s",
                 server_login_retry="1s", max_client_conn=500, pool_pre_ping="off", max_unauthenticated_percent=100)
     conf.update(getattr(request.module, "CONF", {}))
     r.pooler = pooler_mod.Pooler(r.fake, top + "/p", **conf).start()
