@@ -201,6 +201,23 @@ def test_action_cancel_leaves_others_alone(pooler):
     c.quit(), d.quit()
 
 
+@pytest.mark.parametrize("workers", [1, 4])
+def test_time_in_the_queue_is_not_time_of_the_query(pooler, workers):
+    """A query that waited two seconds for a server and runs for 0.8 s is no long one."""
+    p = pooler(workers=workers, pool_size=1, max_overflow=0, long_query_time=1, long_query_action="cancel", pool_timeout=60)
+    a, b = p.client(), p.client()
+    a.query("BEGIN")
+    b.send(q("SELECT pg_sleep(0.8), 'whole' /* waited */"))
+    for _ in range(8):
+        a.query("SELECT pg_sleep(0.25)")
+    a.query("COMMIT")
+    r = b.result()
+    assert not r.error, r.error
+    assert r.rows == [("", "whole")]
+    assert "/* waited */" not in p.log_text()
+    a.quit(), b.quit()
+
+
 def test_text_is_bounded_and_one_line_in_the_log(pooler):
     p = pooler(long_query_time=1)
     c = p.client()
