@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "pool/keeper.h"
 #include "pool/lease.h"
+#include "pool/retire.h"
 #include "server/clean.h"
 
 #include <string.h>
@@ -210,6 +211,12 @@ void pool_put(struct pool *pool, struct server *s)
 	enum server_end why;
 
 	if (pool_must_close(pool, s, &why)) {
+		server_close(s, why);
+		return;
+	}
+	/* a busy pool's servers are never idle when the keeper looks: their age is looked at here as well */
+	if (FX_UNLIKELY(retire_is_aged(s, loop_now(s->loop))) &&
+	    (why = retire_check(pool, s, loop_now(s->loop))) != SERVER_END_NONE) {
 		server_close(s, why);
 		return;
 	}

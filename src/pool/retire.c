@@ -102,7 +102,7 @@ enum server_end retire_check(struct pool *pool, struct server *s, uint64_t now)
 	if (l->server_idle_timeout > 0 && idle >= l->server_idle_timeout &&
 	    retire_down_to(share, s, (unsigned)l->min_pool_size))
 		return SERVER_END_IDLE_TIMEOUT;
-	if (s->lifetime > 0 && now - s->connected_at >= s->lifetime && retire_aged(pool, s, now))
+	if (retire_is_aged(s, now) && retire_aged(pool, s, now))
 		return SERVER_END_LIFETIME;
 	return SERVER_END_NONE;
 }

@@ -10,6 +10,10 @@
 
 #include "pool/pool.h"
 
+static inline bool retire_is_aged(const struct server *s, uint64_t now)
+{
+	return s->lifetime > 0 && now - s->connected_at >= s->lifetime;
+}
 /* SERVER_END_NONE: it stays.  Otherwise it is claimed, and the caller closes it at once for this reason. */
 enum server_end retire_check(struct pool *pool, struct server *s, uint64_t now);
 /* The server leaves, for whatever reason; share->lock is held. */

@@ -18,7 +18,8 @@ enum watch_state watch_look(const struct server *s, uint64_t *query_since, uint6
 	if (c == NULL)
 		return WATCH_NONE;
 	*xact_since = s->xact_since;
-	*query_since = c->request_since;
+	/* what it waited for a server is not the query's time, nor are the requests before it in a pipeline */
+	*query_since = c->request_since > s->request_since ? c->request_since : s->request_since;
 	if (c->state == CLIENT_RUNNING)
 		return WATCH_ACTIVE;
 	return c->state == CLIENT_INXACT ? WATCH_IDLE_IN_TRANSACTION : WATCH_NONE;
