@@ -215,7 +215,7 @@ void pool_put(struct pool *pool, struct server *s)
 		return;
 	}
 	/* a busy pool's servers are never idle when the keeper looks: their age is looked at here as well */
-	if (FX_UNLIKELY(retire_is_aged(s, loop_now(s->loop))) &&
+	if (FX_UNLIKELY(s->was_used && retire_is_aged(s, loop_now(s->loop))) &&
 	    (why = retire_check(pool, s, loop_now(s->loop))) != SERVER_END_NONE) {
 		server_close(s, why);
 		return;
