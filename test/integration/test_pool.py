@@ -505,15 +505,15 @@ def test_max_db_connections_exact_under_load_of_several_users(own_pg, maker, wor
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=compat), 2, 4])
 def test_T_FAIR_01_first_come_first_served(pg, pooler, workers):
-    """30 waiters 5 ms apart on one server, over all workers."""
+    """30 waiters on one server, over all workers, each in line (and 5 ms old) before the next one comes."""
     pg_seq(pg)
     p = pooler(workers=workers, pool_size=1, max_overflow=0, pool_timeout=20)
     (a,) = hold(p, 1)
     waiting = [p.client() for _ in range(30)]
-    for c in waiting:
+    for n, c in enumerate(waiting, 1):
         c.send(q("SELECT nextval('fifo')"))
+        wait_until(lambda n=n: p.pool()["cl_waiting"] == n, 10)
         time.sleep(0.005)
-    wait_until(lambda: p.pool()["cl_waiting"] == 30, 3)
     a.query("COMMIT")
     order = [int(c.result().value) for c in waiting]
     assert order == sorted(order), order
