@@ -32,7 +32,7 @@ static void build_defaults(struct conf *c)
 
 		CHECK(i < CONF_OPTIONS_MAX);
 		if (text == NULL)
-			text = o->type == OPTION_STR ? "" : "0";
+			text = o->type == OPTION_STR || o->type == OPTION_SECRET ? "" : "0";
 		CHECK(option_value_set(o, &c->set, text, error) == 0);
 	}
 }
@@ -201,8 +201,11 @@ void build_free(struct conf *c)
 {
 	struct conf_state *st = c->state;
 
-	for (size_t i = 0; i < c->databases; i++)
+	for (size_t i = 0; i < c->databases; i++) {
 		secret_drop(&st->database[i].password);
+		secret_drop(&st->database[i].monitor_password);
+	}
+	secret_drop(&c->set.monitor_password);
 	mem_free(st->database);
 	mem_free(st->user);
 	mem_free(st->peer);

@@ -8,8 +8,11 @@
 #include "conf/value.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+
+#include "config.h"
 
 struct checks_place {
 	const char *file;
@@ -87,7 +90,7 @@ static void checks_not_in_effect(const struct conf *c, struct conf_report *repor
 		if (o->is_effective || it == NULL)
 			continue;
 		if (text == NULL)
-			text = o->type == OPTION_STR ? "" : "0";
+			text = o->type == OPTION_STR || o->type == OPTION_SECRET ? "" : "0";
 		CHECK(option_value_set(o, &defaults, text, error) == 0);
 		if (strcmp(option_value_print(o, &c->set, value, sizeof(value)),
 			    option_value_print(o, &defaults, standard, sizeof(standard))) != 0)
@@ -104,6 +107,48 @@ static void checks_tls_wish(const struct conf *c, struct conf_report *report)
 	if (at.file != NULL && c->set.server_tls_sslmode == CONF_TLS_PREFER)
 		conf_report_warning(report, at.file, at.line,
 			"server_tls_sslmode = prefer: connections to servers are not encrypted yet");
+}
+
+/* libpq, which the monitoring login uses, logs in with passwords only. */
+static void checks_monitor_secret(
+	const struct secret *s, const char *file, int line, const char *where, struct conf_report *report)
+{
+	const char *text = (const char *)s->data;
+
+	if (text != NULL && (strncmp(text, "SCRAM-SHA-256$", 14) == 0 ||
+				    (strncmp(text, "md5", 3) == 0 && s->len == 35)))
+		conf_report_error(report, file, line,
+			"%smonitor_password is a stored secret; the password itself is needed", where);
+}
+
+static void checks_monitor(const struct conf *c, struct conf_report *report)
+{
+	struct checks_place at = checks_place(c, "monitor_user");
+	struct checks_place password = checks_place(c, "monitor_password");
+	bool is_wanted = c->set.monitor_user[0] != '\0';
+	char where[160];
+
+	checks_monitor_secret(&c->set.monitor_password, password.file, password.line, "", report);
+	for (size_t i = 0; i < c->databases; i++) {
+		const struct conf_database *db = &c->database[i];
+		bool is_own = db->monitor_user != NULL && db->monitor_user[0] != '\0';
+
+		snprintf(where, sizeof(where), "[databases] entry \"%.64s\": ", db->name);
+		checks_monitor_secret(&db->monitor_password, db->file, db->line, where, report);
+		if (db->monitor_password.data != NULL && !is_own)
+			conf_report_error(report, db->file, db->line,
+				"%smonitor_password has no effect without monitor_user in the same entry", where);
+		if (is_own && !is_wanted)
+			at = (struct checks_place){db->file, db->line};
+		is_wanted = is_wanted || is_own;
+	}
+#ifndef HAVE_LIBPQ
+	if (is_wanted)
+		conf_report_error(report, at.file, at.line,
+			"monitor_user is not supported: fynixpool was built without libpq");
+#else
+	(void)at;
+#endif
 }
 
 static void checks_warnings(const struct conf *c, struct conf_report *report)
@@ -140,6 +185,7 @@ void checks_run(const struct conf *c, bool errors_only, struct conf_report *repo
 	checks_listeners(c, report);
 	checks_whole_seconds(c, "tcp_keepidle", c->set.tcp_keepidle, report);
 	checks_whole_seconds(c, "tcp_keepintvl", c->set.tcp_keepintvl, report);
+	checks_monitor(c, report);
 	if (errors_only)
 		return;
 	checks_not_in_effect(c, report);

@@ -55,6 +55,7 @@ enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 #define CONF_C_MSEC   uint64_t
 #define CONF_C_SIZE   uint64_t
 #define CONF_C_STR    const char *
+#define CONF_C_SECRET struct secret
 #define CONF_C_MODE   int /* enum conf_pool_mode */
 #define CONF_C_AUTH   int /* enum conf_auth_type */
 #define CONF_C_ACTION int /* enum conf_action */

@@ -171,7 +171,10 @@ int option_value_set(const struct option *o, void *base, const char *text, char 
 	union option_number v = {.u = 0};
 
 	if (o->type == OPTION_SECRET) {
-		secret_set(at, text, strlen(text));
+		if (o->table == OPTION_GLOBAL && (text[0] == '\0' || strcmp(text, "''") == 0))
+			secret_drop(at);
+		else
+			secret_set(at, text, strlen(text));
 		return 0;
 	}
 	if (o->type == OPTION_STR) {
@@ -250,7 +253,8 @@ void option_value_copy(const struct option *o, struct conf_settings *to, const s
 	const void *src = (const char *)from + o->offset;
 	void *dst = (char *)to + o->offset;
 
-	CHECK(o->table == OPTION_GLOBAL);
+	/* a secret is no setting of the start, and its bytes have one owner */
+	CHECK(o->table == OPTION_GLOBAL && o->type != OPTION_SECRET);
 	if (o->type == OPTION_STR)
 		*(const char **)dst = *(const char *const *)src;
 	else

@@ -2,6 +2,8 @@
 #include "conf/conf_state.h"
 #include "test/unit/conf/scratch.h"
 
+#include "config.h"
+
 START_TEST(test_profiles)
 {
 	struct conf *c = scratch_load("[fynixpool]\n[databases]\n* =\n");
@@ -265,6 +267,53 @@ START_TEST(test_refusals)
 		strstr(scratch_errors(), "cannot open \"gone.ini\": No such file or directory\n"));
 }
 END_TEST
+
+#ifdef HAVE_LIBPQ
+static void show_secret_row(void *arg, const struct conf_option_view *row)
+{
+	if (strcmp(row->name, "monitor_password") != 0)
+		return;
+	(*(int *)arg)++;
+	ck_assert_ptr_null(row->value);
+	ck_assert_ptr_null(row->default_text);
+}
+
+/* The monitoring login: globally, per database, off per database; its password is shown nowhere. */
+START_TEST(test_monitor)
+{
+	int rows = 0;
+	struct conf *c = scratch_load("[fynixpool]\nauth_type=any\nmonitor_user=m\nmonitor_password=pw1\n"
+				      "monitor_password=pw2\n[databases]\n"
+				      "a=\nb=monitor_user=mb monitor_password=pwb\nc=monitor_user=''\n");
+
+	ck_assert_str_eq(c->set.monitor_user, "m");
+	ck_assert_str_eq((char *)c->set.monitor_password.data, "pw2");
+	ck_assert_ptr_null(conf_find_database(c, "a")->monitor_user);
+	ck_assert_str_eq(conf_find_database(c, "b")->monitor_user, "mb");
+	ck_assert_str_eq((char *)conf_find_database(c, "b")->monitor_password.data, "pwb");
+	ck_assert_str_eq(conf_find_database(c, "c")->monitor_user, "");
+	conf_each_option(c, show_secret_row, &rows);
+	ck_assert_int_eq(rows, 1);
+	conf_unref(c);
+	scratch_refuses("[fynixpool]\nauth_type=any\nmonitor_password=SCRAM-SHA-256$4096:x\n",
+		"t.ini:3: monitor_password is a stored secret; the password itself is needed");
+	scratch_refuses("[fynixpool]\nauth_type=any\n[databases]\nd=monitor_user=u "
+			"monitor_password=md55f4dcc3b5aa765d61d8327deb882cf99\n",
+		"t.ini:4: [databases] entry \"d\": monitor_password is a stored secret");
+	scratch_refuses("[fynixpool]\nauth_type=any\nmonitor_user=u\n[databases]\nd=monitor_password=x\n",
+		"t.ini:5: [databases] entry \"d\": monitor_password has no effect without monitor_user");
+}
+END_TEST
+#define TESTS_OF_LIBPQ test_monitor
+#else
+START_TEST(test_no_monitor)
+{
+	scratch_refuses("[fynixpool]\nauth_type=any\nmonitor_user=u\n",
+		"t.ini:3: monitor_user is not supported: fynixpool was built without libpq");
+}
+END_TEST
+#define TESTS_OF_LIBPQ test_no_monitor
+#endif
 
 /* What would leave a door open is refused; what merely does not act yet is named. */
 START_TEST(test_not_yet)
@@ -530,6 +579,6 @@ START_TEST(test_report)
 END_TEST
 
 SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases,
-	test_precedence, test_secrets, test_refusals, test_not_yet, test_all_problems_at_once, test_reload,
+	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_all_problems_at_once, test_reload,
 	test_set, test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config,
 	test_references, test_report)

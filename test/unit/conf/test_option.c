@@ -103,6 +103,10 @@ START_TEST(test_defaults)
 			struct conf_settings again;
 			char out[64];
 
+			if (o->type == OPTION_SECRET) { /* has no default, and is never printed */
+				ck_assert_ptr_null(text);
+				continue;
+			}
 			if (text == NULL)
 				text = o->type == OPTION_STR ? "" : "0";
 			memset(&set, 0x5a, sizeof(set));
@@ -204,7 +208,7 @@ START_TEST(test_members_are_separate)
 			number_text(o, o->max, text, sizeof(text));
 		else if (o->type == OPTION_BOOL)
 			str_copy(text, sizeof(text), "1");
-		else if (o->type == OPTION_STR)
+		else if (o->type == OPTION_STR || o->type == OPTION_SECRET)
 			str_copy(text, sizeof(text), "text");
 		else /* the last word of a set is never number 0 */
 			str_copy(text, sizeof(text),
@@ -217,6 +221,10 @@ START_TEST(test_members_are_separate)
 		for (size_t j = 0; (other = option_at(OPTION_GLOBAL, j)) != NULL; j++)
 			ck_assert_msg(option_value_is_equal(other, &a, &b) == (other != o), "%s, %s", o->name,
 				other->name);
+		if (o->type == OPTION_SECRET) {
+			secret_drop(&a.monitor_password);
+			continue;
+		}
 		option_value_copy(o, &b, &a);
 		ck_assert_mem_eq(&a, &b, sizeof(a));
 	}
@@ -249,6 +257,28 @@ START_TEST(test_overrides_unset)
 	ck_assert_ptr_null(option_value_print(o, &db, out, sizeof(out)));
 	option_value_unset(o, &db);
 	ck_assert_ptr_null(db.password.data);
+}
+END_TEST
+
+/* A global secret: said twice the later one holds, empty is none, and it is never printed. */
+START_TEST(test_global_secret)
+{
+	const struct option *o = option_find(OPTION_GLOBAL, "monitor_password");
+	struct conf_settings a = {.monitor_user = ""}, b = {.monitor_user = ""};
+	char out[64];
+
+	ck_assert_ptr_nonnull(o);
+	ck_assert_int_eq(option_value_set(o, &a, "first", error), 0);
+	ck_assert_int_eq(option_value_set(o, &a, "second", error), 0);
+	ck_assert_str_eq((char *)a.monitor_password.data, "second");
+	ck_assert_ptr_null(option_value_print(o, &a, out, sizeof(out)));
+	ck_assert(!option_value_is_equal(o, &a, &b));
+	ck_assert_int_eq(option_value_set(o, &b, "second", error), 0);
+	ck_assert(option_value_is_equal(o, &a, &b));
+	ck_assert_int_eq(option_value_set(o, &a, "''", error), 0);
+	ck_assert_ptr_null(a.monitor_password.data);
+	ck_assert_int_eq(option_value_set(o, &b, "", error), 0);
+	ck_assert_ptr_null(b.monitor_password.data);
 }
 END_TEST
 
@@ -315,5 +345,5 @@ START_TEST(test_nearest)
 END_TEST
 
 SUITE_MAIN("option", test_names, test_hundred_of_pgbouncer, test_ours_are_sorted, test_defaults,
-	test_edges_and_nonsense, test_members_are_separate, test_overrides_unset, test_scopes, test_printing,
+	test_edges_and_nonsense, test_members_are_separate, test_overrides_unset, test_global_secret, test_scopes, test_printing,
 	test_nearest)
