@@ -4,6 +4,8 @@
  * A system call is tried at once and a watcher is armed only when it would
  * block; an fd stays registered for reading, so the steady state makes no
  * epoll_ctl.  Reading stops at a short read; the loop is level-triggered.
+ * libev hands the events of a turn out newest first: they are collected, and
+ * handled in the kernel's order when all are known.
  */
 #include "net/engine.h"
 
@@ -11,12 +13,11 @@
 #include "base/mem.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/ready.h"
+#include "net/sock.h"
 
 #include <errno.h>
 #include <ev.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -25,18 +26,32 @@
 
 #define ENGINE_VECTORS 64
 
+/* In which order libev calls back within a turn. */
+enum {
+	ENGINE_PRIORITY_BEGIN = EV_MAXPRI,
+	ENGINE_PRIORITY_COLLECT = 1, /* conns are written down */
+	ENGINE_PRIORITY_HANDLE = 0,  /* and have their turn */
+	ENGINE_PRIORITY_REST = -1,   /* listeners, timer, mail */
+};
+
 struct engine_ev {
 	struct ev_loop *ev;
 	ev_prepare prepare;
-	ev_check check;
+	ev_check check, handle;
 	ev_timer timer;
 	ev_io wake;
 	int wake_fd;
 	int epoll_fd; /* libev's own; -1: not known */
+	struct ready dialled, accepted;
+};
+
+struct engine_ev_conn {
+	ev_io io;
+	uint32_t slot; /* in dialled or accepted; 0: nothing has happened */
 };
 
 _Static_assert(sizeof(struct engine_ev) <= LOOP_ENGINE_SIZE, "LOOP_ENGINE_SIZE");
-_Static_assert(sizeof(ev_io) <= CONN_ENGINE_SIZE, "CONN_ENGINE_SIZE");
+_Static_assert(sizeof(struct engine_ev_conn) <= CONN_ENGINE_SIZE, "CONN_ENGINE_SIZE");
 _Static_assert(sizeof(ev_io) <= LISTENER_ENGINE_SIZE, "LISTENER_ENGINE_SIZE");
 
 static struct engine_ev *engine_ev_of(struct loop *loop)
@@ -44,9 +59,21 @@ static struct engine_ev *engine_ev_of(struct loop *loop)
 	return (void *)loop->engine_state;
 }
 
-static ev_io *engine_ev_io(struct conn *c)
+static struct engine_ev_conn *engine_ev_conn_of(struct conn *c)
 {
 	return (void *)c->engine;
+}
+
+static ev_io *engine_ev_io(struct conn *c)
+{
+	return &engine_ev_conn_of(c)->io;
+}
+
+static struct ready *engine_ev_ready(struct conn *c)
+{
+	struct engine_ev *e = engine_ev_of(c->loop);
+
+	return c->is_dialled ? &e->dialled : &e->accepted;
 }
 
 static void engine_ev_on_prepare(struct ev_loop *ev, ev_prepare *w FX_UNUSED, int events FX_UNUSED)
@@ -76,60 +103,6 @@ static void engine_ev_on_wake(struct ev_loop *ev FX_UNUSED, ev_io *w, int events
 	do
 		got = read(w->fd, &count, sizeof(count));
 	while (got < 0 && errno == EINTR);
-}
-
-/* Which fd libev waits on.  It leaves a stopped fd in the set until the kernel reports something for it, which is too
- * late for one that has gone to another thread: see engine_ev_detach.  There is no call that tells, but embedding a
- * loop into another one shows it. */
-static int engine_ev_epoll_fd(struct ev_loop *ev)
-{
-	struct ev_loop *host = ev_loop_new(EVFLAG_NOENV | EVBACKEND_SELECT);
-	ev_embed embed;
-	int fd = -1;
-
-	if (host == NULL)
-		return -1;
-	if (ev_backend(ev) == EVBACKEND_EPOLL && (ev_embeddable_backends() & EVBACKEND_EPOLL)) {
-		ev_embed_init(&embed, NULL, ev);
-		ev_embed_start(host, &embed);
-		fd = embed.io.fd;
-		ev_embed_stop(host, &embed);
-	}
-	ev_loop_destroy(host);
-	return fd;
-}
-
-static int engine_ev_init(struct loop *loop)
-{
-	struct engine_ev *e = engine_ev_of(loop);
-
-	e->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (e->wake_fd < 0)
-		return -1;
-	e->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-	if (e->ev == NULL) {
-		close(e->wake_fd);
-		return -1;
-	}
-	e->epoll_fd = engine_ev_epoll_fd(e->ev);
-	ev_set_userdata(e->ev, loop);
-	ev_prepare_init(&e->prepare, engine_ev_on_prepare);
-	ev_prepare_start(e->ev, &e->prepare);
-	ev_check_init(&e->check, engine_ev_on_check);
-	ev_set_priority(&e->check, EV_MAXPRI);
-	ev_check_start(e->ev, &e->check);
-	ev_init(&e->timer, engine_ev_on_timer);
-	ev_io_init(&e->wake, engine_ev_on_wake, e->wake_fd, EV_READ);
-	ev_io_start(e->ev, &e->wake);
-	return 0;
-}
-
-static void engine_ev_fini(struct loop *loop)
-{
-	struct engine_ev *e = engine_ev_of(loop);
-
-	ev_loop_destroy(e->ev);
-	close(e->wake_fd);
 }
 
 static void engine_ev_run(struct loop *loop)
@@ -190,16 +163,6 @@ static void engine_ev_read(struct conn *c)
 		conn_input_end(c, CONN_END_RESET, errno);
 }
 
-static void engine_ev_on_connect(struct conn *c)
-{
-	int err = 0;
-	socklen_t len = sizeof(err);
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-		err = errno;
-	conn_connected(c, err);
-}
-
 static void engine_ev_update(struct conn *c);
 
 static void engine_ev_block(struct conn *c)
@@ -248,10 +211,8 @@ static void engine_ev_flush(struct conn *c)
 	}
 }
 
-static void engine_ev_on_io(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
+static void engine_ev_handle(struct conn *c, int events)
 {
-	struct conn *c = w->data;
-
 	if (events & EV_ERROR) {
 		/* libev could not watch the fd, and has stopped the watcher */
 		if (c->is_connecting)
@@ -261,13 +222,52 @@ static void engine_ev_on_io(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
 		return;
 	}
 	if (c->is_connecting) {
-		engine_ev_on_connect(c);
+		conn_connected(c, sock_error(c->fd));
 		return;
 	}
 	if ((events & EV_WRITE) && c->is_blocked)
 		engine_ev_flush(c);
 	if ((events & EV_READ) && c->is_open && conn_wants_read(c))
 		engine_ev_read(c);
+}
+
+static void engine_ev_on_io(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
+{
+	struct conn *c = w->data;
+	struct engine_ev_conn *ec = engine_ev_conn_of(c);
+
+	ec->slot = ready_put(engine_ev_ready(c), c, events);
+	if (ec->slot == 0) /* no memory: too early is better than never */
+		engine_ev_handle(c, events);
+}
+
+static void engine_ev_handle_all(struct ready *r)
+{
+	struct conn *c;
+	int events;
+
+	while ((c = ready_next(r, &events)) != NULL) {
+		engine_ev_conn_of(c)->slot = 0;
+		engine_ev_handle(c, events);
+	}
+}
+
+/* A server's farewell is seen before any client can ask for that server; clients come first as they came. */
+static void engine_ev_on_handle(struct ev_loop *ev, ev_check *w FX_UNUSED, int events FX_UNUSED)
+{
+	struct engine_ev *e = engine_ev_of(ev_userdata(ev));
+
+	engine_ev_handle_all(&e->dialled);
+	engine_ev_handle_all(&e->accepted);
+}
+
+/* what has happened does not matter any more */
+static void engine_ev_forget(struct conn *c)
+{
+	struct engine_ev_conn *ec = engine_ev_conn_of(c);
+
+	ready_forget(engine_ev_ready(c), ec->slot);
+	ec->slot = 0;
 }
 
 /* makes the watcher's mask what the conn wants; epoll_ctl happens before the next wait, if at all */
@@ -297,8 +297,9 @@ static int engine_ev_attach(struct conn *c)
 	ev_io *w = engine_ev_io(c);
 
 	ev_io_init(w, engine_ev_on_io, c->fd, EV_READ);
-	ev_set_priority(w, c->is_dialled ? 1 : 0);
+	ev_set_priority(w, ENGINE_PRIORITY_COLLECT);
 	w->data = c;
+	engine_ev_conn_of(c)->slot = 0;
 	engine_ev_update(c);
 	return 0;
 }
@@ -308,6 +309,7 @@ static void engine_ev_detach(struct conn *c)
 	struct engine_ev *e = engine_ev_of(c->loop);
 
 	ev_io_stop(e->ev, engine_ev_io(c));
+	engine_ev_forget(c);
 	/* now, and not when the next event of what is another thread's by then wakes this loop */
 	if (e->epoll_fd >= 0)
 		(void)epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
@@ -321,34 +323,15 @@ static void engine_ev_shutdown(struct conn *c)
 static void engine_ev_close(struct conn *c)
 {
 	ev_io_stop(engine_ev_of(c->loop)->ev, engine_ev_io(c));
+	engine_ev_forget(c);
 	close(c->fd);
 }
 
 static int engine_ev_connect(struct conn *c, const struct addr *to, const char *path)
 {
-	struct sockaddr_storage ss;
-	socklen_t len;
-	int one = 1;
+	int err = sock_connect(&c->fd, to, path);
 
-	if (path != NULL) {
-		if (addr_unix_sockaddr(path, &ss, &len) < 0)
-			return ENAMETOOLONG;
-	} else {
-		len = addr_to_sockaddr(to, &ss);
-	}
-	c->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return errno;
-	if (path == NULL)
-		(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(c->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS && errno != EINTR) {
-		int err = errno;
-
-		close(c->fd);
-		c->fd = -1;
-		return err;
-	}
-	return engine_ev_attach(c);
+	return err != 0 ? err : engine_ev_attach(c);
 }
 
 static void engine_ev_on_listen(struct ev_loop *ev FX_UNUSED, ev_io *w, int events)
@@ -364,6 +347,7 @@ static int engine_ev_listen(struct listener *l)
 	ev_io *w = (void *)l->engine;
 
 	ev_io_init(w, engine_ev_on_listen, l->fd, EV_READ);
+	ev_set_priority(w, ENGINE_PRIORITY_REST);
 	w->data = l;
 	ev_io_start(engine_ev_of(l->loop)->ev, w);
 	return 0;
@@ -372,6 +356,69 @@ static int engine_ev_listen(struct listener *l)
 static void engine_ev_unlisten(struct listener *l)
 {
 	ev_io_stop(engine_ev_of(l->loop)->ev, (void *)l->engine);
+}
+
+/* Which fd libev waits on.  It leaves a stopped fd in the set until the kernel reports something for it, which is too
+ * late for one that has gone to another thread: see engine_ev_detach.  There is no call that tells, but embedding a
+ * loop into another one shows it. */
+static int engine_ev_epoll_fd(struct ev_loop *ev)
+{
+	struct ev_loop *host = ev_loop_new(EVFLAG_NOENV | EVBACKEND_SELECT);
+	ev_embed embed;
+	int fd = -1;
+
+	if (host == NULL)
+		return -1;
+	if (ev_backend(ev) == EVBACKEND_EPOLL && (ev_embeddable_backends() & EVBACKEND_EPOLL)) {
+		ev_embed_init(&embed, NULL, ev);
+		ev_embed_start(host, &embed);
+		fd = embed.io.fd;
+		ev_embed_stop(host, &embed);
+	}
+	ev_loop_destroy(host);
+	return fd;
+}
+
+static int engine_ev_init(struct loop *loop)
+{
+	struct engine_ev *e = engine_ev_of(loop);
+
+	e->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (e->wake_fd < 0)
+		return -1;
+	e->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	if (e->ev == NULL) {
+		close(e->wake_fd);
+		return -1;
+	}
+	e->epoll_fd = engine_ev_epoll_fd(e->ev);
+	ev_set_userdata(e->ev, loop);
+	ev_prepare_init(&e->prepare, engine_ev_on_prepare);
+	ev_prepare_start(e->ev, &e->prepare);
+	ev_check_init(&e->check, engine_ev_on_check);
+	ev_set_priority(&e->check, ENGINE_PRIORITY_BEGIN);
+	ev_check_start(e->ev, &e->check);
+	ev_check_init(&e->handle, engine_ev_on_handle);
+	ev_set_priority(&e->handle, ENGINE_PRIORITY_HANDLE);
+	ev_check_start(e->ev, &e->handle);
+	ev_init(&e->timer, engine_ev_on_timer);
+	ev_set_priority(&e->timer, ENGINE_PRIORITY_REST);
+	ev_io_init(&e->wake, engine_ev_on_wake, e->wake_fd, EV_READ);
+	ev_set_priority(&e->wake, ENGINE_PRIORITY_REST);
+	ev_io_start(e->ev, &e->wake);
+	ready_init(&e->dialled);
+	ready_init(&e->accepted);
+	return 0;
+}
+
+static void engine_ev_fini(struct loop *loop)
+{
+	struct engine_ev *e = engine_ev_of(loop);
+
+	ev_loop_destroy(e->ev);
+	close(e->wake_fd);
+	ready_fini(&e->dialled);
+	ready_fini(&e->accepted);
 }
 
 const struct engine_ops engine_ev_ops = {

@@ -1,6 +1,7 @@
 """Who rides which server, who waits, and how many there are."""
 
 import random
+import signal
 import socket
 import threading
 import time
@@ -517,6 +518,29 @@ def test_T_FAIR_01_first_come_first_served(pg, pooler, workers):
     a.query("COMMIT")
     order = [int(c.result().value) for c in waiting]
     assert order == sorted(order), order
+    for c in waiting + [a]:
+        c.quit()
+
+
+def test_T_FAIR_01_first_come_first_served_within_one_turn(pg, pooler):
+    """As above with one worker, which finds all the arrivals at once when it wakes up."""
+    pg_seq(pg)
+    p = pooler(workers=1, pool_size=1, max_overflow=0, pool_timeout=20)
+    (a,) = hold(p, 1)
+    waiting = [p.client() for _ in range(50)]
+    for seed in range(5):
+        random.Random(seed).shuffle(waiting)
+        time.sleep(0.1)  # the worker rests
+        p.signal(signal.SIGSTOP)
+        wait_until(lambda: "T (stopped)" in open(f"/proc/{p.proc.pid}/status").read(), 5)
+        for c in waiting:
+            c.send(q("SELECT nextval('fifo')"))
+        p.signal(signal.SIGCONT)
+        wait_until(lambda: p.pool()["cl_waiting"] == len(waiting), 10)
+        a.query("COMMIT")
+        order = [int(c.result().value) for c in waiting]
+        assert order == sorted(order), order
+        a.query("BEGIN")
     for c in waiting + [a]:
         c.quit()
 
