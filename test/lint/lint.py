@@ -31,8 +31,8 @@ BANNED = "strcpy strcat sprintf vsprintf strtok alloca gets strncpy"
 HEAP = ("malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf "
         "aligned_alloc posix_memalign")
 
-# Who may name threads beside app: locks, mailboxes, and the helper threads (net/resolve asks the DNS).
-THREADS = ("base/lock", "net/mailbox", "net/resolve")
+# Who may name threads beside app: locks, mailboxes, and the helper threads (net/resolve asks the DNS, net/lookup servers).
+THREADS = ("base/lock", "net/mailbox", "net/resolve", "net/lookup", "net/lookup_impl", "net/lookhelp")
 
 
 def words(text):
@@ -50,6 +50,7 @@ NAMES = [
     (re.compile(r"(?<![\w.>])(recv|recvfrom|recvmsg|send|sendto|sendmsg)\s*\("), lambda f: f.room == "net",
      "belongs to net"),
     (re.compile(r"\b(SSL_\w+)"), lambda f: f.room == "net", "belongs to net"),
+    (re.compile(r"\b(PQ[a-z]\w+|PGconn|PGresult)\b"), lambda f: f.noun == "net/pqlink", "belongs to net/pqlink"),
     (re.compile(r"\b(io_uring_\w+)"), lambda f: f.room == "net", "belongs to net"),
 ]
 

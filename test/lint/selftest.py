@@ -82,6 +82,10 @@ BAD = {
     "TLS outside net": ({"src/auth/tls.c": "struct SSL_x;\nvoid tls_x(struct SSL_x *l);\n"
                                            "void tls_x(struct SSL_x *l) { (void)l; }\n"},
                         "src/auth/tls.c:1: SSL_x belongs to net"),
+    "libpq outside its file": ({"src/net/helper.c": "struct pg_conn;\nvoid helper_x(struct pg_conn *c);\n"
+                                                   "void PQfinish(struct pg_conn *c);\n"
+                                                   "void helper_x(struct pg_conn *c) { PQfinish(c); }\n"},
+                               "src/net/helper.c:3: PQfinish belongs to net/pqlink"),
     "io_uring outside net": ({"src/pool/queue.h": "struct io_uring_sqe;\n"},
                              "src/pool/queue.h:1: io_uring_sqe belongs to net"),
     "a map that names what is not": ({"src/README.md": "`frame_next()` and\n`frame_gone()`\n"},
