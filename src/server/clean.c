@@ -103,6 +103,14 @@ static void clean_done(struct server *s)
 	s->owner_ops->on_rested(s);
 }
 
+static void clean_reset_done(struct server *s)
+{
+	/* the query is the operator's: nobody knows what it leaves of the parameters that are not reported */
+	s->vars_hash = UINT64_MAX;
+	s->is_loose_stale = true;
+	clean_done(s);
+}
+
 void clean_settled(struct server *s)
 {
 	/* a COPY of the client's may begin only now: nobody will feed it, and a cancel does not reach it */
@@ -143,7 +151,7 @@ void clean_settled(struct server *s)
 		if (s->is_odd || s->status != TRANSACTION_IDLE)
 			server_close(s, SERVER_END_CLEAN_FAILED);
 		else
-			clean_done(s);
+			clean_reset_done(s);
 		return;
 	default:
 		if (s->is_odd || s->status != TRANSACTION_IDLE)

@@ -102,10 +102,6 @@ static void login_on_ready(struct server *s, const uint8_t *body, size_t n)
 		login_fail(s, "08P01", "server said it was ready before it had accepted us");
 		return;
 	}
-	if (buf_append(&s->base.pairs, s->params.pairs.data, s->params.pairs.len) < 0) {
-		login_fail(s, "53200", "out of memory");
-		return;
-	}
 	s->status = TRANSACTION_IDLE;
 	s->clean_step = LOGIN_CONNECT_QUERY;
 	if (s->target->connect_query == NULL || s->target->connect_query[0] == '\0')
@@ -203,6 +199,12 @@ void login_settled(struct server *s)
 			conn_notify_empty(&s->conn);
 		return;
 	}
+	/* connect_query may have had its say */
+	if (buf_append(&s->base.pairs, s->params.pairs.data, s->params.pairs.len) < 0) {
+		login_fail(s, "53200", "out of memory");
+		return;
+	}
+	s->vars_hash = 0;
 	s->request_since = s->xact_since = 0;
 	server_enter(s, SERVER_IDLE);
 	s->owner_ops->on_ready(s);

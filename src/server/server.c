@@ -241,6 +241,7 @@ struct server *server_new(struct loop *loop, struct target *target, struct scram
 	expect_init(&s->expect);
 	params_init(&s->params);
 	params_init(&s->base);
+	params_init(&s->loose);
 	buf_init(&s->reader.whole, READER_WHOLE_MAX);
 	dlist_init(&s->link);
 	dlist_init(&s->cancels);
@@ -265,6 +266,7 @@ void server_free(struct server *s)
 	expect_fini(&s->expect);
 	params_fini(&s->params);
 	params_fini(&s->base);
+	params_fini(&s->loose);
 	buf_fini(&s->reader.whole);
 	serverauth_free(s->auth);
 	s->auth = NULL;

@@ -109,6 +109,7 @@ struct server {
 	bool is_throttled; /* the rider has been told to wait for on_room */
 	bool wants_reset;  /* server_clean runs the reset query as well */
 	bool was_used;
+	bool is_loose_stale; /* of loose, only the names are known to be right */
 	uint8_t place; /* the owner's: which of its lists */
 	bool is_replaced; /* the owner has begun to open its successor */
 	bool is_leaving;  /* the owner has claimed it to be closed */
@@ -117,6 +118,7 @@ struct server {
 	struct server_reader reader;
 	struct params params;
 	struct params base;	/* params as they were after the login */
+	struct params loose;	/* the rider's: what it has set and the server does not report */
 	uint64_t vars_hash;	/* the rider's: which client's parameters are set now; 0: base */
 	size_t ours_unsent;	/* the rider's: bytes of ours in front of the request that has just begun */
 	const struct server_owner_ops *owner_ops;
