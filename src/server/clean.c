@@ -8,6 +8,7 @@
  */
 #include "server/clean.h"
 
+#include "base/str.h"
 #include "proto/frontend.h"
 #include "server/cancel.h"
 
@@ -105,9 +106,14 @@ static void clean_done(struct server *s)
 
 static void clean_reset_done(struct server *s)
 {
-	/* the query is the operator's: nobody knows what it leaves of the parameters that are not reported */
 	s->vars_hash = UINT64_MAX;
-	s->is_loose_stale = true;
+	if (str_is_equal_nocase(s->target->reset_query, "DISCARD ALL")) {
+		params_clear(&s->loose);
+		s->is_loose_stale = false;
+	} else {
+		/* the query is the operator's: nobody knows what it leaves of the parameters that are not reported */
+		s->is_loose_stale = true;
+	}
 	clean_done(s);
 }
 

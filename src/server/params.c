@@ -19,6 +19,22 @@ void params_fini(struct params *p)
 	buf_fini(&p->pairs);
 }
 
+void params_clear(struct params *p)
+{
+	buf_reset(&p->pairs);
+}
+
+int params_copy(struct params *to, const struct params *from)
+{
+	if (buf_reserve(&to->pairs, from->pairs.len) < 0) {
+		to->pairs.bad = false;
+		return -1;
+	}
+	buf_reset(&to->pairs);
+	(void)buf_append(&to->pairs, from->pairs.data, from->pairs.len);
+	return 0;
+}
+
 bool params_next(const struct params *p, size_t *it, const char **name, const char **value)
 {
 	const char *at;
@@ -43,7 +59,7 @@ const char *params_get(const struct params *p, const char *name)
 	return NULL;
 }
 
-static void params_remove(struct params *p, const char *name)
+void params_remove(struct params *p, const char *name)
 {
 	const char *n, *v;
 	size_t it = 0, from = 0;

@@ -21,6 +21,11 @@ void params_init(struct params *p);
 void params_fini(struct params *p);
 /* -1: the bound is reached or no memory; the former value stays. */
 int params_set(struct params *p, const char *name, const char *value) FX_MUST_USE;
+/* Harmless when there is no such name. */
+void params_remove(struct params *p, const char *name);
+void params_clear(struct params *p);
+/* -1: no memory; to stays as it was. */
+int params_copy(struct params *to, const struct params *from) FX_MUST_USE;
 /* Lent until the next change; NULL: never reported. */
 const char *params_get(const struct params *p, const char *name);
 /* Start with *it = 0; false at the end. */

@@ -117,6 +117,7 @@ void admit_begin(struct client *c)
 	};
 	struct buf out;
 
+	vars_complete(c);
 	l->is_own_uid = admit_is_own_uid(c);
 	if (l->is_own_uid && admit_is_console(l->database) && admit_is_console(l->user))
 		ask.method = CLIENTAUTH_PROVEN;
@@ -220,13 +221,19 @@ static void admit_welcome(struct client *c, struct share_welcome *welcome)
 {
 	struct buf out;
 
+	if (!vars_started(c)) {
+		share_welcome_unref(welcome);
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return;
+	}
 	c->pool->stats.client_login_count++;
 	worker_key_add(c->worker, c);
 	buf_init(&out, 0);
 	(void)reply_auth_ok(&out);
-	(void)buf_append(&out, welcome->bytes, welcome->len);
-	vars_greet(c, &out);
+	vars_greet(c, welcome, &out);
 	(void)reply_backend_key(&out, c->cancel_pid, &c->cancel_key, sizeof(c->cancel_key));
+	if (c->worker->home.conf->set.login_notify_message[0] != '\0')
+		(void)reply_notice(&out, "NOTICE", "00000", c->worker->home.conf->set.login_notify_message);
 	(void)reply_ready(&out, TRANSACTION_IDLE);
 	share_welcome_unref(welcome);
 	if (out.bad) {

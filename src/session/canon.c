@@ -6,6 +6,7 @@
 #include "base/cursor.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "proto/frontend.h"
 #include "proto/wire.h"
 #include "session/entry_impl.h"
 #include "session/vars.h"
@@ -71,6 +72,36 @@ bool canon_is_known(struct client *c, const struct share_welcome *welcome)
 	return all;
 }
 
+static bool canon_name_key(const struct client *c, const char *name, struct buf *key)
+{
+	(void)buf_append(key, &c->pool->share, sizeof(c->pool->share));
+	(void)buf_printf(key, "!%s", name);
+	return !key->bad;
+}
+
+bool canon_is_forbidden(const struct client *c, const char *name)
+{
+	struct buf key;
+	bool is;
+
+	if (c->pool == NULL || c->worker->spellings.count == 0)
+		return false;
+	buf_init(&key, 0);
+	is = canon_name_key(c, name, &key) && hash_map_get(&c->worker->spellings, key.data, key.len) != NULL;
+	buf_fini(&key);
+	return is;
+}
+
+void canon_forbid(struct client *c, const char *name)
+{
+	struct buf key;
+
+	buf_init(&key, 0);
+	if (canon_name_key(c, name, &key))
+		mem_free(hash_map_put(&c->worker->spellings, key.data, key.len, mem_strdup(name)));
+	buf_fini(&key);
+}
+
 static void canon_keep(struct client *c, struct server *s)
 {
 	struct worker *w = c->worker;
@@ -83,11 +114,11 @@ static void canon_keep(struct client *c, struct server *s)
 		const char *is = params_get(&s->params, name);
 
 		canon_key(c, name, value, &key);
-		if (is == NULL || key.bad)
+		if (key.bad)
 			continue;
 		if (w->spellings.count >= CANON_KEEP)
 			canon_fini(w);
-		mem_free(hash_map_put(&w->spellings, key.data, key.len, mem_strdup(is)));
+		mem_free(hash_map_put(&w->spellings, key.data, key.len, mem_strdup(is != NULL ? is : value)));
 	}
 	buf_fini(&key);
 }
@@ -145,8 +176,7 @@ static void canon_on_parameter(struct server *s FX_UNUSED, const char *name FX_U
 
 static void canon_on_ours_failed(struct server *s, const char *sqlstate, const char *message)
 {
-	s->vars_hash = UINT64_MAX;
-	client_fail_as(s->rider, CLIENT_END_STARTUP, sqlstate, message);
+	vars_failed(s->rider, s, sqlstate, message);
 }
 
 static void canon_on_lost(struct server *s, enum server_end why FX_UNUSED, bool has_told FX_UNUSED)
@@ -168,6 +198,20 @@ static const struct server_rider_ops canon_rider_ops = {
 	.on_lost = canon_on_lost,
 };
 
+/* an empty query of ours */
+static bool canon_say_nothing(struct server *s)
+{
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, 0);
+	ok = frontend_query(&out, "") == 0 && server_note_ours(s, FE_QUERY);
+	if (ok)
+		server_send(s, out.data, out.len, NULL);
+	buf_fini(&out);
+	return ok;
+}
+
 void canon_ask(struct client *c, void (*done)(struct client *c))
 {
 	struct server *s = c->lease.server;
@@ -178,7 +222,7 @@ void canon_ask(struct client *c, void (*done)(struct client *c))
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 		return;
 	}
-	/* nothing had to be said: the answer is there already, but it is given from the loop */
-	if (s->state == SERVER_ACTIVE && s->ours_unsent == 0)
-		conn_notify_empty(&s->conn);
+	/* nothing had to be said: it has what the client wants; but only an answer shows that it is there at all */
+	if (s->ours_unsent == 0 && !canon_say_nothing(s))
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 }

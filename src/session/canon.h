@@ -20,6 +20,9 @@ bool canon_is_known(struct client *c, const struct share_welcome *welcome);
 /* The client's lease has been granted: rides it until the answer is there, then done(c). The client fails if the server
  * refuses. */
 void canon_ask(struct client *c, void (*done)(struct client *c));
+/* A parameter that this pool's servers report and nobody can set, as was learnt. */
+bool canon_is_forbidden(const struct client *c, const char *name);
+void canon_forbid(struct client *c, const char *name);
 void canon_fini(struct worker *w);
 
 #endif

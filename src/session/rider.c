@@ -24,6 +24,7 @@ static void rider_on_ready(struct server *s, char status)
 	struct stats *stats = &c->pool->stats;
 	uint64_t now = loop_now(s->loop);
 
+	vars_on_ready(c, s, status);
 	if (FX_UNLIKELY(status != TRANSACTION_IDLE && c->pool_mode == CONF_POOL_STATEMENT)) {
 		client_fail(c, CLIENT_END_BLOCKS_NOT_ALLOWED, NULL);
 		return;
@@ -79,8 +80,7 @@ static void rider_on_parameter(struct server *s, const char *name, const char *v
 /* the client's own startup value was not to the server's taste: it can't be served as it was told it would be */
 static void rider_on_ours_failed(struct server *s, const char *sqlstate, const char *message)
 {
-	s->vars_hash = UINT64_MAX;
-	client_fail_as(s->rider, CLIENT_END_STARTUP, sqlstate, message);
+	vars_failed(s->rider, s, sqlstate, message);
 }
 
 static void rider_on_room(struct server *s)

@@ -1,53 +1,26 @@
 /*
  * vars.c - parameters that follow a client from server to server.
+ *
+ * client->vars is what the client has now.  A name that a server has reported is
+ * compared with what it reported last; any other with server->loose, which holds
+ * what we have set there ourselves.
  */
 #include "session/vars.h"
 
+#include "base/cursor.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "proto/frontend.h"
 #include "proto/reply.h"
+#include "session/canon.h"
+#include "session/varset.h"
+#include "session/varsql.h"
 #include "session/worker.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define VARS_NAME_SIZE 64 /* NAMEDATALEN */
-
-static const char *const vars_names[] = {"client_encoding", "DateStyle",	"TimeZone", "standard_conforming_strings",
-					 "application_name", "IntervalStyle"};
-
-bool vars_is_tracked(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(vars_names); i++)
-		if (str_is_equal_nocase(vars_names[i], name))
-			return true;
-	return false;
-}
-
-/* what tells one set of values from another; never 0, which is "as the server came" */
-static uint64_t vars_hash(const struct client *c)
-{
-	uint64_t hash;
-
-	if (c->vars == NULL || c->vars->pairs.len == 0)
-		return 0;
-	hash = hash_bytes(c->worker->vars_seed, c->vars->pairs.data, c->vars->pairs.len);
-	return hash != 0 ? hash : 1;
-}
-
-static bool vars_put(struct client *c, const char *name, const char *value)
-{
-	if (c->vars == NULL) {
-		c->vars = mem_object_new(MEM_VAR_LIST, sizeof(*c->vars));
-		if (c->vars == NULL)
-			return false;
-		params_init(c->vars);
-	}
-	if (params_set(c->vars, name, value) < 0)
-		return false;
-	c->vars_hash = vars_hash(c);
-	return true;
-}
+#define VARS_APP_SIZE 64 /* NAMEDATALEN */
 
 /* PostgreSQL itself cuts an application's name and allows only ASCII in it */
 static void vars_clean_name(char *to, size_t size, const char *from)
@@ -59,16 +32,57 @@ static void vars_clean_name(char *to, size_t size, const char *from)
 	to[n] = '\0';
 }
 
-bool vars_set(struct client *c, const char *name, const char *value)
+static bool vars_set_application(struct client *c, const char *value)
 {
-	char clean[VARS_NAME_SIZE];
+	char clean[VARS_APP_SIZE];
 
-	if (!str_is_equal_nocase(name, "application_name"))
-		return vars_is_tracked(name) && vars_put(c, name, value);
 	vars_clean_name(clean, sizeof(clean), value);
 	mem_free(c->application_name);
 	c->application_name = mem_strdup(clean);
-	return vars_put(c, name, clean);
+	return varset_put(c, "application_name", clean);
+}
+
+bool vars_set(struct client *c, const char *name, const char *value)
+{
+	char text[128 + VARSQL_NAME_SIZE];
+
+	if (str_is_equal_nocase(name, "application_name"))
+		return vars_set_application(c, value);
+	if (varset_is_bouncer(c))
+		return varset_is_tracked(c, name) && varset_put(c, name, value);
+	if (varset_is_volatile(name)) {
+		snprintf(text, sizeof(text), "parameter \"%s\" cannot be changed", name);
+		client_fail_as(c, CLIENT_END_STARTUP, "55P02", text);
+		return false;
+	}
+	if (!varsql_is_name(name)) {
+		snprintf(text, sizeof(text), "unrecognized configuration parameter \"%.*s\"", VARSQL_NAME_SIZE, name);
+		client_fail_as(c, CLIENT_END_STARTUP, "42704", text);
+		return false;
+	}
+	return varset_put(c, name, value);
+}
+
+void vars_complete(struct client *c)
+{
+	const char *app = c->application_name != NULL ? c->application_name : "app";
+	char text[VARS_APP_SIZE + ADDR_TEXT_MAX + 32], addr[ADDR_TEXT_MAX];
+
+	if (!c->worker->home.conf->set.application_name_add_host)
+		return;
+	addr_format(&c->peer, addr, sizeof(addr));
+	if (c->peer.family == ADDR_UNIX)
+		snprintf(text, sizeof(text), "%s - unix:%u", app,
+			 (unsigned)c->worker->home.conf->set.listen_port);
+	else
+		snprintf(text, sizeof(text), c->peer.family == ADDR_IPV6 ? "%s - [%s]:%u" : "%s - %s:%u", app, addr,
+			 c->peer.port);
+	(void)vars_set_application(c, text);
+}
+
+bool vars_started(struct client *c)
+{
+	return c->vars == NULL || params_copy(&varset_of(c)->start, c->vars) == 0;
 }
 
 void vars_replace(struct client *c, const struct params *values)
@@ -77,96 +91,326 @@ void vars_replace(struct client *c, const struct params *values)
 	size_t it = 0;
 
 	while (params_next(values, &it, &name, &value))
-		(void)vars_put(c, name, value);
+		if (!varset_put(c, name, value))
+			return; /* the others stay as the client wrote them */
+}
+
+/* --- while it works --- */
+
+/* SET x TO DEFAULT is a RESET that says SET */
+static void vars_watch_default(struct client *c, struct server *s, const char *name)
+{
+	char what[VARSQL_NAME_SIZE];
+
+	if (params_get(&varset_of(c)->start, name) != NULL && s->text != NULL && s->text_len < s->text_size &&
+	    varsql_read_reset(s->text, s->text_len, what) == VARSQL_RESET_ONE && str_is_equal_nocase(what, name))
+		vars_reset(c, s, false);
 }
 
 void vars_reported(struct client *c, struct server *s, const char *name, const char *value)
 {
-	if (!vars_is_tracked(name))
+	bool was_known = s->vars_hash == c->vars_hash;
+
+	if (!varset_is_tracked(c, name))
 		return;
-	if (!vars_put(c, name, value)) {
+	if (expect_is_quiet(&s->expect)) {
+		/* nobody has asked for it: it is the server's own */
+		if (params_set(&s->base, name, value) < 0)
+			s->is_outdated = true;
+		s->vars_hash = UINT64_MAX;
+		return;
+	}
+	if (!varset_put(c, name, value)) {
 		/* the next server would not know, so the client can't be served as it was told */
 		s->vars_hash = UINT64_MAX;
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 		return;
 	}
-	s->vars_hash = c->vars_hash;
+	if (was_known)
+		s->vars_hash = c->vars_hash;
 	if (str_is_equal_nocase(name, "application_name")) {
 		mem_free(c->application_name);
 		c->application_name = mem_strndup(value, 64);
 	}
+	vars_watch_default(c, s, name);
 }
 
-/* E'...' means the same whatever standard_conforming_strings says; only ASCII, so that no encoding can hide a quote */
-static void vars_quote(struct buf *out, const char *value)
+/* The encoding in which the client was told this server's texts; NULL: the server's own. */
+static const char *vars_encoding(const struct server *s, const struct params *now)
 {
-	(void)buf_append_str(out, "E'");
-	for (; *value != '\0'; value++) {
-		uint8_t ch = (uint8_t)*value;
+	const char *own = params_get(&s->params, "server_encoding");
+	const char *told = now != NULL ? params_get(now, "client_encoding") : NULL;
 
-		if (ch == '\'' || ch == '\\')
-			(void)buf_append_u8(out, ch);
-		(void)buf_append_u8(out, ch < 0x80 ? ch : '?');
-	}
-	(void)buf_append_str(out, "'");
+	if (told == NULL)
+		told = params_get(&s->base, "client_encoding");
+	return told == NULL || own == NULL || str_is_equal_nocase(own, told) ? NULL : told;
 }
 
-static void vars_difference(const struct client *c, const struct server *s, struct buf *sql)
+/* what was set for others and this client knows nothing of */
+static bool vars_take_away(const struct client *c, struct server *s, struct buf *sql)
 {
-	for (size_t i = 0; i < ARRAY_LEN(vars_names); i++) {
-		const char *name = vars_names[i];
-		const char *want = c->vars != NULL ? params_get(c->vars, name) : NULL;
-		const char *have = params_get(&s->params, name);
+	const char *name, *value;
+	struct params left;
+	size_t it = 0;
+	bool ok = true;
 
-		if (want == NULL)
-			want = params_get(&s->base, name);
-		/* a parameter that this server never reports can't be compared, so it is left alone */
-		if (want == NULL || have == NULL || strcmp(want, have) == 0)
-			continue;
-		(void)buf_printf(sql, "SET %s=", name);
-		vars_quote(sql, want);
-		(void)buf_append_str(sql, ";");
-	}
-}
-
-bool vars_apply(struct client *c, struct server *s)
-{
-	struct buf sql, out;
-	bool ok;
-
-	s->ours_unsent = 0;
-	if (FX_LIKELY(c->vars_hash == s->vars_hash))
+	if (s->loose.pairs.len == 0)
 		return true;
-	buf_init(&sql, PARAMS_MAX * 2);
-	buf_init(&out, PARAMS_MAX * 2 + 64);
-	vars_difference(c, s, &sql);
-	ok = !sql.bad && (sql.len == 0 || (frontend_query(&out, buf_text(&sql)) == 0 && server_note_ours(s, FE_QUERY)));
-	if (ok && out.len > 0) {
-		server_send(s, out.data, out.len, NULL);
-		s->ours_unsent = out.len;
+	params_init(&left);
+	while (params_next(&s->loose, &it, &name, &value)) {
+		if (c->vars == NULL || params_get(c->vars, name) == NULL)
+			varsql_reset(sql, name);
+		else
+			ok &= params_set(&left, name, value) == 0;
 	}
-	s->vars_hash = ok ? c->vars_hash : UINT64_MAX;
-	buf_fini(&sql);
-	buf_fini(&out);
+	params_fini(&s->loose);
+	s->loose = left;
 	return ok;
 }
 
-void vars_greet(const struct client *c, struct buf *out)
+/* one of the client's own values */
+static bool vars_give(struct server *s, struct buf *sql, const char *name, const char *value, const char *encoding)
+{
+	const char *have = params_get(&s->params, name);
+
+	if (have != NULL) {
+		if (strcmp(have, value) != 0)
+			varsql_set(sql, name, value, encoding);
+		return true;
+	}
+	have = s->is_loose_stale ? NULL : params_get(&s->loose, name);
+	if (have != NULL && strcmp(have, value) == 0)
+		return true;
+	varsql_set(sql, name, value, NULL);
+	return params_set(&s->loose, name, value) == 0;
+}
+
+/* what others have changed and the client has no opinion on */
+static void vars_give_base(const struct client *c, struct server *s, struct buf *sql, bool who)
 {
 	const char *name, *value;
 	size_t it = 0;
 
+	while (params_next(&s->base, &it, &name, &value)) {
+		const char *have = params_get(&s->params, name);
+
+		/* who it is comes first: the rest may be allowed to some only */
+		if (str_is_equal_nocase(name, "session_authorization") != who || have == NULL ||
+		    strcmp(have, value) == 0 || (c->vars != NULL && params_get(c->vars, name) != NULL) ||
+		    !varset_is_tracked(c, name))
+			continue;
+		varsql_set(sql, name, value, vars_encoding(s, NULL));
+	}
+}
+
+static bool vars_difference(const struct client *c, struct server *s, struct buf *sql)
+{
+	const char *name, *value;
+	bool ok = vars_take_away(c, s, sql);
+	size_t it = 0;
+
+	vars_give_base(c, s, sql, true);
+	while (c->vars != NULL && ok && params_next(c->vars, &it, &name, &value))
+		ok = vars_give(s, sql, name, value, vars_encoding(s, c->vars));
+	vars_give_base(c, s, sql, false);
+	return ok && !sql->bad;
+}
+
+/* gives the bytes sent, 0 when there was nothing to say, -1 when there is no memory */
+static long vars_say(struct server *s, struct buf *sql)
+{
+	struct buf out;
+	long sent = 0;
+
+	if (sql->len == 0)
+		return 0;
+	buf_init(&out, sql->len + 64);
+	if (frontend_query(&out, buf_text(sql)) < 0 || !server_note_ours(s, FE_QUERY)) {
+		sent = -1;
+	} else {
+		server_send(s, out.data, out.len, NULL);
+		sent = (long)out.len;
+	}
+	buf_fini(&out);
+	return sent;
+}
+
+bool vars_apply(struct client *c, struct server *s)
+{
+	struct buf sql;
+	long sent;
+
+	s->ours_unsent = 0;
+	if (FX_LIKELY(c->vars_hash == s->vars_hash))
+		return true;
+	buf_init(&sql, PARAMS_MAX * 8);
+	sent = vars_difference(c, s, &sql) ? vars_say(s, &sql) : -1;
+	buf_fini(&sql);
+	if (sent < 0) {
+		s->vars_hash = UINT64_MAX;
+		s->is_loose_stale = true;
+		return false;
+	}
+	s->ours_unsent = (size_t)sent;
+	s->is_loose_stale = false;
+	s->vars_hash = c->vars_hash;
+	return true;
+}
+
+void vars_failed(struct client *c, struct server *s, const char *sqlstate, const char *message)
+{
+	const char *from = strchr(message, '"'), *to = from != NULL ? strchr(from + 1, '"') : NULL;
+	char name[VARSQL_NAME_SIZE];
+
+	s->vars_hash = UINT64_MAX;
+	s->is_loose_stale = true;
+	/* a parameter that is reported and nobody can set: no client shall follow it again */
+	if (strcmp(sqlstate, "55P02") == 0 && to != NULL && (size_t)(to - from) < sizeof(name)) {
+		(void)str_copy(name, (size_t)(to - from), from + 1);
+		if (params_get(&s->params, name) != NULL)
+			canon_forbid(c, name);
+	}
+	client_fail_as(c, CLIENT_END_STARTUP, sqlstate, message);
+}
+
+/* --- RESET --- */
+
+void vars_reset(struct client *c, struct server *s, bool all)
+{
+	char name[VARSQL_NAME_SIZE];
+	enum varsql_reset what = VARSQL_RESET_UNKNOWN;
+	struct varset *v;
+
 	if (c->vars == NULL)
 		return;
-	while (params_next(c->vars, &it, &name, &value))
+	v = varset_of(c);
+	if (v->start.pairs.len == 0)
+		return;
+	if (all)
+		what = VARSQL_RESET_ALL;
+	else if (s->text != NULL && s->text_len < s->text_size && expect_ready_owed(&s->expect) == 1)
+		what = varsql_read_reset(s->text, s->text_len, name);
+	if (what == VARSQL_RESET_ALL) {
+		v->pending = VARSET_PENDING_ALL;
+	} else if (what == VARSQL_RESET_ONE && v->pending == VARSET_PENDING_NONE) {
+		if (params_get(&v->start, name) == NULL)
+			return;
+		v->pending_name = mem_strdup(name);
+		v->pending = VARSET_PENDING_ONE;
+	} else if (v->pending != VARSET_PENDING_ALL &&
+		   !(what == VARSQL_RESET_ONE && v->pending == VARSET_PENDING_ONE &&
+		     str_is_equal_nocase(v->pending_name, name))) {
+		v->pending = VARSET_PENDING_SOME;
+	}
+	s->vars_hash = UINT64_MAX;
+	s->is_loose_stale = true;
+	/* what we have to say about it belongs before the ReadyForQuery */
+	s->holds_ready = true;
+}
+
+static bool vars_is_pending(const struct varset *v, const struct server *s, const char *name)
+{
+	const char *have, *base;
+
+	switch (v->pending) {
+	case VARSET_PENDING_ONE:
+		return str_is_equal_nocase(v->pending_name, name);
+	case VARSET_PENDING_SOME:
+		/* the client may have changed it to what it is now; but not if that is what RESET would have made of it */
+		have = params_get(&s->params, name);
+		base = params_get(&s->base, name);
+		return have == NULL || base == NULL || strcmp(have, base) == 0;
+	default:
+		return true;
+	}
+}
+
+static bool vars_restore(struct client *c, struct server *s, struct buf *sql, struct buf *told)
+{
+	struct varset *v = varset_of(c);
+	const char *name, *value;
+	size_t it = 0;
+
+	while (params_next(&v->start, &it, &name, &value)) {
+		const char *have = params_get(&s->params, name);
+
+		if (!vars_is_pending(v, s, name))
+			continue;
+		if (!varset_put(c, name, value))
+			return false;
+		if (have == NULL && params_set(&s->loose, name, value) < 0)
+			return false;
+		if (have != NULL && strcmp(have, value) == 0)
+			continue;
+		varsql_set(sql, name, value, have != NULL ? vars_encoding(s, c->vars) : NULL);
+		if (have != NULL)
+			(void)reply_parameter(told, name, value);
+		if (str_is_equal_nocase(name, "application_name")) {
+			mem_free(c->application_name);
+			c->application_name = mem_strdup(value);
+		}
+	}
+	return !sql->bad && !told->bad;
+}
+
+void vars_on_ready(struct client *c, struct server *s, char status)
+{
+	struct buf sql, told;
+	struct varset *v;
+
+	if (FX_LIKELY(!s->is_loose_stale) || c->vars == NULL)
+		return;
+	v = varset_of(c);
+	/* a failed block will be rolled back, and the RESET with it; in the middle of a pipeline nothing can be put */
+	if (v->pending == VARSET_PENDING_NONE || status == TRANSACTION_FAILED || !expect_is_quiet(&s->expect) ||
+	    (c->left > 0 && c->is_forwarding))
+		return;
+	buf_init(&sql, PARAMS_MAX * 8);
+	buf_init(&told, PARAMS_MAX * 2);
+	if (!vars_restore(c, s, &sql, &told) || vars_say(s, &sql) < 0) {
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+	} else {
+		conn_send(&c->conn, told.data, told.len, NULL);
+		v->pending = VARSET_PENDING_NONE;
+		mem_free(v->pending_name);
+		v->pending_name = NULL;
+		s->is_loose_stale = false;
+		s->vars_hash = c->vars_hash;
+		s->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
+	}
+	buf_fini(&sql);
+	buf_fini(&told);
+}
+
+/* --- greeting --- */
+
+void vars_greet(const struct client *c, const struct share_welcome *welcome, struct buf *out)
+{
+	struct cursor at = cursor_over(welcome->bytes, welcome->len);
+
+	while (cursor_left(&at) > 0) {
+		const char *name, *value, *own;
+
+		(void)cursor_bytes(&at, WIRE_HEADER_LEN);
+		name = cursor_cstr(&at);
+		value = cursor_cstr(&at);
+		if (at.bad)
+			return;
+		own = c->vars != NULL ? params_get(c->vars, name) : NULL;
+		(void)reply_parameter(out, name, own != NULL ? own : value);
+	}
+}
+
+void vars_greet_of(const struct server *s, struct buf *out)
+{
+	const char *name, *value;
+	size_t it = 0;
+
+	while (params_next(&s->params, &it, &name, &value))
 		(void)reply_parameter(out, name, value);
 }
 
 void vars_free(struct client *c)
 {
-	if (c->vars == NULL)
-		return;
-	params_fini(c->vars);
-	mem_object_free(MEM_VAR_LIST, c->vars, sizeof(*c->vars));
-	c->vars = NULL;
+	varset_free(c);
 }
