@@ -47,7 +47,7 @@ static void actshow_collected(void *arg, const struct rowset *rows)
 static void actshow_table(struct command *c, const struct report_table *table)
 {
 	struct admin *a = c->admin;
-	struct report_view view = {.conf = admin_conf(a), .hub = a->hub, .monitor = a->monitor};
+	struct report_view view = {.conf = admin_conf(a), .hub = a->hub, .monitor = a->monitor, .waits = a->waits};
 
 	view.ask.is_admin = (c->roles & IDENTITY_ADMIN) != 0;
 	if (c->line.args > 1) {

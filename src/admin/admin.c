@@ -146,6 +146,7 @@ struct admin *admin_new(struct loop *control, struct hub *hub, struct worker **w
 	for (unsigned i = 0; i < a->n; i++)
 		workers[i]->console_owner = a;
 	a->monitor = monitor_new(control, workers, a->n, &admin_monitor_ops, a);
+	a->waits = waits_new(control, workers, a->n, hub->lookup, admin_monitor_conf, a);
 	return a;
 }
 
@@ -153,6 +154,7 @@ void admin_free(struct admin *a)
 {
 	DLIST_EACH(it, &a->open)
 	command_free(container_of(it, struct command, link));
+	waits_free(a->waits);
 	monitor_free(a->monitor);
 	mem_free(a);
 }

@@ -18,6 +18,7 @@ struct admin {
 	const struct admin_ops *ops;
 	void *app;
 	struct monitor *monitor;
+	struct waits *waits;
 	struct dlist open;       /* struct command */
 	struct stats console;    /* what the console itself has done, without logins */
 	_Atomic uint64_t logins; /* written by the workers */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/lookup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #define PROCESS_STOP_CHECK_US (UINT64_C(100) * 1000)
 #define PROCESS_WORKERS_AUTO_MAX 16
+#define PROCESS_LOOKUP_IDLE_US (UINT64_C(15) * 1000000) /* a connection beside the pools stays open so long */
 
 static void process_say(void *level, const char *line)
 {
@@ -295,6 +297,9 @@ static int process_start(struct process *p)
 	p->workers = process_worker_count(p->conf);
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
+	p->hub.lookup = lookup_new(PROCESS_LOOKUP_IDLE_US, NULL);
+	if (p->hub.lookup == NULL)
+		log_write(LOG_WARNING, NULL, "no descriptor for connections beside the pools: monitor_user has no effect");
 	if (loop_init(&p->control, &engine_ev_ops, p->workers, p) < 0 || threads_start(p) < 0 || signals_start(p) < 0)
 		return -1;
 	timeout_init(&p->stop_check, process_on_stop_check);
@@ -330,6 +335,7 @@ static void process_end(struct process *p)
 	join_call_all(p->worker, p->workers, process_empty_worker, NULL);
 	threads_join(p);
 	resolve_free(p->hub.resolver);
+	lookup_free(p->hub.lookup);
 	process_drain_mail(p);
 	for (unsigned i = 0; i < p->workers; i++)
 		worker_empty(p->worker[i]);

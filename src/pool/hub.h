@@ -23,6 +23,7 @@ struct hub_tally {
 	bool is_paused, is_disabled; /* databases only */
 };
 
+struct lookup;
 struct resolver;
 struct share;
 
@@ -38,6 +39,7 @@ struct hub {
 	_Atomic uint64_t next_id;	     /* of clients and servers, as shown */
 	_Atomic bool is_draining;	     /* shutting down: no new servers */
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
+	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
 };
 

@@ -69,20 +69,29 @@ static void report_fill(struct report_run *run, struct rowset *out)
 	mem_free(parts);
 }
 
+static size_t report_part_columns(const struct report_table *table)
+{
+	return table->finish != NULL ? table->part_columns : table->columns;
+}
+
 static void report_joined(void *arg)
 {
 	struct report_run *run = arg;
-	struct rowset all;
+	struct rowset parts, all;
 
+	rowset_init(&parts, report_part_columns(run->table));
 	rowset_init(&all, run->table->columns);
 	if (run->table->fill != NULL)
 		report_fill(run, &all);
 	for (unsigned i = 0; i < run->n; i++) {
-		rowset_append(&all, &run->part[i].rows);
+		rowset_append(&parts, &run->part[i].rows);
 		rowset_fini(&run->part[i].rows);
 		sample_fini(&run->part[i].sample);
 	}
-	run->done(run->arg, &all);
+	if (run->table->finish != NULL)
+		run->table->finish(&run->view, &parts, &all);
+	run->done(run->arg, run->table->rows != NULL && run->table->finish == NULL ? &parts : &all);
+	rowset_fini(&parts);
 	rowset_fini(&all);
 	conf_unref(run->view.conf);
 	mem_free(run);
@@ -107,7 +116,7 @@ void report_start(struct loop *control, struct worker **workers, unsigned n, con
 	run->n = n;
 	for (unsigned i = 0; i < n; i++) {
 		sample_init(&run->part[i].sample);
-		rowset_init(&run->part[i].rows, table->columns);
+		rowset_init(&run->part[i].rows, report_part_columns(table));
 	}
 	gather_start(control, workers, n, &report_gather, run);
 }

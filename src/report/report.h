@@ -11,6 +11,7 @@
 #include "proto/reply.h"
 #include "report/monitor.h"
 #include "report/rowset.h"
+#include "report/waits.h"
 
 #define REPORT_CONSOLE_DATABASE "pgbouncer" /* the console's row in POOLS, STATS and DATABASES */
 
@@ -25,6 +26,7 @@ struct report_view {
 	struct conf *conf; /* a reference is kept while the table is collected */
 	struct hub *hub;
 	struct monitor *monitor;
+	struct waits *waits;
 	const struct sample *sample;
 	struct stats console; /* counts of the console itself */
 	struct report_ask ask;
@@ -40,6 +42,10 @@ struct report_table {
 	void (*rows)(struct worker *w, const struct report_ask *ask, struct rowset *out);
 	/* On the control thread. */
 	void (*fill)(const struct report_view *view, struct rowset *out);
+	/* With rows, may be NULL.  On the control thread: makes the table's rows of the workers' rows, which have
+	 * part_columns cells. */
+	void (*finish)(const struct report_view *view, const struct rowset *parts, struct rowset *out);
+	size_t part_columns;
 	bool is_local; /* fill needs no sample */
 	bool takes_number;
 };
@@ -50,7 +56,7 @@ const struct report_table *report_find(const char *name);
 const struct report_table *report_next(size_t *at);
 
 struct report_run;
-/* The control thread: collects a table's rows from all workers.  view: conf, hub, monitor, console and ask are filled in,
+/* The control thread: collects a table's rows from all workers.  view: conf, hub, monitor, waits, console and ask are filled in,
  * the rest is not.  done is called on the control thread, not before this returns; rows is lent until it returns. */
 void report_start(struct loop *control, struct worker **workers, unsigned n, const struct report_table *table,
 	const struct report_view *view, void (*done)(void *arg, const struct rowset *rows), void *arg);

@@ -1,13 +1,15 @@
 /*
  * show_long.c - SHOW LONG_QUERIES [seconds].
  *
- * On each worker's thread.  Whoever is no admin sees query texts without their literals.
+ * Rows come from the workers; what PostgreSQL knows of them (waits.h) is added on the
+ * control thread.  Whoever is no admin sees query texts without their literals.
  */
 #include "auth/identity.h"
 #include "report/show.h"
 #include "session/watch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SHOW_TEXT_MAX 8192
 
@@ -18,11 +20,34 @@ static const struct reply_column show_long_queries_columns[] = {
 	{"user", REPLY_TEXT},
 	{"application_name", REPLY_TEXT},
 	{"client_addr", REPLY_TEXT},
-	{"state", REPLY_TEXT},        /* active, idle in transaction */
+	{"state", REPLY_TEXT},        /* active, idle in transaction, waiting for lock */
 	{"query_age", REPLY_NUMERIC}, /* seconds in this state */
 	{"xact_age", REPLY_NUMERIC},  /* seconds since the transaction began */
 	{"query", REPLY_TEXT},
+	/* by the monitoring login; NULL: not known */
+	{"waiting_for_lock", REPLY_BOOL},
+	{"wait_event_type", REPLY_TEXT},
+	{"wait_event", REPLY_TEXT},
+	{"blocked_by", REPLY_TEXT},
 };
+
+/* what the workers put in front of each row: what finds it in waits.h */
+enum show_hidden { SHOW_SINCE, SHOW_PID, SHOW_WHERE, SHOW_PORT, SHOW_IS_UNIX, SHOW_HIDDEN };
+
+#define SHOW_STATE  6  /* the column state */
+#define SHOW_SHARED 10 /* columns that the workers fill */
+
+static void show_long_hidden(const struct server *s, uint64_t since, struct rowset *out)
+{
+	struct machine machine;
+
+	machine_of(s, &machine);
+	rowset_uint(out, since);
+	rowset_uint(out, s->pid);
+	rowset_text(out, machine.where);
+	rowset_uint(out, machine.port);
+	rowset_uint(out, machine.is_unix);
+}
 
 static void show_long_query(
 	const struct report_ask *ask, const struct server *s, uint64_t now, struct rowset *out)
@@ -40,6 +65,7 @@ static void show_long_query(
 	addr_format(&c->peer, addr, sizeof(addr));
 	watch_text(
 		s, !ask->is_admin || c->worker->home.conf->set.query_text_hide_literals, text, sizeof(text));
+	show_long_hidden(s, query, out);
 	rowset_uint(out, c->id);
 	rowset_uint(out, s->pid);
 	rowset_text(out, identity_database(c->identity));
@@ -63,11 +89,69 @@ static void show_long_queries_rows(struct worker *w, const struct report_ask *as
 	}
 }
 
+static const struct waitplace_row *show_long_known(const struct report_view *view, const struct rowset_cell *cell)
+{
+	struct machine machine = {
+		.port = (uint16_t)cell[SHOW_PORT].natural, .is_unix = cell[SHOW_IS_UNIX].natural != 0};
+
+	snprintf(machine.where, sizeof(machine.where), "%s", cell[SHOW_WHERE].text);
+	return waits_find(view->waits, &machine, (uint32_t)cell[SHOW_PID].natural, cell[SHOW_SINCE].natural);
+}
+
+static void show_long_cell(const struct rowset_cell *cell, struct rowset *out)
+{
+	if (cell->kind == ROWSET_UINT)
+		rowset_uint(out, cell->natural);
+	else
+		rowset_text(out, cell->text);
+}
+
+static void show_long_row(const struct report_view *view, const struct rowset_cell *cell, struct rowset *out)
+{
+	const struct waitplace_row *known = show_long_known(view, cell);
+	bool is_locked = known != NULL && known->row.is_locked;
+
+	for (size_t i = 0; i < SHOW_SHARED; i++) {
+		if (i == SHOW_STATE && is_locked)
+			rowset_text(out, "waiting for lock");
+		else
+			show_long_cell(&cell[SHOW_HIDDEN + i], out);
+	}
+	if (known == NULL) {
+		for (size_t i = SHOW_SHARED; i < ARRAY_LEN(show_long_queries_columns); i++)
+			rowset_null(out);
+		return;
+	}
+	rowset_text(out, is_locked ? "t" : "f");
+	rowset_text(out, known->row.type[0] != '\0' ? known->row.type : NULL);
+	rowset_text(out, known->row.event[0] != '\0' ? known->row.event : NULL);
+	rowset_text(out, is_locked && known->blocked_by[0] != '\0' ? known->blocked_by : NULL);
+}
+
+static void show_long_queries_finish(const struct report_view *view, const struct rowset *parts, struct rowset *out)
+{
+	struct rowset_cell cell[SHOW_HIDDEN + SHOW_SHARED];
+	size_t at = 0, n = 0;
+
+	/* whoever wants to see younger ones than usual will want to know what they wait for, too */
+	if (view->ask.has_number)
+		waits_care(view->waits, (uint64_t)(view->ask.number * 1e6));
+	while (rowset_next(parts, &at, &cell[n])) {
+		if (++n < ARRAY_LEN(cell))
+			continue;
+		show_long_row(view, cell, out);
+		n = 0;
+	}
+	out->cells.bad = out->cells.bad || parts->cells.bad;
+}
+
 const struct report_table show_long_queries = {
 	.name = "LONG_QUERIES",
 	.role = IDENTITY_STATS,
 	.column = show_long_queries_columns,
 	.columns = ARRAY_LEN(show_long_queries_columns),
 	.rows = show_long_queries_rows,
+	.finish = show_long_queries_finish,
+	.part_columns = SHOW_HIDDEN + SHOW_SHARED,
 	.takes_number = true,
 };
