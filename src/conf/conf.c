@@ -145,7 +145,7 @@ void conf_resolve(
 	*out = (struct conf_limits){
 		.pool_size = conf_pick(CONF_OF(p, pool_size), CONF_OF(db, pool_size), set->default_pool_size),
 		.max_overflow = CONF_PICK(p, CONF_OF(db, max_overflow), max_overflow),
-		.min_pool_size = conf_pick(CONF_UNSET, CONF_OF(db, min_pool_size), set->min_pool_size),
+		.min_pool_size = CONF_PICK(p, CONF_OF(db, min_pool_size), min_pool_size),
 		.reserve_pool_size = CONF_PICK(p, CONF_OF(db, reserve_pool_size), reserve_pool_size),
 		.max_db_connections =
 			conf_pick(CONF_UNSET, CONF_OF(db, max_db_connections), set->max_db_connections),
@@ -162,6 +162,7 @@ void conf_resolve(
 			conf_pick_time(CONF_UNSET, CONF_OF(db, server_lifetime), set->server_lifetime),
 		.server_idle_timeout = set->server_idle_timeout,
 		.query_wait_timeout = CONF_PICK_TIME(u, query_wait_timeout),
+		.query_wait_notify = CONF_PICK_TIME(u, query_wait_notify),
 		.query_timeout = CONF_PICK_TIME(u, query_timeout),
 		.transaction_timeout = CONF_PICK_TIME(u, transaction_timeout),
 		.idle_transaction_timeout = CONF_PICK_TIME(u, idle_transaction_timeout),

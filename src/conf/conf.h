@@ -163,6 +163,7 @@ struct conf_limits {
 	uint64_t server_lifetime;
 	uint64_t server_idle_timeout;
 	uint64_t query_wait_timeout;
+	uint64_t query_wait_notify;
 	uint64_t query_timeout;
 	uint64_t transaction_timeout;
 	uint64_t idle_transaction_timeout;

@@ -24,7 +24,7 @@ struct home_mail {
 
 void home_init(struct home *home, struct loop *loop, struct hub *hub, unsigned index, struct conf *conf)
 {
-	*home = (struct home){.loop = loop, .hub = hub, .index = index, .conf = conf_ref(conf)};
+	*home = (struct home){.loop = loop, .hub = hub, .index = index, .conf = conf_ref(conf), .must_found = true};
 	uint64_t seed;
 
 	dlist_init(&home->pools);
@@ -52,6 +52,7 @@ void home_reload(struct home *home, struct conf *conf)
 	struct conf *old = home->conf;
 
 	home->conf = conf_ref(conf);
+	home->must_found = true;
 	scram_cache_clear(&home->scram_cache);
 	DLIST_EACH(it, &home->pools) {
 		struct pool *pool = container_of(it, struct pool, link);
@@ -82,9 +83,10 @@ static void home_take_gift(struct home *home, struct share *share, struct home_m
 	struct server *s = m->server;
 	struct lease *lease = slots_get(&home->leases, m->lease_handle);
 
-	/* the waiter made the pool, and pools live as long as their home */
+	/* the waiter made the pool, and no part of a pool goes while a server of it is under way */
 	CHECK(pool != NULL);
 	s->owner = pool;
+	keeper_adopt(pool, s);
 	if (server_attach(s, home->loop, &home->scram_cache) < 0) {
 		if (lease != NULL)
 			lease_rejoin(lease);

@@ -27,6 +27,7 @@ struct home {
 	struct scram_cache scram_cache;
 	struct rnd rnd;
 	struct timeout janitor;
+	bool must_found; /* the snapshot is new: keeper_found looks at it */
 	void *owner; /* session's struct worker */
 };
 

@@ -6,6 +6,7 @@
 #include "pool/keeper.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "pool/opener.h"
@@ -29,13 +30,19 @@ int keeper_configure(struct pool *pool, bool replace)
 	conf_resolve(conf, db, share->user, &pool->limits);
 	plan = plan_target(conf, db, share->database, share->user);
 	lock_take(&share->lock);
-	if (share->target == NULL || (replace && !plan_is_same(share->target, plan))) {
+	if (share->target == NULL || replace) {
 		old = share->target;
 		share->target = plan;
+		if (old != NULL && plan_is_same(old, plan)) {
+			/* the same place, but timeouts and texts may be others */
+			plan->keys = old->keys;
+			atomic_store(&plan->next_host, atomic_load(&old->next_host));
+		} else {
+			/* what failed before says nothing about the new one */
+			share->is_failing = false;
+			share->retry_at = 0;
+		}
 		plan = NULL;
-		/* what failed before says nothing about the new one */
-		share->is_failing = false;
-		share->retry_at = 0;
 	}
 	lock_drop(&share->lock);
 	target_unref(old);
@@ -43,34 +50,66 @@ int keeper_configure(struct pool *pool, bool replace)
 	return 0;
 }
 
-static void keeper_check_list(struct dlist *list, struct target *target)
+/* false: it is for another place */
+static bool keeper_give_target(struct server *s, struct target *target)
+{
+	size_t host = (size_t)(s->host - s->target->host);
+
+	if (s->target == target)
+		return true;
+	if (s->target->replication != NULL || !plan_is_same(s->target, target))
+		return false;
+	target_unref(s->target);
+	s->target = target_ref(target);
+	s->host = &target->host[host];
+	return true;
+}
+
+static struct target *keeper_target(struct share *share)
+{
+	struct target *target;
+
+	lock_take(&share->lock);
+	target = target_ref(share->target);
+	lock_drop(&share->lock);
+	return target;
+}
+
+static void keeper_check_list(struct dlist *list, struct target *target, bool is_login)
 {
 	DLIST_EACH(it, list) {
 		struct server *s = container_of(it, struct server, link);
 
-		if (!plan_is_same(s->target, target))
+		/* a login has lent parts of its target */
+		if (is_login ? !plan_is_same(s->target, target) : !keeper_give_target(s, target))
 			s->is_outdated = true;
 	}
 }
 
 void keeper_check_targets(struct pool *pool)
 {
-	struct target *target;
+	struct target *target = keeper_target(pool->share);
 
-	lock_take(&pool->share->lock);
-	target = target_ref(pool->share->target);
-	lock_drop(&pool->share->lock);
-	keeper_check_list(&pool->active, target);
-	keeper_check_list(&pool->busy, target);
-	keeper_check_list(&pool->opening, target);
+	keeper_check_list(&pool->active, target, false);
+	keeper_check_list(&pool->busy, target, false);
+	keeper_check_list(&pool->opening, target, true);
 	DLIST_EACH(it, &pool->idle) {
 		struct server *s = container_of(it, struct server, link);
 
-		if (!plan_is_same(s->target, target)) {
+		if (!keeper_give_target(s, target)) {
 			pool_list(pool, s, POOL_PLACE_BUSY);
 			server_close(s, SERVER_END_OUTDATED);
 		}
 	}
+	target_unref(target);
+}
+
+void keeper_adopt(struct pool *pool, struct server *s)
+{
+	struct target *target = keeper_target(pool->share);
+
+	if (!keeper_give_target(s, target))
+		s->is_outdated = true;
 	target_unref(target);
 }
 
@@ -146,10 +185,15 @@ static bool keeper_should_probe(struct share *share, uint64_t now)
 	return probe;
 }
 
+static bool keeper_may_fill(struct pool *pool)
+{
+	return pool->limits.min_pool_size > 0 && share_servers(pool->share) < (uint64_t)pool->limits.min_pool_size &&
+	       !atomic_load(&pool->share->is_paused);
+}
+
 static void keeper_fill(struct pool *pool, uint64_t now)
 {
 	struct share *share = pool->share;
-	unsigned servers = share_servers(pool->share);
 	bool is_first = true;
 
 	/* one worker is enough: the lowest that has a part in it */
@@ -160,9 +204,9 @@ static void keeper_fill(struct pool *pool, uint64_t now)
 	}
 	if (!is_first)
 		return;
-	if (pool->limits.min_pool_size > 0 && servers < (uint64_t)pool->limits.min_pool_size &&
-	    !atomic_load(&share->is_paused))
-		(void)opener_open(pool, pool_cap(pool));
+	/* nobody waits for these: they take no place from other pools */
+	if (keeper_may_fill(pool))
+		(void)opener_open_spare(pool, pool_cap(pool));
 	else if (keeper_should_probe(share, now))
 		(void)opener_open(pool, pool_cap(pool));
 }
@@ -180,12 +224,84 @@ static void keeper_tend(struct pool *pool)
 	}
 }
 
+/* how long this pool may be empty; 0: for ever */
+static uint64_t keeper_patience(const struct pool *pool)
+{
+	const struct conf *conf = pool->home->conf;
+	const struct conf_database *db = conf_find_database(conf, pool->share->database);
+	uint64_t pool_idle = conf->set.pool_idle_timeout, autodb_idle = conf->set.autodb_idle_timeout;
+
+	/* PAUSE and DISABLE hold for what comes back, so it is not forgotten */
+	if (pool->limits.min_pool_size > 0 || atomic_load(&pool->share->is_paused) ||
+	    atomic_load(&pool->share->is_disabled))
+		return 0;
+	if (db == NULL || !db->is_auto || autodb_idle == 0)
+		return pool_idle;
+	return pool_idle > 0 && pool_idle < autodb_idle ? pool_idle : autodb_idle;
+}
+
+static void keeper_forget(struct pool *pool)
+{
+	struct share *share = pool->share;
+	bool is_last = true;
+
+	lock_take(&share->lock);
+	for (unsigned i = 0; i < share->hub->workers && is_last; i++)
+		is_last = i == pool->home->index || share->side[i].pool == NULL;
+	lock_drop(&share->lock);
+	if (is_last)
+		log_write(LOG_LOG, share->target->name, "cleaning up idle pool");
+	pool_free(pool);
+}
+
+/* true: it is gone */
+static bool keeper_clear_away(struct pool *pool)
+{
+	uint64_t now = loop_now(pool->home->loop), patience = keeper_patience(pool);
+
+	if (patience == 0 || !pool_is_empty(pool) || share_servers(pool->share) > 0) {
+		pool->empty_since = 0;
+		return false;
+	}
+	if (pool->empty_since == 0)
+		pool->empty_since = now;
+	if (now - pool->empty_since < patience)
+		return false;
+	keeper_forget(pool);
+	return true;
+}
+
+/* pools that must have servers before any client comes: once for each snapshot, one worker is enough */
+static void keeper_found(struct home *home)
+{
+	const struct conf *conf = home->conf;
+
+	if (home->index != 0 || !home->must_found)
+		return;
+	home->must_found = false;
+	for (size_t i = 0; i < conf->databases; i++) {
+		const struct conf_database *db = &conf->database[i];
+		struct conf_limits limits;
+
+		if (db->is_auto || db->force_user == NULL || conf_find_database(conf, db->name) != db)
+			continue;
+		conf_resolve(conf, db, db->force_user, &limits);
+		if (limits.min_pool_size > 0)
+			(void)pool_get(home, db->name, db->force_user);
+	}
+}
+
 static void keeper_on_tick(struct timeout *t)
 {
 	struct home *home = container_of(t, struct home, janitor);
 
-	DLIST_EACH(it, &home->pools)
-		keeper_tend(container_of(it, struct pool, link));
+	keeper_found(home);
+	DLIST_EACH(it, &home->pools) {
+		struct pool *pool = container_of(it, struct pool, link);
+
+		if (!keeper_clear_away(pool))
+			keeper_tend(pool);
+	}
 	loop_arm(home->loop, &home->janitor, KEEPER_TICK_US);
 }
 

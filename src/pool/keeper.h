@@ -14,8 +14,10 @@ void keeper_start(struct home *home);
 /* Limits and target of a pool from the home's snapshot.  replace: the snapshot is newer than what the share has.
  * -1: the snapshot knows no such database. */
 int keeper_configure(struct pool *pool, bool replace) FX_MUST_USE;
-/* After a reload: servers of this worker whose target is not the share's any more are outdated. */
+/* After a reload: servers of this worker take the share's target when it is for the same place, else they are outdated. */
 void keeper_check_targets(struct pool *pool);
+/* s was in no list of a worker when the settings were reloaded, perhaps: gives it the share's target, or outdates it. */
+void keeper_adopt(struct pool *pool, struct server *s);
 /* A client's login has taught keys that log in to the server as well. */
 void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys);
 /* What a new server needs from the settings. */

@@ -61,7 +61,7 @@ enum lease_answer lease_ask(struct lease *l, struct pool *pool, uint64_t since, 
 	l->since = since;
 	if (FX_LIKELY(pool->idle_count > 0 && atomic_load_explicit(&share->waiters, memory_order_relaxed) == 0 &&
 		      !atomic_load_explicit(&share->is_paused, memory_order_relaxed))) {
-		struct server *s = container_of(dlist_first(&pool->idle), struct server, link);
+		struct server *s = pool_next_idle(pool);
 
 		if (!pool_needs_ping(pool, s)) {
 			pool_list(pool, s, POOL_PLACE_ACTIVE);

@@ -30,6 +30,7 @@ static void opener_on_ready(struct server *s)
 	/* a pool that was opened at once must not expire at once */
 	s->lifetime = lifetime > 10 ? lifetime - rnd_below(&pool->home->rnd, lifetime / 10) : lifetime;
 	pool->stats.servers_opened++;
+	keeper_adopt(pool, s);
 	pool_put(pool, s);
 }
 
@@ -169,11 +170,12 @@ static bool opener_is_held_back(const struct share *share, uint64_t now)
 	return atomic_load(&share->is_paused) || atomic_load(&share->hub->is_draining) || now < share->retry_at;
 }
 
-bool opener_open(struct pool *pool, unsigned cap)
+static bool opener_try(struct pool *pool, unsigned cap, enum hub_answer *why)
 {
 	struct share *share = pool->share;
 	enum hub_answer answer;
 
+	*why = HUB_OK;
 	lock_take(&share->lock);
 	if (opener_is_held_back(share, loop_now(pool->home->loop))) {
 		lock_drop(&share->lock);
@@ -183,12 +185,28 @@ bool opener_open(struct pool *pool, unsigned cap)
 	if (answer == HUB_OK)
 		share->connecting++;
 	lock_drop(&share->lock);
-	if (answer != HUB_OK) {
-		opener_make_room(pool, answer);
+	*why = answer;
+	if (answer != HUB_OK)
 		return false;
-	}
 	opener_start(pool);
 	return true;
+}
+
+bool opener_open(struct pool *pool, unsigned cap)
+{
+	enum hub_answer why;
+
+	if (opener_try(pool, cap, &why))
+		return true;
+	opener_make_room(pool, why);
+	return false;
+}
+
+bool opener_open_spare(struct pool *pool, unsigned cap)
+{
+	enum hub_answer why;
+
+	return opener_try(pool, cap, &why);
 }
 
 /* servers that idle on other workers go to those who wait: whoever adds a waiter comes here afterwards (share.h) */

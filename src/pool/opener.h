@@ -10,6 +10,8 @@
 
 /* Opens one server if the limits allow it and nothing holds it back. cap: most servers of the pool, 0 = no limit. */
 bool opener_open(struct pool *pool, unsigned cap);
+/* The same, but takes no place from an idle server of another pool. */
+bool opener_open_spare(struct pool *pool, unsigned cap);
 /* Opens servers while somebody waits for one that is not on its way yet. */
 void opener_launch(struct pool *pool);
 

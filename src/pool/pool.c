@@ -32,6 +32,7 @@ struct pool *pool_get(struct home *home, const char *database, const char *user)
 		return NULL;
 	pool->share = share;
 	pool->home = home;
+	pool->stats = share->side[home->index].past;
 	dlist_init(&pool->idle);
 	dlist_init(&pool->active);
 	dlist_init(&pool->busy);
@@ -48,10 +49,17 @@ struct pool *pool_get(struct home *home, const char *database, const char *user)
 	return pool;
 }
 
+bool pool_is_empty(const struct pool *pool)
+{
+	return pool->clients == 0 && pool->waiting == 0 && pool->idle_count == 0 && pool->active_count == 0 &&
+	       pool->busy_count == 0 && pool->opening_count == 0 && pool->closing_count == 0;
+}
+
 void pool_free(struct pool *pool)
 {
 	lock_take(&pool->share->lock);
 	pool->share->side[pool->home->index].pool = NULL;
+	pool->share->side[pool->home->index].past = pool->stats;
 	lock_drop(&pool->share->lock);
 	dlist_remove(&pool->link);
 	mem_object_free(MEM_POOL, pool, sizeof(*pool));
@@ -136,15 +144,19 @@ bool pool_needs_ping(const struct pool *pool, const struct server *s)
 	return s->is_odd || !server_is_quiet(s) || loop_now(s->loop) - s->idle_since >= set->pre_ping_idle;
 }
 
+struct server *pool_next_idle(const struct pool *pool)
+{
+	struct dlist *next = FX_UNLIKELY(pool->home->conf->set.server_round_robin) ? pool->idle.prev : pool->idle.next;
+
+	return next != &pool->idle ? container_of(next, struct server, link) : NULL;
+}
+
 struct server *pool_take_idle(struct pool *pool)
 {
-	struct dlist *first = dlist_first(&pool->idle);
-	struct server *s;
+	struct server *s = pool_next_idle(pool);
 
-	if (first == NULL)
-		return NULL;
-	s = container_of(first, struct server, link);
-	pool_unlist(pool, s);
+	if (s != NULL)
+		pool_unlist(pool, s);
 	return s;
 }
 

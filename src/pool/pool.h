@@ -37,12 +37,16 @@ struct pool {
 	unsigned waiting; /* of them, leases that wait */
 	struct conf_limits limits;
 	struct stats stats;
+	uint64_t empty_since; /* monotonic; 0: it is not, as far as the keeper has looked */
 	uint64_t max_wait; /* longest wait that ended since the monitor last looked, microseconds */
 };
 
 /* The pool of this worker for (database entry's name, server user); made on first use.  NULL: no such database. */
 struct pool *pool_get(struct home *home, const char *database, const char *user);
+/* Empty, or the worker ends.  Its counts stay with the share. */
 void pool_free(struct pool *pool);
+/* Neither clients nor servers on this worker. */
+bool pool_is_empty(const struct pool *pool);
 /* Servers this pool may have in the process: pool_size + max_overflow, 0 = no limit. */
 unsigned pool_cap(const struct pool *pool);
 
@@ -50,7 +54,9 @@ unsigned pool_cap(const struct pool *pool);
 void pool_serve(struct pool *pool);
 /* A free, quiet server of this worker comes back or is new. */
 void pool_put(struct pool *pool, struct server *s);
-/* Takes the best idle server; NULL: none. */
+/* The idle server that goes next: the one that was used last, or first with server_round_robin; NULL: none. */
+struct server *pool_next_idle(const struct pool *pool);
+/* Takes it. */
 struct server *pool_take_idle(struct pool *pool);
 /* Gives s (taken, idle) to a waiting lease of this worker: after a ping if one is due. */
 void pool_give(struct pool *pool, struct lease *lease, struct server *s);

@@ -15,6 +15,7 @@
 #include "base/lock.h"
 #include "pool/hub.h"
 #include "server/server.h"
+#include "stats/stats.h"
 
 struct pool;
 struct lease;
@@ -30,7 +31,8 @@ struct share_side {
 	_Alignas(64) _Atomic unsigned idle; /* usable idle servers of that worker; written by it alone */
 	_Atomic bool is_poked;		    /* a poke is under way to that worker */
 	struct dlist queue;		    /* its waiting leases, oldest first */
-	struct pool *pool;		    /* its part; NULL until it has one */
+	struct pool *pool;		    /* its part; NULL: it has none */
+	struct stats past;		    /* of its parts that are no more: the next one goes on counting from here */
 };
 
 struct share {

@@ -73,6 +73,7 @@ static void sample_busy(struct sample_pool *p, const struct pool *pool)
 static void sample_take(struct sample_pool *p, struct pool *pool, uint64_t now, bool reset)
 {
 	p->share = pool->share;
+	p->parts = UINT64_C(1) << pool->home->index;
 	p->clients = pool->clients;
 	p->waiting = pool->waiting;
 	p->idle = pool->idle_count;
@@ -111,6 +112,7 @@ static int sample_compare(const void *a, const void *b)
 
 static void sample_fold(struct sample_pool *to, const struct sample_pool *from)
 {
+	to->parts |= from->parts;
 	to->clients += from->clients;
 	to->waiting += from->waiting;
 	to->active += from->active;
@@ -136,6 +138,10 @@ static void sample_ask_share(struct sample_pool *p, uint64_t now)
 	p->is_paused = atomic_load(&share->is_paused);
 	p->is_disabled = atomic_load(&share->is_disabled);
 	lock_take(&share->lock);
+	/* counts do not go down when a worker has given up its part */
+	for (unsigned i = 0; i < share->hub->workers; i++)
+		if ((p->parts & UINT64_C(1) << i) == 0)
+			stats_add(&p->stats, &share->side[i].past);
 	oldest = share_oldest(share);
 	p->connecting = share->connecting;
 	p->ready = share->ready;

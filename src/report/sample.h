@@ -18,6 +18,7 @@ struct sample_pool {
 	unsigned cancels;                                        /* cancel requests under way */
 	unsigned long_queries;                                   /* at present */
 	unsigned outdated;                                       /* servers that close when they are free */
+	uint64_t parts;    /* workers whose part is in here, one bit each */
 	uint64_t max_wait; /* longest wait that ended since the last sample with reset */
 	struct conf_limits limits;
 	struct stats stats;

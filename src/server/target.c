@@ -47,5 +47,6 @@ void target_unref(struct target *t)
 	mem_free(t->connect_query);
 	mem_free(t->check_query);
 	mem_free(t->reset_query);
+	mem_free(t->replication);
 	mem_free(t);
 }

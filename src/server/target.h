@@ -35,6 +35,7 @@ struct target {
 	char *connect_query;						 /* NULL or "": none */
 	char *check_query;						 /* NULL: no ping; "": empty query */
 	char *reset_query;						 /* "": none */
+	char *replication; /* NULL: none; else the parameter as the client sent it, and the server is that client's alone */
 	uint64_t connect_timeout, clean_timeout;			 /* microseconds */
 	struct listener_tuning tuning;
 };

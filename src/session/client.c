@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "proto/reply.h"
+#include "session/deadline.h"
 #include "session/entry.h"
 #include "session/relay.h"
 #include "session/vars.h"
@@ -16,8 +17,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#define CLIENT_LINGER_US (UINT64_C(3) * 1000000) /* for the last words to be taken */
 
 #define CS(id) (1u << CLIENT_##id)
 static const unsigned client_entries[CLIENT_STATE_COUNT] = {
@@ -65,34 +64,6 @@ const char *client_sqlstate(const struct client *c, enum client_end end)
 	return c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER ? r->bouncer : r->own;
 }
 
-static uint64_t client_wait_duration(const struct client *c)
-{
-	uint64_t notify = c->worker->home.conf->set.query_wait_notify, wait = c->limits->query_wait_timeout;
-
-	return notify > 0 && (wait == 0 || notify < wait) ? notify : wait;
-}
-
-static uint64_t client_state_duration(const struct client *c)
-{
-	switch (c->state) {
-	case CLIENT_IDLE:
-	case CLIENT_LINKED:
-		return c->limits->client_idle_timeout;
-	case CLIENT_WAITING:
-		return client_wait_duration(c);
-	case CLIENT_RUNNING:
-		return c->limits->query_timeout;
-	case CLIENT_INXACT:
-		return c->limits->idle_transaction_timeout;
-	case CLIENT_CLOSING:
-		return CLIENT_LINGER_US;
-	case CLIENT_CANCEL:
-		return c->worker->home.conf->set.cancel_wait_timeout;
-	default:
-		return 0;
-	}
-}
-
 void client_enter(struct client *c, enum client_state state)
 {
 	bool was_login = c->state == CLIENT_STARTUP || c->state == CLIENT_AUTH;
@@ -101,10 +72,7 @@ void client_enter(struct client *c, enum client_state state)
 	c->state = (uint8_t)state;
 	if (was_login && (state == CLIENT_STARTUP || state == CLIENT_AUTH || state == CLIENT_WELCOME))
 		return; /* one deadline over the whole login */
-	if (state == CLIENT_STARTUP)
-		loop_arm(c->conn.loop, &c->deadline, c->worker->home.conf->set.client_login_timeout);
-	else
-		loop_arm(c->conn.loop, &c->deadline, client_state_duration(c));
+	deadline_arm(c);
 }
 
 void client_context(const struct client *c, char *out, size_t size)
@@ -286,37 +254,6 @@ void client_fail(struct client *c, enum client_end end, const char *fmt, ...)
 	client_fail_as(c, end, client_sqlstate(c, end), text);
 }
 
-static void client_on_deadline(struct timeout *t)
-{
-	struct client *c = container_of(t, struct client, deadline);
-
-	switch (c->state) {
-	case CLIENT_STARTUP:
-	case CLIENT_AUTH:
-	case CLIENT_WELCOME:
-		client_fail(c, CLIENT_END_LOGIN_TIMEOUT, NULL);
-		break;
-	case CLIENT_IDLE:
-	case CLIENT_LINKED:
-		client_fail(c, CLIENT_END_IDLE_TIMEOUT, NULL);
-		break;
-	case CLIENT_INXACT:
-		c->pool->stats.idle_transaction_timeouts++;
-		client_fail(c, CLIENT_END_IDLE_TRANSACTION, NULL);
-		break;
-	case CLIENT_RUNNING:
-		c->pool->stats.query_timeouts++;
-		client_fail(c, CLIENT_END_QUERY_TIMEOUT, NULL);
-		break;
-	case CLIENT_WAITING:
-		relay_on_wait_deadline(c);
-		break;
-	default:
-		client_close(c, CLIENT_END_RESET);
-		break;
-	}
-}
-
 static size_t client_on_bytes(struct conn *conn, struct chunk *chunk, const uint8_t *data, size_t n)
 {
 	struct client *c = client_of(conn);
@@ -396,7 +333,7 @@ void client_new(struct worker *w, int fd, const struct addr *peer, enum hub_answ
 	c->id = hub_next_id(w->home.hub);
 	c->connected_wall = clock_wall_us();
 	dlist_push_back(&w->clients, &c->link);
-	timeout_init(&c->deadline, client_on_deadline);
+	timeout_init(&c->deadline, deadline_on_due);
 	client_tune(c);
 	entry_begin(c, refused);
 }

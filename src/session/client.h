@@ -46,6 +46,7 @@ struct client {
 	struct client *key_next;       /* worker's table of cancel keys */
 	uint64_t id, handle;
 	uint64_t connected_wall;       /* microseconds */
+	uint64_t state_since;	       /* monotonic: when its deadline began to count */
 	uint64_t request_since;	       /* monotonic: first message of the request that runs or waits */
 	struct addr peer;
 	uint32_t cancel_pid, cancel_key;

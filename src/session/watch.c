@@ -120,6 +120,18 @@ static void watch_long(struct client *c, struct server *s, uint64_t since, uint6
 	watch_act(c, c->limits);
 }
 
+bool watch_fast_close(struct client *c)
+{
+	const struct server *s = c->lease.server;
+
+	/* in the other modes it is closed when it comes back */
+	if (!s->is_outdated || c->pool_mode != CONF_POOL_SESSION || !c->worker->home.conf->set.server_fast_close ||
+	    !server_is_quiet(s))
+		return false;
+	client_fail(c, CLIENT_END_OUTDATED, NULL);
+	return true;
+}
+
 static void watch_server(struct server *s, uint64_t now)
 {
 	struct client *c = s->rider;
@@ -127,8 +139,11 @@ static void watch_server(struct server *s, uint64_t now)
 	enum watch_state state = watch_look(s, &query, &xact);
 	const struct conf_limits *l;
 
-	if (state == WATCH_NONE)
+	if (state == WATCH_NONE) {
+		if (c != NULL && c->state == CLIENT_LINKED)
+			(void)watch_fast_close(c);
 		return;
+	}
 	l = c->limits;
 	if (l->transaction_timeout > 0 && xact > 0 && now - xact >= l->transaction_timeout) {
 		client_fail(c, CLIENT_END_TRANSACTION_TIMEOUT, NULL);

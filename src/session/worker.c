@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "session/canon.h"
+#include "session/deadline.h"
 #include "session/desk.h"
 #include "session/watch.h"
 
@@ -204,11 +205,12 @@ static void worker_reload_client(struct client *c, struct conf *conf)
 {
 	const struct conf_database *db;
 
-	if (!c->owns_limits)
-		return;
-	db = conf_find_database(conf, identity_database(c->identity));
-	if (db != NULL)
-		conf_resolve(conf, db, identity_user(c->identity), c->limits);
+	if (c->owns_limits) {
+		db = conf_find_database(conf, identity_database(c->identity));
+		if (db != NULL)
+			conf_resolve(conf, db, identity_user(c->identity), c->limits);
+	}
+	deadline_rearm(c);
 }
 
 void worker_reload(struct worker *w, struct conf *conf)
