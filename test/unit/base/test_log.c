@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "test/unit/base/folder.h"
 #include "test/unit/base/suite.h"
 
 #include <fcntl.h>
@@ -10,21 +11,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/test_log.XXXXXX";
-static char path[64];
+static char folder[FOLDER_MAX];
+static char path[FOLDER_MAX + 8];
 static char text[1 << 20];
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	folder_make(folder);
 	snprintf(path, sizeof(path), "%s/log", folder);
 }
 
 static void teardown(void)
 {
 	log_close();
-	unlink(path);
-	rmdir(folder);
 }
 
 static void open_log(bool json, int verbose)
@@ -178,7 +177,7 @@ END_TEST
 
 START_TEST(test_appends_and_rotates)
 {
-	char moved[80];
+	char moved[FOLDER_MAX + 16];
 
 	snprintf(moved, sizeof(moved), "%s.1", path);
 	open_log(false, 0);
@@ -267,6 +266,7 @@ int main(void)
 	Suite *s = suite_create("log");
 	TCase *t = tcase_create("log");
 
+	folder_begin();
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_form);

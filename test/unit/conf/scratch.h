@@ -8,6 +8,7 @@
 #define TEST_UNIT_CONF_SCRATCH_H
 
 #include "conf/conf.h"
+#include "test/unit/base/folder.h"
 #include "test/unit/base/suite.h"
 
 #include <fcntl.h>
@@ -16,26 +17,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char scratch_path[] = "/tmp/test_conf.XXXXXX";
+static char scratch_path[FOLDER_MAX];
 static struct conf_report scratch_report;
 
 static inline void scratch_setup(void)
 {
 	clearenv();
 	umask(022);
-	ck_assert_ptr_nonnull(mkdtemp(scratch_path));
+	folder_make(scratch_path);
 	ck_assert_int_eq(chdir(scratch_path), 0);
 	conf_report_init(&scratch_report);
 }
 
 static inline void scratch_teardown(void)
 {
-	char command[64];
-
 	conf_report_fini(&scratch_report);
-	snprintf(command, sizeof(command), "/bin/rm -rf %s", scratch_path);
 	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(system(command), 0);
 }
 
 static inline void scratch_write_bytes(const char *name, const void *p, size_t n)
@@ -92,6 +89,7 @@ static inline void scratch_refuses(const char *text, const char *why)
 		Suite *s = suite_create(name);                                 \
 		TCase *t = tcase_create(name);                                 \
                                                                                \
+		folder_begin();                                                \
 		tcase_add_checked_fixture(t, scratch_setup, scratch_teardown); \
 		tcase_set_timeout(t, 60);                                      \
 		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)  \

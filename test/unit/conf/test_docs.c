@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, test_groups);
 	suite_add_tcase(s, t);
 	t = tcase_create("sample");
+	folder_begin();
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, test_sample_loads);
 	tcase_add_test(t, test_sample_userlist);

@@ -2,6 +2,7 @@
  * Listening sockets: what is accepted, how a lack of descriptors is survived, and the manners of Unix socket files.
  */
 #include "rig.h"
+#include "test/unit/base/folder.h"
 
 #include "base/mem.h"
 #include "net/listener.h"
@@ -21,7 +22,7 @@
 
 static struct loop loop;
 static struct listener_options options;
-static char dir[64], path[96], error[256];
+static char dir[FOLDER_MAX], path[FOLDER_MAX + 16], error[256];
 static int accepted[64];
 static struct addr peers[64];
 static unsigned count, starved;
@@ -47,8 +48,7 @@ static void on_starved(struct listener *l, int err)
 static void setup(void)
 {
 	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
-	snprintf(dir, sizeof(dir), "/tmp/fynix-listener-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	folder_make(dir);
 	snprintf(path, sizeof(path), "%s/.s.PGSQL.6432", dir);
 	options = (struct listener_options){.backlog = 16, .unix_mode = 0777};
 	count = starved = 0;
@@ -511,6 +511,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
+	folder_begin();
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, tcp_sockets, 0, has_ipv6() ? 2 : 1);
