@@ -1,9 +1,7 @@
 """Fixtures: one fake PostgreSQL and one pooler for a module, and a client of another pool that must notice nothing."""
 
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 
@@ -13,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "integration")]
 
 from harness import pooler as pooler_mod  # noqa: E402
-from harness.owner import own  # noqa: E402
+from harness import scratch  # noqa: E402
 from harness.wire import Client, PgError  # noqa: E402
 
 import fakepg  # noqa: E402
@@ -22,6 +20,11 @@ import fakepg  # noqa: E402
 def pytest_configure(config):
     if not pooler_mod.BINARY or not os.access(pooler_mod.BINARY, os.X_OK):
         raise pytest.UsageError("set FYNIXPOOL to the pooler's binary")
+    scratch.begin(config)
+
+
+def pytest_unconfigure(config):
+    scratch.end(config)
 
 
 class Bystander:
@@ -65,15 +68,12 @@ def rig(request):
     class Rig:
         pass
 
-    top = tempfile.mkdtemp(prefix="fxflt-", dir=os.environ.get("FYNIX_TEST_TMP", "/tmp"))
-    os.chmod(top, 0o755)
-    own(top)
     r = Rig()
     r.fake = fakepg.FakePG()
     conf = dict(databases={"*": ""}, workers=int(os.environ.get("FYNIX_WORKERS", "1")), pool_size=1, max_overflow=0, server_connect_timeout="3s", pool_timeout="6s",
                 server_login_retry="1s", max_client_conn=500, pool_pre_ping="off", max_unauthenticated_percent=100)
     conf.update(getattr(request.module, "CONF", {}))
-    r.pooler = pooler_mod.Pooler(r.fake, top + "/p", **conf).start()
+    r.pooler = pooler_mod.Pooler(r.fake, scratch.folder() + "/p", **conf).start()
     r.bystander = Bystander(r.pooler.addr)
     yield r
     problems = []
@@ -85,8 +85,6 @@ def rig(request):
     r.fake.stop()
     if r.fake.troubles:
         problems.append("fake server: " + "; ".join(r.fake.troubles[:5]))
-    if not problems:
-        shutil.rmtree(top, ignore_errors=True)
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 

@@ -3,17 +3,18 @@
 import os
 import resource
 import shutil
-import tempfile
 
 import pytest
 
 from harness import cluster as cluster_mod
 from harness import pooler as pooler_mod
-from harness.owner import own
+from harness import scratch
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "compat: PgBouncer behaves the same; also runs with FYNIXPOOL=/usr/sbin/pgbouncer")
+    config.addinivalue_line("markers", "root: needs root, skipped without")
+    config.addinivalue_line("markers", "rootlike: needs root, or a user namespace")
     config.addinivalue_line("markers", "long: takes more than ten seconds")
     if not pooler_mod.BINARY:
         raise pytest.UsageError("set FYNIXPOOL to the pooler's binary")
@@ -21,6 +22,16 @@ def pytest_configure(config):
         raise pytest.UsageError(f"FYNIXPOOL={pooler_mod.BINARY} cannot be run")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    scratch.begin(config)
+
+
+def pytest_unconfigure(config):
+    scratch.end(config)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("root") and os.getuid() != 0:
+        pytest.skip("needs root")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -34,12 +45,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def top():
     """A short path (Unix socket names are short) that an unprivileged user may enter."""
-    d = tempfile.mkdtemp(prefix="fxit-", dir=os.environ.get("FYNIX_TEST_TMP", "/tmp"))
-    os.chmod(d, 0o755)
-    own(d)
-    yield d
-    if not os.environ.get("FYNIX_TEST_KEEP"):
-        shutil.rmtree(d, ignore_errors=True)
+    return scratch.folder()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from harness import wire
 from harness.cluster import pw
-from harness.owner import OWNER, own, owner_name
+from harness.owner import OWNER, own, owner_name, root_run
 from harness.pooler import BINARY, SECTION, Pooler, sanitizer_env
 from harness.wire import wait_until
 
@@ -385,7 +385,7 @@ def gone(pid):
         return True
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="changing the user needs root")
+@pytest.mark.root
 @compat
 def test_u_changes_the_user(cold):
     p = cold()
@@ -402,11 +402,12 @@ def test_u_changes_the_user(cold):
         c.quit()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@pytest.mark.rootlike
 @compat
 def test_root_is_refused(cold):
+    """An ordinary user is root in a user namespace of his own."""
     p = cold()
-    r = subprocess.run([BINARY, "-q", p.ini], env=sanitizer_env(), cwd=p.top, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    r = subprocess.run(root_run([BINARY, "-q", p.ini]), env=sanitizer_env(), cwd=p.top, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, timeout=10)
     assert r.returncode != 0
     assert "root" in r.stdout + r.stderr + p.log_text()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -137,8 +138,8 @@ def test_fifty_psycopg_threads(p):
     assert not faults, faults[:3]
 
 
-def test_psql_script(p, tmp_path):
-    script = tmp_path / "s.sql"
+def test_psql_script(p):
+    script = Path(p.top) / "s.sql"
     script.write_text("""\\set ON_ERROR_STOP on
 BEGIN;
 CREATE TEMP TABLE t(a int, b text) ON COMMIT DROP;

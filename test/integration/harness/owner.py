@@ -39,3 +39,8 @@ def own(path, recurse=False):
         for top, dirs, files in os.walk(path):
             for n in dirs + files:
                 os.lchown(os.path.join(top, n), OWNER.pw_uid, OWNER.pw_gid)
+
+
+def root_run(argv):
+    """argv, made to run as root, or as what looks like it from inside."""
+    return [str(a) for a in argv] if OWNER else ["unshare", "--map-root-user", "--"] + [str(a) for a in argv]
