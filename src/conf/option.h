@@ -25,6 +25,7 @@ enum option_type {
 	OPTION_ACTION,
 	OPTION_TLS,
 	OPTION_LOGFMT,
+	OPTION_ATTACH,
 	OPTION_HOSTS,
 };
 

@@ -182,6 +182,10 @@ static const char *const value_tls[] = {
 	[CONF_TLS_VERIFY_FULL] = "verify-full",
 };
 static const char *const value_formats[] = {[CONF_LOG_PLAIN] = "plain", [CONF_LOG_JSON] = "json"};
+static const char *const value_attaches[] = {
+	[CONF_ATTACH_FIRST_QUERY] = "first_query",
+	[CONF_ATTACH_LOGIN] = "login",
+};
 static const char *const value_hosts[] = {
 	[CONF_HOSTS_ROUND_ROBIN] = "round-robin",
 	[CONF_HOSTS_DISABLE] = "disable",
@@ -199,6 +203,7 @@ static const struct {
 	[VALUE_WORDS_TLS] = {value_tls, (int)ARRAY_LEN(value_tls),
 		"disable, allow, prefer, require, verify-ca, verify-full"},
 	[VALUE_WORDS_LOGFMT] = {value_formats, (int)ARRAY_LEN(value_formats), "plain, json"},
+	[VALUE_WORDS_ATTACH] = {value_attaches, (int)ARRAY_LEN(value_attaches), "first_query, login"},
 	[VALUE_WORDS_HOSTS] = {value_hosts, (int)ARRAY_LEN(value_hosts), "round-robin, disable"},
 };
 

@@ -242,6 +242,7 @@ struct server *server_new(struct loop *loop, struct target *target, struct scram
 	params_init(&s->params);
 	params_init(&s->base);
 	params_init(&s->loose);
+	params_init(&s->was_loose);
 	buf_init(&s->reader.whole, READER_WHOLE_MAX);
 	dlist_init(&s->link);
 	dlist_init(&s->cancels);
@@ -267,6 +268,7 @@ void server_free(struct server *s)
 	params_fini(&s->params);
 	params_fini(&s->base);
 	params_fini(&s->loose);
+	params_fini(&s->was_loose);
 	buf_fini(&s->reader.whole);
 	serverauth_free(s->auth);
 	s->auth = NULL;

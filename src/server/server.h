@@ -119,6 +119,7 @@ struct server {
 	struct params params;
 	struct params base;	/* params as they were after the login */
 	struct params loose;	/* the rider's: what it has set and the server does not report */
+	struct params was_loose; /* ... and had before the last time, which may yet fail */
 	uint64_t vars_hash;	/* the rider's: which client's parameters are set now; 0: base */
 	size_t ours_unsent;	/* the rider's: bytes of ours in front of the request that has just begun */
 	const struct server_owner_ops *owner_ops;

@@ -42,24 +42,27 @@ static bool vars_set_application(struct client *c, const char *value)
 	return varset_put(c, "application_name", clean);
 }
 
+static bool vars_refuse(struct client *c, const char *sqlstate, const char *what, const char *name, const char *end)
+{
+	struct buf text;
+
+	buf_init(&text, 0);
+	(void)buf_printf(&text, "%s \"%s\"%s", what, name, end);
+	client_fail_as(c, CLIENT_END_STARTUP, sqlstate, buf_text(&text));
+	buf_fini(&text);
+	return false;
+}
+
 bool vars_set(struct client *c, const char *name, const char *value)
 {
-	char text[128 + VARSQL_NAME_SIZE];
-
 	if (str_is_equal_nocase(name, "application_name"))
 		return vars_set_application(c, value);
 	if (varset_is_bouncer(c))
 		return varset_is_tracked(c, name) && varset_put(c, name, value);
-	if (varset_is_volatile(name)) {
-		snprintf(text, sizeof(text), "parameter \"%s\" cannot be changed", name);
-		client_fail_as(c, CLIENT_END_STARTUP, "55P02", text);
-		return false;
-	}
-	if (!varsql_is_name(name)) {
-		snprintf(text, sizeof(text), "unrecognized configuration parameter \"%.*s\"", VARSQL_NAME_SIZE, name);
-		client_fail_as(c, CLIENT_END_STARTUP, "42704", text);
-		return false;
-	}
+	if (varset_is_volatile(name))
+		return vars_refuse(c, "55P02", "parameter", name, " cannot be changed");
+	if (!varsql_is_name(name))
+		return vars_refuse(c, "42704", "unrecognized configuration parameter", name, "");
 	return varset_put(c, name, value);
 }
 
@@ -175,13 +178,13 @@ static bool vars_give(struct server *s, struct buf *sql, const char *name, const
 
 	if (have != NULL) {
 		if (strcmp(have, value) != 0)
-			varsql_set(sql, name, value, encoding);
+			varsql_set(sql, name, value, encoding, false);
 		return true;
 	}
 	have = s->is_loose_stale ? NULL : params_get(&s->loose, name);
 	if (have != NULL && strcmp(have, value) == 0)
 		return true;
-	varsql_set(sql, name, value, NULL);
+	varsql_set(sql, name, value, NULL, false);
 	return params_set(&s->loose, name, value) == 0;
 }
 
@@ -199,14 +202,14 @@ static void vars_give_base(const struct client *c, struct server *s, struct buf 
 		    strcmp(have, value) == 0 || (c->vars != NULL && params_get(c->vars, name) != NULL) ||
 		    !varset_is_tracked(c, name))
 			continue;
-		varsql_set(sql, name, value, vars_encoding(s, NULL));
+		varsql_set(sql, name, value, vars_encoding(s, NULL), false);
 	}
 }
 
 static bool vars_difference(const struct client *c, struct server *s, struct buf *sql)
 {
 	const char *name, *value;
-	bool ok = vars_take_away(c, s, sql);
+	bool ok = params_copy(&s->was_loose, &s->loose) == 0 && vars_take_away(c, s, sql);
 	size_t it = 0;
 
 	vars_give_base(c, s, sql, true);
@@ -262,6 +265,10 @@ void vars_failed(struct client *c, struct server *s, const char *sqlstate, const
 	const char *from = strchr(message, '"'), *to = from != NULL ? strchr(from + 1, '"') : NULL;
 	char name[VARSQL_NAME_SIZE];
 
+	/* what a query sets it sets as a whole or not at all */
+	params_fini(&s->loose);
+	s->loose = s->was_loose;
+	params_init(&s->was_loose);
 	s->vars_hash = UINT64_MAX;
 	s->is_loose_stale = true;
 	/* a parameter that is reported and nobody can set: no client shall follow it again */
@@ -331,6 +338,8 @@ static bool vars_restore(struct client *c, struct server *s, struct buf *sql, st
 	const char *name, *value;
 	size_t it = 0;
 
+	if (params_copy(&s->was_loose, &s->loose) < 0)
+		return false;
 	while (params_next(&v->start, &it, &name, &value)) {
 		const char *have = params_get(&s->params, name);
 
@@ -342,7 +351,8 @@ static bool vars_restore(struct client *c, struct server *s, struct buf *sql, st
 			return false;
 		if (have != NULL && strcmp(have, value) == 0)
 			continue;
-		varsql_set(sql, name, value, have != NULL ? vars_encoding(s, c->vars) : NULL);
+		varsql_set(sql, name, value, have != NULL ? vars_encoding(s, c->vars) : NULL,
+			   s->status != TRANSACTION_IDLE);
 		if (have != NULL)
 			(void)reply_parameter(told, name, value);
 		if (str_is_equal_nocase(name, "application_name")) {

@@ -162,11 +162,13 @@ static bool varsql_is_ascii(const char *value)
 	return true;
 }
 
-void varsql_set(struct buf *sql, const char *name, const char *value, const char *encoding)
+void varsql_set(struct buf *sql, const char *name, const char *value, const char *encoding, bool in_block)
 {
 	size_t before = sql->len;
 
-	if (encoding != NULL && !varsql_is_ascii(value)) {
+	if (encoding != NULL && varsql_is_ascii(value))
+		encoding = NULL;
+	if (encoding != NULL || (varsql_is_list(name) && !in_block)) {
 		varsql_config(sql, name, value, encoding);
 		return;
 	}

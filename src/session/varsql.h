@@ -14,9 +14,10 @@
 
 /* May this be the name of a parameter: identifiers of at most 63 bytes, joined by dots? */
 bool varsql_is_name(const char *name);
-/* Appends "SET name=...;".  Parameters that are lists of names are taken apart as PostgreSQL does it.  encoding: the
- * client encoding in which the value was reported, NULL when its bytes are the server's own.  name: varsql_is_name. */
-void varsql_set(struct buf *sql, const char *name, const char *value, const char *encoding);
+/* Appends "SET name=...;", or a set_config where SET would read the value by other rules.  encoding: the client encoding
+ * in which the value was reported, NULL when its bytes are the server's own.  in_block: a SELECT would be the first query
+ * of the client's transaction, so lists of names are taken apart for SET.  name: varsql_is_name. */
+void varsql_set(struct buf *sql, const char *name, const char *value, const char *encoding, bool in_block);
 void varsql_reset(struct buf *sql, const char *name);
 
 enum varsql_reset {

@@ -27,7 +27,7 @@ static const struct {
 		"server_check_query "
 		"server_connect_timeout server_login_retry server_reset_query server_reset_query_always "
 		"server_clean_timeout "
-		"server_round_robin server_fast_close pool_idle_timeout autodb_idle_timeout"},
+		"session_attach server_round_robin server_fast_close pool_idle_timeout autodb_idle_timeout"},
 	{"Time limits and long queries",
 		"query_timeout transaction_timeout idle_transaction_timeout client_idle_timeout "
 		"cancel_wait_timeout "

@@ -216,6 +216,7 @@ START_TEST(test_members_are_separate)
 				: o->type == OPTION_AUTH   ? "scram-sha-256"
 				: o->type == OPTION_ACTION ? "terminate"
 				: o->type == OPTION_TLS    ? "verify-full"
+				: o->type == OPTION_ATTACH ? "login"
 							   : "json");
 		ck_assert_int_eq(option_value_set(o, &a, text, error), 0);
 		for (size_t j = 0; (other = option_at(OPTION_GLOBAL, j)) != NULL; j++)
