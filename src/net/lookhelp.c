@@ -159,18 +159,15 @@ static void *lookhelp_thread(void *arg)
 /* signals are for the control thread */
 void lookhelp_start(struct lookup *l)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
 	sigset_t all, before;
 
-	if (l->idle > 0 || l->threads >= LOOKUP_THREADS)
+	if (l->idle > 0 || l->started == LOOKUP_THREADS)
 		return;
-	CHECK(pthread_attr_init(&attr) == 0);
-	CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&thread, &attr, lookhelp_thread, l) == 0)
+	if (pthread_create(&l->thread[l->started], NULL, lookhelp_thread, l) == 0) {
+		l->started++;
 		l->threads++;
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
 }

@@ -108,9 +108,15 @@ void lookup_free(struct lookup *l)
 		;
 	is_last = l->threads == 0;
 	l->is_abandoned = !is_last;
+	for (unsigned i = 0; !is_last && i < l->started; i++)
+		CHECK(pthread_detach(l->thread[i]) == 0);
 	lock_drop(&l->lock);
-	if (is_last)
-		lookup_destroy(l);
+	if (!is_last)
+		return;
+	/* what libraries keep for each thread goes with the thread, so wait for its very end */
+	for (unsigned i = 0; i < l->started; i++)
+		CHECK(pthread_join(l->thread[i], NULL) == 0);
+	lookup_destroy(l);
 }
 
 /* the mail has come home: on the loop's thread */

@@ -37,7 +37,10 @@ struct lookup {
 	int stop_fd;
 	struct hash_map places;
 	struct dlist ready;
-	unsigned threads, idle, open, waiting;
+	pthread_t thread[LOOKUP_THREADS];
+	unsigned started;		/* of thread */
+	unsigned threads;		/* of them, those that have not come to their end */
+	unsigned idle, open, waiting;
 	uint64_t opened, asked;
 	bool is_closing;
 	bool is_abandoned; /* lookup_free has gone: the last helper frees */
