@@ -186,6 +186,7 @@ static const char *const value_attaches[] = {
 	[CONF_ATTACH_FIRST_QUERY] = "first_query",
 	[CONF_ATTACH_LOGIN] = "login",
 };
+static const char *const value_protocols[] = {[CONF_PROTOCOL_3_0] = "3.0", [CONF_PROTOCOL_3_2] = "3.2"};
 static const char *const value_hosts[] = {
 	[CONF_HOSTS_ROUND_ROBIN] = "round-robin",
 	[CONF_HOSTS_DISABLE] = "disable",
@@ -204,6 +205,7 @@ static const struct {
 		"disable, allow, prefer, require, verify-ca, verify-full"},
 	[VALUE_WORDS_LOGFMT] = {value_formats, (int)ARRAY_LEN(value_formats), "plain, json"},
 	[VALUE_WORDS_ATTACH] = {value_attaches, (int)ARRAY_LEN(value_attaches), "first_query, login"},
+	[VALUE_WORDS_PROTOCOL] = {value_protocols, (int)ARRAY_LEN(value_protocols), "3.0, 3.2"},
 	[VALUE_WORDS_HOSTS] = {value_hosts, (int)ARRAY_LEN(value_hosts), "round-robin, disable"},
 };
 

@@ -28,6 +28,7 @@ enum value_words {
 	VALUE_WORDS_TLS,
 	VALUE_WORDS_LOGFMT,
 	VALUE_WORDS_ATTACH,
+	VALUE_WORDS_PROTOCOL,
 	VALUE_WORDS_HOSTS,
 };
 int value_word(enum value_words set, const char *text, int *out) FX_MUST_USE;

@@ -86,6 +86,8 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	t->reset_query = mem_strdup(set->server_reset_query);
 	t->connect_timeout = set->server_connect_timeout;
 	t->clean_timeout = set->server_clean_timeout;
+	t->cancel_timeout = set->cancel_wait_timeout;
+	t->newest_minor = set->server_protocol == CONF_PROTOCOL_3_2 ? 2 : 0;
 	t->tuning = (struct listener_tuning){
 		.keepalive = set->tcp_keepalive,
 		.keepcnt = (int)set->tcp_keepcnt,

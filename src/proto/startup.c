@@ -106,7 +106,9 @@ static int parse_login(struct startup *out, struct cursor c)
 		return fail(out, "28000", "no username supplied");
 	if (out->database == NULL || out->database[0] == '\0')
 		out->database = out->user;
-	out->needs_negotiation = out->minor > 0 || out->extensions > 0;
+	/* 3.1 is reserved, nobody speaks it; of all that is newer than 3.2 we know nothing */
+	out->protocol = out->minor >= 2 ? WIRE_PROTOCOL_3_2 : WIRE_PROTOCOL_3_0;
+	out->needs_negotiation = out->protocol != WIRE_PROTOCOL(out->major, out->minor) || out->extensions > 0;
 	return 0;
 }
 

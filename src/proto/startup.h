@@ -48,7 +48,8 @@ struct startup {
 	const char *application_name; /* NULL: absent */
 	const char *replication;      /* NULL: absent; as sent, see startup_replication */
 	uint32_t extensions;          /* number of _pq_.* parameters */
-	bool needs_negotiation;       /* minor > 0 or extensions > 0: NegotiateProtocolVersion is due, once */
+	uint32_t protocol;            /* what we speak with it: WIRE_PROTOCOL_3_0 or 3_2, never newer than asked for */
+	bool needs_negotiation;       /* another one than asked for, or extensions: NegotiateProtocolVersion is due, once */
 
 	/* STARTUP_CANCEL */
 	uint32_t cancel_pid;

@@ -4,7 +4,8 @@
  * "Canceling Requests in Progress": a connection of its own, closed by the server
  * when the signal has been sent.  While it is under way its server is held, that
  * is not quiet, so it can never hit another client's query.  Right before the
- * bytes are sent the request number is compared once more.
+ * bytes are sent the request number is compared once more.  A server has at most
+ * one such connection; a second cancel for it shares the first, or waits.
  *
  * The server's worker only.
  */
@@ -13,16 +14,15 @@
 
 #include "server/server.h"
 
-struct cancel;
-
-/* Begins to cancel what s runs now.  done (may be NULL) is called once, from the loop, when it is over, however
- * it went.  NULL: no memory or nothing is running; done is not called then. */
-struct cancel *cancel_start(struct server *s, void (*done)(void *arg), void *arg);
-/* A statement of ours is over: cancels that waited for that go now. */
+/* Begins to cancel what s runs now.  true: it will be; done (may be NULL) is called once, from the loop, when that is
+ * over, however it went.  false: nothing is running or no memory; or the cancel is under way, and too many wait for
+ * its end already.  done is not called then. */
+bool cancel_start(struct server *s, void (*done)(void *arg), void *arg);
+/* A request, or a statement of ours, is over: the cancel that waited for that goes now, or is not needed any more. */
 void cancel_proceed(struct server *s);
-/* The server is gone or moved on: its cancels lose it (they end by themselves). */
+/* The server is gone: cancels that were sent lose it and end by themselves, others end now. */
 void cancel_forget(struct server *s);
-/* Nobody waits for it any more: done will not be called. */
-void cancel_orphan(struct cancel *c);
+/* Adds how many are under way, and how many wishes wait for one that is. */
+void cancel_tally(const struct server *s, unsigned *active, unsigned *waiting);
 
 #endif

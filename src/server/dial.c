@@ -14,6 +14,13 @@ static void dial_connect(struct server *s, const struct addr *to)
 	conn_connect(&s->conn, s->loop, to, s->host->path, &server_conn_ops);
 }
 
+void dial_again(struct server *s)
+{
+	struct addr to = s->remote;
+
+	dial_connect(s, &to);
+}
+
 static void dial_on_answer(struct resolve_ask *ask, const struct addr *list, unsigned n, const char *error)
 {
 	struct server *s = container_of(ask, struct server, resolve);

@@ -10,5 +10,7 @@
 
 /* State NEW.  May call the owner's on_failed and on_gone before it returns.  resolver NULL: hosts are numeric. */
 void dial_start(struct server *s, struct resolver *resolver);
+/* State LOGIN, the connection is closed: another one to the same address. */
+void dial_again(struct server *s);
 
 #endif

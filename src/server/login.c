@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "proto/errfields.h"
 #include "proto/frontend.h"
+#include "proto/startup.h"
+#include "server/dial.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -59,13 +61,26 @@ static void login_on_key(struct server *s, const uint8_t *body, size_t n)
 {
 	struct cursor at = cursor_over(body, n);
 
-	if (s->auth != NULL || n < 8 || n > 4 + sizeof(s->key)) {
+	if (s->auth != NULL || n < 4 + STARTUP_CANCEL_KEY_MIN || n > 4 + STARTUP_CANCEL_KEY_MAX) {
 		login_fail(s, "08P01", "server sent a malformed cancel key");
 		return;
 	}
 	s->pid = cursor_u32(&at);
-	s->key_len = (uint8_t)(n - 4 > UINT8_MAX ? UINT8_MAX : n - 4);
-	memcpy(s->key, at.p, s->key_len);
+	secret_set(&s->key, at.p, n - 4);
+}
+
+/* Answers a version or an option that it does not know; we send no options. */
+static void login_on_version(struct server *s, const uint8_t *body, size_t n)
+{
+	struct cursor at = cursor_over(body, n);
+	uint32_t version = cursor_u32(&at), options = cursor_u32(&at);
+
+	if (at.bad || cursor_left(&at) != 0 || options != 0 || version != WIRE_PROTOCOL_3_0 || s->minor == 0 ||
+	    s->auth == NULL) {
+		login_fail(s, "08P01", "server sent a malformed answer to our protocol version");
+		return;
+	}
+	s->minor = 0;
 }
 
 static void login_on_parameter(struct server *s, const uint8_t *body, size_t n)
@@ -80,11 +95,22 @@ static void login_on_parameter(struct server *s, const uint8_t *body, size_t n)
 		login_fail(s, "08P01", "server reports more parameters than can be kept");
 }
 
+/* A server that knows nothing of newer versions, or a proxy in front of it, says so in one of these ways. */
+static bool login_is_refusal(const struct server *s, const struct errfields *e)
+{
+	return s->asked_minor > 0 && !s->has_answered && (strcmp(e->sqlstate, "0A000") == 0 || strcmp(e->sqlstate, "08P01") == 0);
+}
+
 static void login_on_error(struct server *s, const uint8_t *body, size_t n)
 {
 	struct errfields e;
 
 	errfields_parse(body, n, &e);
+	if (login_is_refusal(s, &e)) {
+		/* its end of file is awaited: until then it holds a slot of the server's */
+		s->was_refused = true;
+		return;
+	}
 	server_set_failure(s, SERVER_END_LOGIN_FAILED, e.sqlstate, "%s", e.message);
 	server_log(s, LOG_WARNING, "server login failed: %s %s", e.severity, e.message);
 	server_close(s, SERVER_END_LOGIN_FAILED);
@@ -102,6 +128,8 @@ static void login_on_ready(struct server *s, const uint8_t *body, size_t n)
 		login_fail(s, "08P01", "server said it was ready before it had accepted us");
 		return;
 	}
+	if (s->was_refused && !atomic_exchange_explicit(&s->target->speaks_3_0_only, true, memory_order_relaxed))
+		server_log(s, LOG_LOG, "server takes protocol 3.0 only");
 	s->status = TRANSACTION_IDLE;
 	s->clean_step = LOGIN_CONNECT_QUERY;
 	if (s->target->connect_query == NULL || s->target->connect_query[0] == '\0')
@@ -120,7 +148,7 @@ static const struct login_rule login_rules[256] = {
 	[BE_PARAMETER_STATUS] = {16 * 1024 + 1, login_on_parameter},
 	[BE_ERROR_RESPONSE] = {64 * 1024 + 1, login_on_error},
 	[BE_NOTICE_RESPONSE] = {64 * 1024 + 1, login_on_notice},
-	[BE_NEGOTIATE_PROTOCOL_VERSION] = {1024 + 1, login_on_notice},
+	[BE_NEGOTIATE_PROTOCOL_VERSION] = {1024 + 1, login_on_version},
 	[BE_READY_FOR_QUERY] = {1 + 1, login_on_ready},
 };
 
@@ -138,6 +166,10 @@ bool login_on_message(struct server *s, uint8_t type, const uint8_t *body, size_
 {
 	if (s->clean_step != LOGIN_AUTH)
 		return false;
+	/* what it says behind its refusal is nothing to us */
+	if (s->asked_minor > 0 && s->was_refused)
+		return true;
+	s->has_answered |= type != BE_ERROR_RESPONSE;
 	login_rules[type].handle(s, body, n);
 	return true;
 }
@@ -153,9 +185,23 @@ static void login_local_addr(struct server *s)
 		addr_from_sockaddr(&s->local, &ss);
 }
 
+bool login_falls_back(struct server *s)
+{
+	if (s->asked_minor == 0 || (s->has_answered && !s->was_refused))
+		return false;
+	s->was_refused = true;
+	serverauth_free(s->auth);
+	s->auth = NULL;
+	s->reader = (struct server_reader){.run = s->reader.run, .whole = s->reader.whole};
+	buf_reset(&s->reader.whole);
+	conn_close(&s->conn);
+	dial_again(s);
+	return true;
+}
+
 void login_begin(struct server *s)
 {
-	const struct target *t = s->target;
+	struct target *t = s->target;
 	const struct frontend_param params[] = {
 		{"user", t->user},
 		{"database", t->dbname},
@@ -173,6 +219,9 @@ void login_begin(struct server *s)
 	struct buf out;
 
 	server_enter(s, SERVER_LOGIN);
+	s->asked_minor = s->was_refused || atomic_load_explicit(&t->speaks_3_0_only, memory_order_relaxed)
+				 ? 0 : t->newest_minor;
+	s->minor = s->asked_minor;
 	if (s->host->path == NULL)
 		listener_tune(s->conn.fd, &t->tuning);
 	login_local_addr(s);
@@ -184,7 +233,7 @@ void login_begin(struct server *s)
 	s->auth = serverauth_new(&ask);
 	buf_init(&out, 0);
 	if (s->auth == NULL ||
-	    frontend_startup(&out, WIRE_PROTOCOL_3_0, params, ARRAY_LEN(params)) < 0) {
+	    frontend_startup(&out, WIRE_PROTOCOL(3, s->asked_minor), params, ARRAY_LEN(params)) < 0) {
 		buf_fini(&out);
 		login_fail(s, "53200", "out of memory");
 		return;

@@ -15,5 +15,8 @@ bool login_may_receive(uint8_t type, size_t n); /* the table of what may be said
 /* One whole message; false: not ours to handle. */
 bool login_on_message(struct server *s, uint8_t type, const uint8_t *body, size_t n);
 void login_settled(struct server *s);
+/* The server ended the connection.  true: because of the protocol version we asked for, as far as we can tell; we are
+ * connecting again, with 3.0. */
+bool login_falls_back(struct server *s);
 
 #endif

@@ -203,6 +203,8 @@ static void server_on_closed(struct conn *c, enum conn_end end, int err)
 	if (end == CONN_END_CONNECT) {
 		server_set_failure(s, SERVER_END_CONNECT_FAILED, "08001", "connect failed: %s", strerrordesc_np(err));
 		server_lost(s, SERVER_END_CONNECT_FAILED);
+	} else if (s->state == SERVER_LOGIN && login_falls_back(s)) {
+		return;
 	} else if (s->state == SERVER_LOGIN) {
 		if (s->failure.end == SERVER_END_NONE)
 			server_set_failure(s, SERVER_END_LOGIN_FAILED, "08006",
@@ -272,7 +274,7 @@ void server_free(struct server *s)
 	buf_fini(&s->reader.whole);
 	serverauth_free(s->auth);
 	s->auth = NULL;
-	secret_wipe(s->key, sizeof(s->key));
+	secret_drop(&s->key);
 	mem_free(s->text);
 	s->text = NULL;
 	target_unref(s->target);

@@ -113,7 +113,8 @@ struct server {
 	uint8_t place; /* the owner's: which of its lists */
 	bool is_replaced; /* the owner has begun to open its successor */
 	bool is_leaving;  /* the owner has claimed it to be closed */
-	uint8_t key_len;
+	uint8_t asked_minor, minor; /* of protocol 3: what login.c has asked for, what is spoken */
+	bool was_refused, has_answered; /* login.c: the version was too new; the server has said anything else */
 	struct expect expect;
 	struct server_reader reader;
 	struct params params;
@@ -132,7 +133,7 @@ struct server {
 	struct timeout deadline;
 	struct dlist link; /* the owner's list */
 	uint32_t pid;
-	uint8_t key[256];
+	struct secret key; /* 4 to 256 bytes */
 	struct dlist cancels;  /* cancel requests in flight against it */
 	uint64_t request_no;   /* counts requests, to tell one from the next */
 	struct addr local, remote;

@@ -36,7 +36,9 @@ struct target {
 	char *check_query;						 /* NULL: no ping; "": empty query */
 	char *reset_query;						 /* "": none */
 	char *replication; /* NULL: none; else the parameter as the client sent it, and the server is that client's alone */
-	uint64_t connect_timeout, clean_timeout;			 /* microseconds */
+	uint64_t connect_timeout, clean_timeout, cancel_timeout;	 /* microseconds */
+	uint8_t newest_minor;	      /* of protocol 3, that is asked for: 0 or 2 */
+	_Atomic bool speaks_3_0_only; /* it has refused a newer one, and then took this */
 	struct listener_tuning tuning;
 };
 

@@ -15,6 +15,7 @@
 #include "session/canon.h"
 #include "session/entry.h"
 #include "session/entry_impl.h"
+#include "session/keyring.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -203,11 +204,11 @@ static void admit_console(struct client *c)
 	if (!admit_count(c, NULL))
 		return;
 	admit_log(c);
-	worker_key_add(c->worker, c);
+	keyring_enter(c, 0);
 	buf_init(&out, 0);
 	(void)reply_auth_ok(&out);
 	c->worker->console->greet(c->worker, &out);
-	(void)reply_backend_key(&out, c->cancel_pid, &c->cancel_key, sizeof(c->cancel_key));
+	keyring_greet(c, &out);
 	(void)reply_ready(&out, TRANSACTION_IDLE);
 	conn_send(&c->conn, out.data, out.len, NULL);
 	buf_fini(&out);
@@ -227,11 +228,11 @@ static void admit_welcome(struct client *c, struct share_welcome *welcome)
 		return;
 	}
 	c->pool->stats.client_login_count++;
-	worker_key_add(c->worker, c);
+	keyring_enter(c, 0);
 	buf_init(&out, 0);
 	(void)reply_auth_ok(&out);
 	vars_greet(c, welcome, &out);
-	(void)reply_backend_key(&out, c->cancel_pid, &c->cancel_key, sizeof(c->cancel_key));
+	keyring_greet(c, &out);
 	if (c->worker->home.conf->set.login_notify_message[0] != '\0')
 		(void)reply_notice(&out, "NOTICE", "00000", c->worker->home.conf->set.login_notify_message);
 	(void)reply_ready(&out, TRANSACTION_IDLE);

@@ -11,6 +11,7 @@
 #include "proto/reply.h"
 #include "session/deadline.h"
 #include "session/entry.h"
+#include "session/keyring.h"
 #include "session/relay.h"
 #include "session/vars.h"
 #include "session/worker.h"
@@ -172,7 +173,7 @@ static void client_give_back(struct client *c)
 {
 	client_let_go(c);
 	if (c->is_keyed)
-		worker_key_remove(c->worker, c);
+		keyring_leave(c);
 	if (c->state == CLIENT_COMMAND)
 		c->worker->console->on_cancel(c->worker, c->handle, true);
 	if (c->login != NULL)

@@ -43,13 +43,13 @@ struct client {
 	char *application_name;	       /* NULL: none */
 	struct params *vars;	       /* tracked parameters that are its own; NULL: none */
 	uint64_t vars_hash;	       /* of them; 0: none */
-	struct client *key_next;       /* worker's table of cancel keys */
+	struct client *key_next;       /* keyring.c */
 	uint64_t id, handle;
 	uint64_t connected_wall;       /* microseconds */
 	uint64_t state_since;	       /* monotonic: when its deadline began to count */
 	uint64_t request_since;	       /* monotonic: first message of the request that runs or waits */
 	struct addr peer;
-	uint32_t cancel_pid, cancel_key;
+	uint32_t cancel_pid; /* what it was told; the key that goes with it is made anew when needed: keyring.c */
 	uint32_t left;	   /* bytes of the current message's body still to come */
 	uint8_t hdr[5];	   /* a header that came in pieces */
 	uint8_t have;	   /* bytes of it */
@@ -63,7 +63,8 @@ struct client {
 	bool is_counted : 1;	/* logged in and counted by the hub */
 	bool is_relaying : 1;	/* inside relay_on_bytes */
 	bool was_notified : 1;	/* query_wait_notify was sent */
-	bool is_keyed : 1;	/* in the table of cancel keys */
+	bool is_keyed : 1;	/* in the worker's keyring */
+	bool has_long_key : 1;	/* speaks protocol 3.2 */
 	bool owns_limits : 1;
 };
 

@@ -110,6 +110,9 @@ void deadline_on_due(struct timeout *t)
 	case CLIENT_WAITING:
 		wait_on_deadline(c, spent);
 		break;
+	case CLIENT_CANCEL:
+		client_close(c, CLIENT_END_CANCEL_TIMEOUT);
+		break;
 	default:
 		client_close(c, CLIENT_END_RESET);
 		break;

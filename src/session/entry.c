@@ -69,7 +69,7 @@ static void entry_negotiate(struct client *c, const struct startup *s)
 	if (!s->needs_negotiation)
 		return;
 	buf_init(&out, 0);
-	if (reply_negotiate(&out, WIRE_PROTOCOL_3_0, s) == 0)
+	if (reply_negotiate(&out, s->protocol, s) == 0)
 		conn_send(&c->conn, out.data, out.len, NULL);
 	buf_fini(&out);
 }
@@ -141,6 +141,7 @@ static void entry_login(struct client *c, const struct startup *s)
 	}
 	if (!entry_parameters(c, s))
 		return;
+	c->has_long_key = s->protocol == WIRE_PROTOCOL_3_2;
 	entry_negotiate(c, s);
 	client_enter(c, CLIENT_AUTH);
 	admit_begin(c);
@@ -167,8 +168,8 @@ static void entry_on_startup(struct client *c, const uint8_t *packet, size_t n, 
 		cancelreq_begin(c, &s);
 		break;
 	case STARTUP_UNSUPPORTED:
-		client_fail(c, CLIENT_END_STARTUP, "unsupported frontend protocol %u.%u: server supports 3.0", s.major,
-			    s.minor);
+		client_fail(c, CLIENT_END_VERSION, "unsupported frontend protocol %u.%u: server supports 3.0 to 3.2",
+			    s.major, s.minor);
 		break;
 	case STARTUP_LOGIN:
 		entry_login(c, &s);

@@ -6,7 +6,6 @@
 #include "session/worker.h"
 
 #include "base/mem.h"
-#include "base/rnd.h"
 #include "session/canon.h"
 #include "session/deadline.h"
 #include "session/desk.h"
@@ -15,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORKER_KEY_SLOTS 256
 #define WORKER_LOGINS_MIN 16
 #define WORKER_DRIFT 1 /* clients more than the least loaded worker has, before it gets the next one */
 
@@ -33,8 +31,7 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	/* the same for all workers: a server takes its hash along when it moves */
 	memcpy(w->vars_seed, hub->process_key, sizeof(w->vars_seed));
 	hash_map_init(&w->spellings);
-	w->key_slots = WORKER_KEY_SLOTS;
-	w->keys = mem_zalloc(w->key_slots * sizeof(struct client *));
+	keyring_init(&w->keyring);
 	home_init(&w->home, &w->loop, hub, index, conf);
 	w->home.owner = w;
 	watch_start(w);
@@ -83,7 +80,7 @@ void worker_fini(struct worker *w)
 	hash_map_fini(&w->spellings);
 	home_fini(&w->home);
 	slots_fini(&w->handles);
-	mem_free(w->keys);
+	keyring_fini(&w->keyring);
 	loop_fini(&w->loop);
 }
 
@@ -269,78 +266,6 @@ struct server *worker_find_server(struct worker *w, uint64_t id, uint32_t pid)
 			if (s != NULL)
 				return s;
 		}
-	}
-	return NULL;
-}
-
-static struct client **worker_key_slot(struct worker *w, uint32_t pid, uint32_t key)
-{
-	/* both are random */
-	return &w->keys[(pid ^ key) & (w->key_slots - 1)];
-}
-
-static void worker_keys_grow(struct worker *w)
-{
-	unsigned old_slots = w->key_slots;
-	struct client **old = w->keys;
-
-	w->key_slots *= 2;
-	w->keys = mem_zalloc(w->key_slots * sizeof(struct client *));
-	for (unsigned i = 0; i < old_slots; i++) {
-		struct client *c = old[i];
-
-		while (c != NULL) {
-			struct client *next = c->key_next;
-			struct client **slot = worker_key_slot(w, c->cancel_pid, c->cancel_key);
-
-			c->key_next = *slot;
-			*slot = c;
-			c = next;
-		}
-	}
-	mem_free(old);
-}
-
-void worker_key_add(struct worker *w, struct client *c)
-{
-	struct client **slot;
-
-	do {
-		rnd_secure(&c->cancel_pid, sizeof(c->cancel_pid));
-		rnd_secure(&c->cancel_key, sizeof(c->cancel_key));
-		/* positive, and names the worker in its low bits */
-		c->cancel_pid &= UINT32_C(0x7fffffff) & ~(uint32_t)(HUB_WORKERS_MAX - 1);
-		c->cancel_pid |= w->home.index;
-	} while (c->cancel_pid < HUB_WORKERS_MAX || worker_key_find(w, c->cancel_pid, c->cancel_key) != NULL);
-	if (w->key_count >= w->key_slots)
-		worker_keys_grow(w);
-	slot = worker_key_slot(w, c->cancel_pid, c->cancel_key);
-	c->key_next = *slot;
-	*slot = c;
-	w->key_count++;
-	c->is_keyed = true;
-}
-
-void worker_key_remove(struct worker *w, struct client *c)
-{
-	struct client **at = worker_key_slot(w, c->cancel_pid, c->cancel_key);
-
-	while (*at != c)
-		at = &(*at)->key_next;
-	*at = c->key_next;
-	w->key_count--;
-	c->is_keyed = false;
-}
-
-struct client *worker_key_find(struct worker *w, uint32_t pid, uint32_t key)
-{
-	uint64_t want[1] = {(uint64_t)pid << 32 | key};
-
-	for (struct client *c = *worker_key_slot(w, pid, key); c != NULL; c = c->key_next) {
-		uint64_t have[1] = {(uint64_t)c->cancel_pid << 32 | c->cancel_key};
-
-		if (secret_is_equal(want, sizeof(want), have, sizeof(have)))
-			return c;
 	}
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * worker.h - everything one worker thread owns: its home of pools, its clients, its keys.
+ * worker.h - everything one worker thread owns: its home of pools, its clients, their keys.
  *
  * The worker's thread, but for what says otherwise.
  */
@@ -8,6 +8,7 @@
 
 #include "pool/pool.h"
 #include "session/client.h"
+#include "session/keyring.h"
 
 struct worker;
 
@@ -26,8 +27,7 @@ struct worker {
 	struct loop loop;
 	struct dlist clients;
 	struct slots handles;	  /* struct client */
-	struct client **keys;	  /* by cancel key, chained with key_next */
-	unsigned key_slots, key_count;
+	struct keyring keyring;	  /* cancel keys of its clients; asked by every worker */
 	struct hash_map spellings; /* canon.c */
 	uint64_t vars_seed[2];	  /* of the hashes of tracked parameters */
 	_Atomic unsigned load;	  /* clients; read by whoever accepts */
@@ -36,7 +36,6 @@ struct worker {
 	void *console_owner;	  /* the console's, for its callbacks */
 	struct timeout watch;	  /* looks at running queries */
 	struct log_limit noise;	  /* for lines that anybody can cause */
-	unsigned cancels;	  /* cancel requests of clients under way here */
 	bool is_closing;	  /* no new logins but the console's */
 	bool is_draining;	  /* and no new requests */
 };
@@ -65,10 +64,5 @@ static inline struct worker *worker_of(struct loop *loop)
 {
 	return loop->owner;
 }
-
-/* Cancel keys. */
-void worker_key_add(struct worker *w, struct client *c); /* chooses an unused one */
-void worker_key_remove(struct worker *w, struct client *c);
-struct client *worker_key_find(struct worker *w, uint32_t pid, uint32_t key);
 
 #endif

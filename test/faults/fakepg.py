@@ -66,8 +66,16 @@ PARAMETERS = b"".join(parameter(n, v) for n, v in (
     ("session_authorization", "app"), ("application_name", "")))
 
 
+def key_bytes(size=4):
+    return bytes(range(1, 256))[:size] + b"x" * max(0, size - 255)
+
+
 def key_data(size=4, pid=4711):
-    return msg("K", struct.pack("!I", pid) + bytes(range(1, 256))[:size] + b"x" * max(0, size - 255))
+    return msg("K", struct.pack("!I", pid) + key_bytes(size))
+
+
+def negotiate(version=0x30000, *options):
+    return msg("v", struct.pack("!II", version, len(options)) + b"".join(cstr(o) for o in options))
 
 
 class Peer(Conn):
@@ -92,6 +100,7 @@ class Peer(Conn):
         (size,) = struct.unpack("!I", self.recv_exact(4))
         body = self.recv_exact(size - 4)
         (code,) = struct.unpack_from("!I", body)
+        self.protocol = code
         if code == 80877102:
             self.fake.cancels.append(body[4:])
             return False
@@ -245,3 +254,35 @@ class FakePG:
 
     def stop(self):
         self.listener.close()
+
+
+class Hanging:
+    """A script: `SELECT hang` is answered when a cancel request has come. hold: how long that one's connection stays open."""
+
+    def __init__(self, rig, size=4, before=b"", hold=0):
+        self.rig, self.size, self.before, self.hold = rig, size, before, hold
+        self.came = threading.Event()
+        self.hangs = threading.Event()
+        self.hung = 0
+        rig.fake.cancels.clear()
+        rig.fake.on_cancel = self.on_cancel
+
+    def on_cancel(self):
+        self.came.set()
+        time.sleep(self.hold)
+
+    def on_query(self, peer, sql):
+        if sql != "SELECT hang":
+            return False
+        self.hung += 1
+        self.hangs.set()
+        assert self.came.wait(20), "no cancel came"
+        self.came.clear()
+        peer.send(error("57014", "canceling statement due to user request"))
+        if peer.got[-1].type == "Q":        # else the Sync gets it
+            peer.send(ready(peer.status))
+        return True
+
+    def script(self, peer):
+        peer.send(self.before, auth(0), PARAMETERS, key_data(self.size), ready())
+        peer.serve(self.on_query)

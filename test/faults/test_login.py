@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fakepg import (PARAMETERS, POISON, auth, complete, data_row, error, fatal, key_data, notice, parameter, ready,
+from fakepg import (PARAMETERS, POISON, auth, complete, data_row, error, fatal, key_data, negotiate, notice, parameter, ready,
                     row_description)
 from harness.scram import b64, md5_secret, secret
 from harness.wire import Client, Closed, PgError, cstr, msg
@@ -92,6 +92,20 @@ BAD = {
     "k_1m": (OK + msg("K", b"k" * 1000000), None),
     "k_before_ok": (key_data(), None),
     "v_1m": (msg("v", b"v" * 1000000), None),
+    "v_empty": (msg("v"), "protocol version"),
+    "v_short": (msg("v", struct.pack("!IH", 0x30000, 0)), "protocol version"),
+    "v_long": (msg("v", struct.pack("!III", 0x30000, 0, 0)), "protocol version"),
+    "v_twice": (negotiate() * 2, "protocol version"),
+    "v_2_31_options": (msg("v", struct.pack("!II", 0x30000, 0x80000000)), "protocol version"),
+    "v_option_we_never_sent": (negotiate(0x30000, "_pq_.x"), "protocol version"),
+    "v_3_1": (negotiate(0x30001), "protocol version"),
+    "v_3_2": (negotiate(0x30002), "protocol version"),
+    "v_3_3": (negotiate(0x30003), "protocol version"),
+    "v_2_0": (negotiate(0x20000), "protocol version"),
+    "v_4_0": (negotiate(0x40000), "protocol version"),
+    "v_0": (negotiate(0), "protocol version"),
+    "v_after_ok": (OK + negotiate(), "protocol version"),
+    "v_after_key": (GREETING + negotiate(), "protocol version"),
     "r_empty": (msg("R"), None),
     "r_3": (msg("R", b"\0\0\0"), None),
     "r_1m": (msg("R", b"\0\0\0\0" + b"r" * 1000000), None),
@@ -172,9 +186,8 @@ FINE = {
     "key_260": OK + PARAMETERS + key_data(256) + ready(),
     "no_parameters": OK + key_data() + ready(),
     "notices": OK + notice("a") * 1000 + PARAMETERS + notice("b") + key_data() + notice("c") + ready(),
-    "negotiate": msg("v", struct.pack("!II", 196608, 0)) + GREETING + ready(),
-    "negotiate_twice": msg("v", struct.pack("!II", 196608, 0)) * 2 + GREETING + ready(),
-    "negotiate_2_31": msg("v", struct.pack("!II", 196608, 0x80000000)) + GREETING + ready(),
+    "negotiate": negotiate() + GREETING + ready(),
+    "negotiate_late": notice("a") + negotiate() + GREETING + ready(),
     "late_parameter": GREETING + parameter("late", "x") + ready(),
     "same_parameter": GREETING + parameter("same", "x") * 10000 + ready(),
 }

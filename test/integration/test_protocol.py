@@ -341,15 +341,35 @@ def test_keys_differ(module_pooler):
         c.quit()
 
 
-@pytest.mark.parametrize("minor", [1, 2, 0x270F])
-def test_V_S13_newer_minor_is_negotiated(pg, module_pooler, minor):
-    """NegotiateProtocolVersion once, before the authentication is over, then a usable session."""
+@pytest.mark.parametrize("minor,speaks", [(0, 0), (1, 0), (2, 2), (3, 2), (0x270F, 2), (0xFFFF, 2)])
+def test_V_S13_minor_versions(pg, module_pooler, minor, speaks):
+    """3.0 and 3.2 are spoken; for anything else NegotiateProtocolVersion comes once, first of all; then a usable session."""
     c = wire.Client(module_pooler.addr, "app", "db0", proto=0x00030000 | minor)
-    assert c.seq.count("v") == 1, c.seq
-    newest, count = struct.unpack_from("!II", c.negotiate)
-    assert newest & 0xFFFF == 0 and newest in (0, 0x30000) and count == 0, (hex(newest), count)
+    assert c.seq.count("v") == (minor != speaks), c.seq
+    if minor != speaks:
+        assert c.seq.startswith("v")
+        newest, count = struct.unpack("!II", c.negotiate)
+        assert newest == 0x30000 | speaks and count == 0, (hex(newest), count)
+    assert isinstance(c.key, int) if speaks == 0 else len(c.key) == 32
     assert c.value("SELECT 1") == "1"
     c.quit()
+
+
+@pytest.mark.parametrize("minor", [0, 1, 2, 3])
+def test_V_S13_unknown_options_and_a_version(module_pooler, minor):
+    """Both in one NegotiateProtocolVersion, which never names a newer version than was asked for."""
+    c = wire.Client(module_pooler.addr, "app", "db0", params=[("_pq_.a", "1"), ("_pq_.b", "")], proto=0x00030000 | minor)
+    assert c.seq.count("v") == 1, c.seq
+    assert c.negotiate == struct.pack("!II", 0x30000 | (2 if minor >= 2 else 0), 2) + b"_pq_.a\0_pq_.b\0"
+    assert c.value("SELECT 1") == "1"
+    c.quit()
+
+
+def test_protocols_that_do_not_exist_are_refused(module_pooler):
+    for proto in (0x00020000, 0x00040000, 0x00000000, 0xFFFF0003, 0x00010003):
+        with pytest.raises(wire.PgError) as e:
+            wire.Client(module_pooler.addr, "app", "db0", proto=proto)
+        assert e.value.code == "0A000" and "supports 3.0 to 3.2" in e.value.text, e.value
 
 
 def test_V_S13_unknown_protocol_extensions_are_listed(module_pooler):

@@ -48,7 +48,10 @@ static void walk_login(const struct startup *s, size_t n)
 	if (s->options != NULL)
 		walk_options(s->options);
 	buf_init(&out, 0);
-	CHECK(reply_negotiate(&out, WIRE_PROTOCOL_3_0, s) == 0 && out.len <= n + 13);
+	CHECK(s->protocol == WIRE_PROTOCOL_3_0 || s->protocol == WIRE_PROTOCOL_3_2);
+	CHECK(s->protocol <= WIRE_PROTOCOL(s->major, s->minor));
+	CHECK(s->needs_negotiation || (s->protocol == WIRE_PROTOCOL(s->major, s->minor) && extensions == 0));
+	CHECK(reply_negotiate(&out, s->protocol, s) == 0 && out.len <= n + 13);
 	buf_fini(&out);
 }
 

@@ -9,6 +9,7 @@ import time
 from .scram import Scram
 
 PROTO_3_0 = 0x00030000
+PROTO_3_2 = 0x00030002
 SSL_REQUEST = 80877103
 GSSENC_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
@@ -63,7 +64,9 @@ def request(code):
 
 
 def cancel(pid, key):
-    return struct.pack("!IIII", 16, CANCEL_REQUEST, pid & 0xFFFFFFFF, key & 0xFFFFFFFF)
+    """key: a number is the four bytes of protocol 3.0."""
+    key = key if isinstance(key, bytes) else struct.pack("!I", key & 0xFFFFFFFF)
+    return struct.pack("!III", 12 + len(key), CANCEL_REQUEST, pid & 0xFFFFFFFF) + key
 
 
 def q(sql):
@@ -421,7 +424,9 @@ class Client(Conn):
                 k, v = m.body.split(b"\0")[:2]
                 self.params[k.decode()] = v.decode()
             elif m.type == "K":
-                self.pid, self.key = struct.unpack("!II", m.body)
+                (self.pid,), self.key = struct.unpack_from("!I", m.body), m.body[4:]
+                if len(self.key) == 4:
+                    (self.key,) = struct.unpack("!I", self.key)
             elif m.type == "N":
                 self.notices.append(fields(m.body))
             elif m.type == "v":

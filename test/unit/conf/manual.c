@@ -26,7 +26,7 @@ static const struct {
 		"server_lifetime server_idle_timeout pool_pre_ping pre_ping_idle server_check_delay "
 		"server_check_query "
 		"server_connect_timeout server_login_retry server_reset_query server_reset_query_always "
-		"server_clean_timeout "
+		"server_clean_timeout server_protocol "
 		"session_attach server_round_robin server_fast_close pool_idle_timeout autodb_idle_timeout"},
 	{"Time limits and long queries",
 		"query_timeout transaction_timeout idle_transaction_timeout client_idle_timeout "

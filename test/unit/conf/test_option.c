@@ -217,6 +217,7 @@ START_TEST(test_members_are_separate)
 				: o->type == OPTION_ACTION ? "terminate"
 				: o->type == OPTION_TLS    ? "verify-full"
 				: o->type == OPTION_ATTACH ? "login"
+				: o->type == OPTION_PROTOCOL ? "3.2"
 							   : "json");
 		ck_assert_int_eq(option_value_set(o, &a, text, error), 0);
 		for (size_t j = 0; (other = option_at(OPTION_GLOBAL, j)) != NULL; j++)

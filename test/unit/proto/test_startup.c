@@ -274,7 +274,22 @@ START_TEST(versions) /* V-S13 */
 		ck_assert_int_eq(s.kind, STARTUP_LOGIN);
 		ck_assert_uint_eq(s.minor, minor);
 		ck_assert(s.needs_negotiation);
+		ck_assert_uint_eq(s.protocol, minor == 1 ? WIRE_PROTOCOL_3_0 : WIRE_PROTOCOL_3_2);
 	}
+	/* exactly what was asked for: nothing to negotiate */
+	ck_assert_int_eq(parse(WIRE_PROTOCOL_3_2, rest, sizeof(rest), &s), 0);
+	ck_assert(!s.needs_negotiation);
+	ck_assert_uint_eq(s.protocol, WIRE_PROTOCOL_3_2);
+	ck_assert_int_eq(parse(WIRE_PROTOCOL_3_0, rest, sizeof(rest), &s), 0);
+	ck_assert(!s.needs_negotiation);
+	ck_assert_uint_eq(s.protocol, WIRE_PROTOCOL_3_0);
+	/* nothing newer than what was asked for, whatever else there is to say */
+	ck_assert_int_eq(parse(WIRE_PROTOCOL_3_0, "user\0a\0_pq_.x\0\0", 16, &s), 0);
+	ck_assert(s.needs_negotiation);
+	ck_assert_uint_eq(s.protocol, WIRE_PROTOCOL_3_0);
+	ck_assert_int_eq(parse(WIRE_PROTOCOL_3_2, "user\0a\0_pq_.x\0\0", 16, &s), 0);
+	ck_assert(s.needs_negotiation);
+	ck_assert_uint_eq(s.protocol, WIRE_PROTOCOL_3_2);
 	buf_init(&b, 0);
 	buf_init(&out, 0);
 	(void)buf_append(&b, "user\0a\0x\0y\0", 11);
