@@ -753,7 +753,7 @@ public final class Jdbc {
 
 	@Case
 	static Object wrong_password(Me me) throws Exception {
-		return told(fails(() -> connect("password", "wrong").close())).subList(0, 3);
+		return told(fails(() -> connect("password", "wrong").close())).subList(0, 2);
 	}
 
 	@Case

@@ -309,7 +309,7 @@ sessionCase('listen', (me) =>
 
 Case('wrong_password', async () => {
 	const e = await fails(() => connect({ password: 'wrong' }))
-	return [e.code, e.message]
+	return [e.severity, e.code]
 })
 
 Case('locks_between_users', () =>
