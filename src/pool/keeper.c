@@ -36,11 +36,12 @@ int keeper_configure(struct pool *pool, bool replace)
 		if (old != NULL && plan_is_same(old, plan)) {
 			/* the same place, but timeouts and texts may be others */
 			plan->keys = old->keys;
-			atomic_store(&plan->next_host, atomic_load(&old->next_host));
+			target_inherit(plan, old);
 		} else {
 			/* what failed before says nothing about the new one */
 			share->is_failing = false;
 			share->retry_at = 0;
+			share->failed_hosts = 0;
 		}
 		plan = NULL;
 	}
@@ -132,6 +133,8 @@ void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
 	lock_take(&share->lock);
 	old = share->target;
 	share->target = plan;
+	if (old != NULL && plan_is_same(old, plan))
+		target_inherit(plan, old);
 	/* a failure without these keys says nothing about the next attempt */
 	if (share->is_failing && share->failure.end == SERVER_END_LOGIN_FAILED)
 		share->retry_at = 0;

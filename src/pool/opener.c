@@ -34,11 +34,24 @@ static void opener_on_ready(struct server *s)
 	pool_put(pool, s);
 }
 
+/* With share->lock held: when to try again, and are there hosts of the list that have not failed just now? */
+static bool opener_next_host(struct share *share, const struct server *s, uint64_t retry)
+{
+	bool has_next = ++share->failed_hosts < s->target->hosts;
+
+	if (share->target != NULL && share->target->hosts == s->target->hosts)
+		target_host_failed(share->target, (unsigned)(s->host - s->target->host));
+	if (!has_next)
+		share->failed_hosts = 0;
+	share->retry_at = loop_now(s->loop) + (has_next ? 0 : retry);
+	return has_next;
+}
+
 static void opener_on_failed(struct server *s, const struct server_failure *why)
 {
 	struct pool *pool = opener_pool(s);
 	struct share *share = pool->share;
-	bool is_soon = strcmp(why->sqlstate, "57P03") == 0;
+	bool is_soon = strcmp(why->sqlstate, "57P03") == 0, has_next;
 	uint64_t retry = pool->home->conf->set.server_login_retry;
 	bool hopeless;
 
@@ -52,9 +65,9 @@ static void opener_on_failed(struct server *s, const struct server_failure *why)
 	share->connecting--;
 	share->is_failing = true;
 	share->failure = *why;
-	share->retry_at = loop_now(s->loop) + (is_soon && retry > OPENER_RETRY_SOON_US ? OPENER_RETRY_SOON_US : retry);
+	has_next = opener_next_host(share, s, is_soon && retry > OPENER_RETRY_SOON_US ? OPENER_RETRY_SOON_US : retry);
 	/* what has failed will fail for all who wait, unless other servers are there or this one asks for patience */
-	hopeless = !is_soon && share->ready == 0 && share->connecting == 0;
+	hopeless = !is_soon && !has_next && share->ready == 0 && share->connecting == 0;
 	lock_drop(&share->lock);
 	pool_list(pool, s, POOL_PLACE_CLOSING);
 	if (hopeless)

@@ -87,6 +87,7 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	t->connect_timeout = set->server_connect_timeout;
 	t->clean_timeout = set->server_clean_timeout;
 	t->cancel_timeout = set->cancel_wait_timeout;
+	t->is_firm = db->load_balance_hosts == CONF_HOSTS_DISABLE;
 	t->newest_minor = set->server_protocol == CONF_PROTOCOL_3_2 ? 2 : 0;
 	t->tuning = (struct listener_tuning){
 		.keepalive = set->tcp_keepalive,
@@ -118,7 +119,7 @@ static bool plan_same_hosts(const struct target *a, const struct target *b)
 bool plan_is_same(const struct target *a, const struct target *b)
 {
 	return a == b ||
-	       (a->port == b->port && plan_same_hosts(a, b) &&
+	       (a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm &&
 		plan_same_text(a->dbname, b->dbname) && plan_same_text(a->user, b->user) &&
 		plan_same_text(a->client_encoding, b->client_encoding) && plan_same_text(a->datestyle, b->datestyle) &&
 		plan_same_text(a->timezone, b->timezone) && plan_same_text(a->application_name, b->application_name) &&

@@ -12,21 +12,16 @@
 #include "pool/retire.h"
 #include "server/clean.h"
 
-#include <string.h>
-
 #define POOL_PING_TIMEOUT_US (UINT64_C(5) * 1000000)
 
 struct pool *pool_get(struct home *home, const char *database, const char *user)
 {
-	struct share *share;
-	struct pool *pool;
+	struct share *share = hub_share(home->hub, database, user);
+	/* no lock: only this worker writes it */
+	struct pool *pool = share->side[home->index].pool;
 
-	DLIST_EACH(it, &home->pools) {
-		pool = container_of(it, struct pool, link);
-		if (strcmp(pool->share->database, database) == 0 && strcmp(pool->share->user, user) == 0)
-			return pool;
-	}
-	share = hub_share(home->hub, database, user);
+	if (pool != NULL)
+		return pool;
 	pool = mem_object_new(MEM_POOL, sizeof(*pool));
 	if (pool == NULL)
 		return NULL;

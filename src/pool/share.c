@@ -85,6 +85,7 @@ void share_ready(struct share *share, const struct params *params)
 	share->ready_total++;
 	share->is_failing = false;
 	share->retry_at = 0;
+	share->failed_hosts = 0;
 	if (w != NULL && (share->welcome == NULL || share->welcome->len != w->len ||
 			  memcmp(share->welcome->bytes, w->bytes, w->len) != 0)) {
 		struct share_welcome *old = share->welcome;

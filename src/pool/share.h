@@ -54,6 +54,7 @@ struct share {
 	unsigned refill;       /* successors to be opened when their predecessor is gone */
 	bool is_failing;       /* the last attempt failed and nothing has become ready since */
 	uint64_t retry_at;     /* no attempt before this (monotonic) */
+	unsigned failed_hosts; /* of a list, one after another, since something was ready or we gave up for a while */
 	uint64_t last_asked;   /* monotonic; when a client last had to ask the shared part */
 	struct server_failure failure;
 	struct target *target; /* NULL until a worker has made it */

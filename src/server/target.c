@@ -24,7 +24,21 @@ const struct target_host *target_next_host(struct target *t)
 	unsigned n = atomic_fetch_add_explicit(&t->next_host, 1, memory_order_relaxed);
 
 	CHECK(t->hosts > 0);
+	if (t->is_firm)
+		n = atomic_load_explicit(&t->firm_host, memory_order_relaxed);
 	return &t->host[n % t->hosts];
+}
+
+void target_host_failed(struct target *t, unsigned n)
+{
+	/* several may have been on their way to it: the next host is not skipped for that */
+	(void)atomic_compare_exchange_strong(&t->firm_host, &n, n + 1 < t->hosts ? n + 1 : 0);
+}
+
+void target_inherit(struct target *t, const struct target *old)
+{
+	atomic_store(&t->next_host, atomic_load(&old->next_host));
+	atomic_store(&t->firm_host, atomic_load(&old->firm_host));
 }
 
 void target_unref(struct target *t)

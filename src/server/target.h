@@ -24,6 +24,8 @@ struct target_host {
 struct target {
 	_Atomic unsigned refs;
 	_Atomic unsigned next_host; /* new connections take the hosts in turn */
+	_Atomic unsigned firm_host; /* or all take this one, */
+	bool is_firm;		    /* with load_balance_hosts=disable, until a connection to it fails */
 	struct target_host host[TARGET_HOSTS];
 	unsigned hosts;
 	uint16_t port;
@@ -48,5 +50,9 @@ struct target *target_ref(struct target *t);
 void target_unref(struct target *t); /* NULL is fine */
 /* The host of the next new connection; lent with the reference. */
 const struct target_host *target_next_host(struct target *t);
+/* A connection to host number n failed. */
+void target_host_failed(struct target *t, unsigned n);
+/* The same place, planned anew: new connections go on where those of old were. */
+void target_inherit(struct target *t, const struct target *old);
 
 #endif

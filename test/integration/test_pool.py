@@ -1,6 +1,7 @@
 """Who rides which server, who waits, and how many there are."""
 
 import random
+import re
 import signal
 import socket
 import threading
@@ -39,6 +40,55 @@ def warm(p, count, **kw):
 def servers(p, database="db0", user="app"):
     r = p.pool(database, user)
     return sum(v for k, v in r.items() if k in ("sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "sv_active_cancel", "sv_being_canceled"))
+
+
+# ---- host lists ----
+
+OVER_TCP = "SELECT inet_server_addr() IS NOT NULL"
+
+
+@pytest.mark.parametrize("how,expected", [("", "ftft"), ("load_balance_hosts=disable", "tttt")])
+@compat
+def test_hosts_are_taken_in_turn_or_one_until_it_fails(pg, pooler, how, expected):
+    p = pooler(workers=1, pool_size=4, max_overflow=0, databases={"db0": f"host=127.0.0.1,{pg.top} {how}"})
+    clients = hold(p, 4)
+    assert "".join(sorted(c.value(OVER_TCP) for c in clients)) == "".join(sorted(expected))
+    for c in clients:
+        c.query("COMMIT")
+        c.quit()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_load_balance_hosts_disable_goes_on_when_a_host_fails(pg, pooler, workers):
+    """Nobody listens on 127.0.0.2: found out once, the client notices nothing, and the next ones do not try it again."""
+    p = pooler(workers=workers, pool_size=4, max_overflow=0, server_login_retry=15,
+               databases={"db0": f"host=127.0.0.2,{pg.top},127.0.0.1 load_balance_hosts=disable"})
+    clients = []
+    for _ in range(4):
+        clients += hold(p, 1)
+        assert clients[-1].value(OVER_TCP) == "f"
+    assert len(re.findall("S-.* closing because: connect failed", p.log_text())) == 1, p.log_text()
+    for c in clients:
+        c.query("COMMIT")
+        c.quit()
+
+
+def test_all_hosts_of_a_list_are_tried_before_a_client_is_refused(pooler):
+    p = pooler(pool_size=4, max_overflow=0, databases={"db0": "host=127.0.0.2,127.0.0.3,127.0.0.4"})
+    with pytest.raises(wire.PgError):
+        p.client().query("SELECT 1")
+    assert len(re.findall("S-.* closing because: connect failed", p.log_text())) == 3, p.log_text()
+
+
+def test_reload_of_load_balance_hosts_replaces_servers(pg, pooler):
+    p = pooler(pool_size=1, max_overflow=0, databases={"db0": f"host=127.0.0.1,{pg.top}"})
+    with p.client() as c:
+        before = c.value("SELECT pg_backend_pid()")
+        p.databases["db0"] += " load_balance_hosts=disable"
+        p.write()
+        p.reload()
+        wait_until(lambda: c.value("SELECT pg_backend_pid()") != before, 5)
+        c.quit()
 
 
 # ---- reuse ----

@@ -25,6 +25,29 @@ START_TEST(test_hosts_in_turn)
 }
 END_TEST
 
+START_TEST(test_one_host_until_it_fails)
+{
+	struct target *t = target_new(), *heir = target_new();
+
+	heir->is_firm = t->is_firm = true;
+	heir->hosts = t->hosts = 3;
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_ptr_eq(target_next_host(t), &t->host[0]);
+	target_host_failed(t, 0);
+	ck_assert_ptr_eq(target_next_host(t), &t->host[1]);
+	/* another connection was under way to the first one */
+	target_host_failed(t, 0);
+	ck_assert_ptr_eq(target_next_host(t), &t->host[1]);
+	target_host_failed(t, 1);
+	target_inherit(heir, t);
+	ck_assert_ptr_eq(target_next_host(heir), &heir->host[2]);
+	target_host_failed(t, 2);
+	ck_assert_ptr_eq(target_next_host(t), &t->host[0]);
+	target_unref(t);
+	target_unref(heir);
+}
+END_TEST
+
 START_TEST(test_counted)
 {
 	struct target *t = target_new();
@@ -49,4 +72,4 @@ START_TEST(test_counted)
 }
 END_TEST
 
-SUITE_MAIN("target", test_hosts_in_turn, test_counted)
+SUITE_MAIN("target", test_hosts_in_turn, test_one_host_until_it_fails, test_counted)
