@@ -3,11 +3,12 @@
  */
 #include "app/args.h"
 
+#include "report/version.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "config.h"
+#include <string.h>
 
 static const char args_help[] =
 	"fynixpool is a connection pooler for PostgreSQL.\n"
@@ -41,7 +42,22 @@ static void args_exit(struct args *a, int status)
 	a->status = status;
 }
 
-static void args_option(struct args *a, int option)
+/* The first line is what SHOW VERSION says.  The file that decides between the two is not read for this, but whoever
+ * calls us pgbouncer has one with a section [pgbouncer]. */
+static void args_print_version(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	bool is_pgbouncer = strcmp(slash != NULL ? slash + 1 : argv0, "pgbouncer") == 0;
+
+	if (is_pgbouncer)
+		printf("%s\n%s with a section [fynixpool]\n", version_text(CONF_PROFILE_PGBOUNCER),
+		       version_text(CONF_PROFILE_FYNIXPOOL));
+	else
+		printf("%s\n%s with a section [pgbouncer]\n", version_text(CONF_PROFILE_FYNIXPOOL),
+		       version_text(CONF_PROFILE_PGBOUNCER));
+}
+
+static void args_option(struct args *a, int option, const char *argv0)
 {
 	switch (option) {
 	case 'd':
@@ -60,7 +76,7 @@ static void args_option(struct args *a, int option)
 		a->action = ARGS_TEST;
 		break;
 	case 'V':
-		printf("fynixpool %s\n", PACKAGE_VERSION);
+		args_print_version(argv0);
 		args_exit(a, 0);
 		break;
 	case 'h':
@@ -85,7 +101,7 @@ void args_parse(struct args *a, int argc, char **argv)
 
 	*a = (struct args){.action = ARGS_RUN};
 	while (a->action != ARGS_EXIT && (option = getopt_long(argc, argv, "dqvu:tVhR", args_long, NULL)) != -1)
-		args_option(a, option);
+		args_option(a, option, argc > 0 ? argv[0] : "");
 	if (a->action == ARGS_EXIT)
 		return;
 	if (optind < argc)

@@ -60,6 +60,56 @@ def test_version_is_what_the_console_says(cold, flag):
     assert r.stdout.splitlines()[0] == p.show("VERSION")[0]["version"]
 
 
+def test_version_under_the_name_pgbouncer(cold):
+    """A symbolic link in PgBouncer's place: the first line is again what the console says."""
+    p = cold(section="pgbouncer")
+    link = f"{p.top}/pgbouncer"
+    os.symlink(BINARY, link)
+    r = subprocess.run([link, "--version"], stdout=subprocess.PIPE, text=True, env=sanitizer_env(), timeout=20)
+    p.start()
+    lines = r.stdout.splitlines()
+    assert r.returncode == 0 and lines[0] == p.show("VERSION")[0]["version"]
+    assert re.fullmatch(r"PgBouncer [\d.]+ \(fynixpool [\d.]+\)", lines[0])
+    own_name = p.run("-V").stdout.splitlines()
+    assert own_name[0].startswith("fynixpool ") and lines[0] in own_name[1], "and under our own name it is named, too"
+
+
+def test_the_readmes_example_works_as_written(cold, pg):
+    """Its two files and its commands; only the ports, the password and the database are those of here."""
+    p = cold()
+    with open(os.path.join(os.path.dirname(__file__), "../../README.md"), encoding="utf-8") as f:
+        part = f.read().split("## Use it")[1].split("\n## ")[0]
+    blocks = ["\n".join(line[4:] for line in b.splitlines()) + "\n"
+              for b in re.findall(r"(?:^(?:    .*)?\n)+", part, re.M) if b.strip()]
+    ini, users, commands = [b.strip("\n") + "\n" for b in blocks][:3]
+    assert ini.startswith("[fynixpool]") and "port=5432" in ini and "shop =" in ini
+    ini = ini.replace("port=5432", f"port={pg.port} dbname=db0")
+    ini = ini.replace("[databases]", f"listen_port = {p.port}\nunix_socket_dir =\n[databases]").replace("alice", "app")
+    write(p, "fynixpool.ini", ini)
+    write(p, "userlist.txt", users.replace("alice", "app").replace("her password", pw("app")))
+    words = [line.split("#")[0].split() for line in commands.splitlines()]
+    assert [w[:2] for w in words[:2]] == [["fynixpool", "-t"], ["fynixpool", "-d"]]
+    r = p.run(*words[0][1:])
+    assert r.returncode == 0, r.stdout + r.stderr
+    r = p.run(*words[1][1:])
+    assert r.returncode == 0, r.stdout + r.stderr
+    with open(p.top + "/fynixpool.pid") as f:
+        pid = int(f.read())
+    try:
+        for w, sql in ((words[2], "SELECT 1"), (words[3], "SHOW STATE")):
+            assert w[0] == "psql"
+            argv = [x.replace("6432", str(p.port)).replace("alice", "app") for x in w]
+            r = subprocess.run(argv + ["-X", "-c", sql], env=dict(sanitizer_env(), PGPASSWORD=pw("app")), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, stdin=subprocess.DEVNULL)
+            assert r.returncode == 0, r.stdout
+        os.kill(pid, signal.SIGHUP)
+        wait_until(lambda: "configuration reloaded" in open(p.top + "/fynixpool.log").read(), 5)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not os.path.exists(p.top + "/fynixpool.pid"), 10, what="it ends and takes its pidfile along")
+    assert "process down" in open(p.top + "/fynixpool.log").read()
+
+
 @compat
 @pytest.mark.parametrize("args", [["-x", "file"], ["--no-such"], ["a", "b"]])
 def test_wrong_usage_is_an_error(cold, args):
