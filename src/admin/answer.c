@@ -69,7 +69,7 @@ void answer_help(struct buf *out)
 	(void)buf_append_str(&text, "\n\tSHOW HELP|");
 	for (; (table = report_next(&at)) != NULL; bar = "|")
 		(void)buf_printf(&text, "%s%s", bar, table->name);
-	(void)buf_append_str(&text, "\n\tSHOW LONG_QUERIES <seconds>");
+	(void)buf_append_str(&text, "\n\tSHOW LONG_QUERIES <seconds> (its last columns need the setting monitor_user)");
 	for (int id = 0; id < COMMAND_COUNT; id++) {
 		const struct command_verb *verb = command_at((enum command_id)id);
 
