@@ -11,6 +11,19 @@
 #include "base/str.h"
 #include "session/orders.h"
 
+/* found[] has what each worker did */
+static void actkill_report(struct command *c, const char *nobody)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->admin->n; i++)
+		n += c->found[i];
+	if (n > 0)
+		command_done(c);
+	else
+		command_fail(c, "%s", nobody);
+}
+
 static void actkill_client_part(struct worker *w, unsigned i, void *arg)
 {
 	struct command *c = arg;
@@ -20,15 +33,7 @@ static void actkill_client_part(struct worker *w, unsigned i, void *arg)
 
 static void actkill_client_joined(void *arg)
 {
-	struct command *c = arg;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < c->admin->n; i++)
-		n += c->found[i];
-	if (n > 0)
-		command_done(c);
-	else
-		command_fail(c, "client not found");
+	actkill_report(arg, "client not found");
 }
 
 static const struct gather_ops actkill_client_ops = {
@@ -86,14 +91,19 @@ static void actkill_ambiguous(struct command *c)
 		(unsigned long long)c->number);
 }
 
-static void actkill_query_part(struct worker *w, unsigned i, void *arg)
+/* what worker i knows of an id, of a client or a server, and of a pid */
+static void actkill_find(struct worker *w, unsigned i, struct command *c, bool is_client)
 {
-	struct command *c = arg;
-
 	if (c->want_id)
-		c->found[2 * i] = orders_find_client(w, c->number, &c->token[2 * i]);
+		c->found[2 * i] = is_client ? orders_find_client(w, c->number, &c->token[2 * i])
+					    : orders_find_server(w, c->number, 0, &c->token[2 * i]);
 	if (c->want_pid)
 		c->found[2 * i + 1] = orders_find_server(w, 0, (uint32_t)c->number, &c->token[2 * i + 1]);
+}
+
+static void actkill_query_part(struct worker *w, unsigned i, void *arg)
+{
+	actkill_find(w, i, arg, true);
 }
 
 static void actkill_cancel_part(struct worker *w, unsigned i, void *arg)
@@ -106,15 +116,7 @@ static void actkill_cancel_part(struct worker *w, unsigned i, void *arg)
 
 static void actkill_cancel_joined(void *arg)
 {
-	struct command *c = arg;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < c->admin->n; i++)
-		n += c->found[i];
-	if (n > 0)
-		command_done(c);
-	else
-		command_fail(c, "the query is over already");
+	actkill_report(arg, "the query is over already");
 }
 
 static const struct gather_ops actkill_cancel_ops = {
@@ -150,12 +152,7 @@ void actkill_query(struct command *c)
 
 static void actkill_server_part(struct worker *w, unsigned i, void *arg)
 {
-	struct command *c = arg;
-
-	if (c->want_id)
-		c->found[2 * i] = orders_find_server(w, c->number, 0, &c->token[2 * i]);
-	if (c->want_pid)
-		c->found[2 * i + 1] = orders_find_server(w, 0, (uint32_t)c->number, &c->token[2 * i + 1]);
+	actkill_find(w, i, arg, false);
 }
 
 static void actkill_close_part(struct worker *w, unsigned i, void *arg)
@@ -168,15 +165,7 @@ static void actkill_close_part(struct worker *w, unsigned i, void *arg)
 
 static void actkill_close_joined(void *arg)
 {
-	struct command *c = arg;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < c->admin->n; i++)
-		n += c->found[i];
-	if (n > 0)
-		command_done(c);
-	else
-		command_fail(c, "server not found");
+	actkill_report(arg, "server not found");
 }
 
 static const struct gather_ops actkill_close_ops = {

@@ -16,7 +16,6 @@
 
 #include "base/poison.h"
 
-#define MECHANISM        "SCRAM-SHA-256"
 #define MD5_MESSAGE_MAX  1024
 #define SASL_INITIAL_MAX (SCRAM_TEXT_MAX + 64)
 
@@ -40,16 +39,14 @@ struct clientauth {
 struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 {
 	struct clientauth *a = mem_try_zalloc(sizeof(*a));
-	size_t user_len = strlen(ask->user);
 
 	if (a == NULL)
 		return NULL;
-	a->user = mem_try_alloc(user_len + 1);
+	a->user = mem_try_strdup(ask->user);
 	if (a->user == NULL) {
 		mem_free(a);
 		return NULL;
 	}
-	memcpy(a->user, ask->user, user_len + 1);
 	a->method = ask->method;
 	a->is_known = ask->credential != NULL;
 	if (a->is_known)
@@ -114,7 +111,7 @@ static enum clientauth_verdict send_challenge(struct clientauth *a, enum step ne
 
 static enum clientauth_verdict start_scram(struct clientauth *a, struct buf *out)
 {
-	static const char *const mechanisms[] = {MECHANISM, NULL};
+	static const char *const mechanisms[] = {SCRAM_MECHANISM, NULL};
 
 	a->method = CLIENTAUTH_SCRAM;
 	if (a->credential.kind == CREDENTIAL_MD5)
@@ -233,7 +230,7 @@ static enum clientauth_verdict read_sasl_first(
 	struct buf text;
 	int rc;
 
-	if (mechanism == NULL || strcmp(mechanism, MECHANISM) != 0)
+	if (mechanism == NULL || strcmp(mechanism, SCRAM_MECHANISM) != 0)
 		return fail(a, "08P01", "client selected an invalid SASL authentication mechanism",
 			"unknown SASL mechanism");
 	if (cursor.bad || declared != n)

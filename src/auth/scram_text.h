@@ -10,6 +10,8 @@
 
 #include "auth/credential.h"
 
+#define SCRAM_MECHANISM "SCRAM-SHA-256"
+
 #define SCRAM_TEXT_MAX   4096 /* bytes of one message */
 #define SCRAM_TEXT_NONCE 512  /* bytes of a nonce, both halves together */
 

@@ -13,8 +13,6 @@
 
 #include "base/poison.h"
 
-#define MECHANISM "SCRAM-SHA-256"
-
 enum step {
 	STEP_START,      /* nothing asked yet */
 	STEP_ANSWERED,   /* a password was sent, the server judges */
@@ -39,16 +37,14 @@ struct serverauth {
 struct serverauth *serverauth_new(const struct serverauth_ask *ask)
 {
 	struct serverauth *a = mem_try_zalloc(sizeof(*a));
-	size_t user_len = strlen(ask->user);
 
 	if (a == NULL)
 		return NULL;
-	a->user = mem_try_alloc(user_len + 1);
+	a->user = mem_try_strdup(ask->user);
 	if (a->user == NULL) {
 		mem_free(a);
 		return NULL;
 	}
-	memcpy(a->user, ask->user, user_len + 1);
 	a->may = ask->may ? ask->may : SERVERAUTH_MAY_ALL;
 	if (ask->credential != NULL)
 		credential_copy(&a->credential, ask->credential);
@@ -165,7 +161,7 @@ static bool has_mechanism(struct cursor *c, bool *is_listed)
 
 	*is_listed = false;
 	while ((name = cursor_cstr(c)) != NULL && name[0] != '\0')
-		if (strcmp(name, MECHANISM) == 0)
+		if (strcmp(name, SCRAM_MECHANISM) == 0)
 			*is_listed = true;
 	return name != NULL && cursor_left(c) == 0;
 }
@@ -185,7 +181,7 @@ static enum serverauth_verdict on_sasl(struct serverauth *a, struct cursor *c, s
 	buf_init(&text, 0);
 	rc = scram_client_first(&a->scram, "", NULL, &text);
 	if (rc == 0)
-		rc = frontend_sasl_initial(out, MECHANISM, text.data, text.len);
+		rc = frontend_sasl_initial(out, SCRAM_MECHANISM, text.data, text.len);
 	buf_fini(&text);
 	return go_on(a, STEP_SASL_FIRST, rc);
 }

@@ -77,6 +77,14 @@ void *mem_try_alloc(size_t size)
 	return malloc(size ? size : 1);
 }
 
+char *mem_try_strdup(const char *s)
+{
+	size_t size = strlen(s) + 1;
+	char *p = mem_try_alloc(size);
+
+	return p != NULL ? memcpy(p, s, size) : NULL;
+}
+
 void *mem_try_zalloc(size_t size)
 {
 	return calloc(1, size ? size : 1);

@@ -20,6 +20,7 @@ void *mem_realloc(void *p, size_t size) FX_MUST_USE; /* takes p, gives the new b
 char *mem_strdup(const char *s) FX_MUST_USE;
 char *mem_strndup(const char *s, size_t n) FX_MUST_USE; /* copies up to n bytes, adds a NUL */
 void *mem_try_alloc(size_t size) FX_MUST_USE;
+char *mem_try_strdup(const char *s) FX_MUST_USE;
 void *mem_try_zalloc(size_t size) FX_MUST_USE;
 void *mem_try_realloc(void *p, size_t size) FX_MUST_USE; /* on NULL p is still the caller's */
 void mem_free(void *p); /* takes p; NULL is fine */

@@ -60,6 +60,18 @@ static void plan_hosts(struct target *t, const struct conf *conf, const char *li
 	} while (*list++ == ',' && t->hosts < TARGET_HOSTS);
 }
 
+struct listener_tuning plan_tuning(const struct conf_settings *set)
+{
+	return (struct listener_tuning){
+		.keepalive = set->tcp_keepalive,
+		.keepcnt = (int)set->tcp_keepcnt,
+		.keepidle = (int)(set->tcp_keepidle / 1000000),
+		.keepintvl = (int)(set->tcp_keepintvl / 1000000),
+		.user_timeout_ms = (int)(set->tcp_user_timeout / 1000),
+		.socket_buffer = (int)set->tcp_socket_buffer,
+	};
+}
+
 struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
 			   const char *user)
 {
@@ -89,14 +101,7 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	t->cancel_timeout = set->cancel_wait_timeout;
 	t->is_firm = db->load_balance_hosts == CONF_HOSTS_DISABLE;
 	t->newest_minor = set->server_protocol == CONF_PROTOCOL_3_2 ? 2 : 0;
-	t->tuning = (struct listener_tuning){
-		.keepalive = set->tcp_keepalive,
-		.keepcnt = (int)set->tcp_keepcnt,
-		.keepidle = (int)(set->tcp_keepidle / 1000000),
-		.keepintvl = (int)(set->tcp_keepintvl / 1000000),
-		.user_timeout_ms = (int)(set->tcp_user_timeout / 1000),
-		.socket_buffer = (int)set->tcp_socket_buffer,
-	};
+	t->tuning = plan_tuning(set);
 	return t;
 }
 

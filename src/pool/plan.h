@@ -12,6 +12,8 @@
 /* database: the name the client asked for (db may be the entry *); user: who logs in to the server.  Gives a reference. */
 struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
 			   const char *user);
+/* The options of TCP sockets, of servers and clients alike. */
+struct listener_tuning plan_tuning(const struct conf_settings *set);
 /* Do servers of a serve for b as well?  (Learnt keys don't matter.) */
 bool plan_is_same(const struct target *a, const struct target *b);
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pool/plan.h"
 #include "proto/reply.h"
 #include "session/deadline.h"
 #include "session/entry.h"
@@ -297,15 +298,7 @@ static const struct conn_ops client_conn_ops = {
 
 static void client_tune(const struct client *c)
 {
-	const struct conf_settings *set = &c->worker->home.conf->set;
-	const struct listener_tuning tuning = {
-		.keepalive = set->tcp_keepalive,
-		.keepcnt = (int)set->tcp_keepcnt,
-		.keepidle = (int)(set->tcp_keepidle / 1000000),
-		.keepintvl = (int)(set->tcp_keepintvl / 1000000),
-		.user_timeout_ms = (int)(set->tcp_user_timeout / 1000),
-		.socket_buffer = (int)set->tcp_socket_buffer,
-	};
+	const struct listener_tuning tuning = plan_tuning(&c->worker->home.conf->set);
 
 	if (c->peer.family == ADDR_IPV4 || c->peer.family == ADDR_IPV6)
 		listener_tune(c->conn.fd, &tuning);

@@ -1,7 +1,6 @@
 /* server states and reasons: the moves that are legal are these and no others; every row of the tables has its words */
 #include "server/server.h"
-#include "test/unit/base/suite.h"
-#include "test/unit/server/mustabort.h"
+#include "test/unit/server/moves.h"
 
 #include <string.h>
 
@@ -26,35 +25,6 @@ static const char *const legal[][2] = {
 	{"GONE", ""},
 };
 
-static bool is_legal(unsigned from, unsigned to)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(legal); i++) {
-		const char *at = legal[i][1];
-		size_t n = strlen(names[to]);
-
-		if (strcmp(legal[i][0], names[from]) != 0)
-			continue;
-		while ((at = strstr(at, names[to])) != NULL) {
-			if ((at == legal[i][1] || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
-				return true;
-			at += n;
-		}
-		return false;
-	}
-	ck_abort_msg("state %s is not in this test", names[from]);
-	return false;
-}
-
-START_TEST(test_moves)
-{
-	ck_assert_uint_eq(ARRAY_LEN(names), SERVER_STATE_COUNT);
-	for (unsigned from = 0; from < SERVER_STATE_COUNT; from++)
-		for (unsigned to = 0; to < SERVER_STATE_COUNT; to++)
-			ck_assert_msg(server_may_enter((enum server_state)from, (enum server_state)to) == is_legal(from, to),
-				      "%s to %s", names[from], names[to]);
-}
-END_TEST
-
 static void enter(int from, int to)
 {
 	struct server s = {.state = (uint8_t)from};
@@ -62,18 +32,30 @@ static void enter(int from, int to)
 	server_enter(&s, (enum server_state)to);
 }
 
+static bool may(unsigned from, unsigned to)
+{
+	return server_may_enter((enum server_state)from, (enum server_state)to);
+}
+
+static const char *word(unsigned state)
+{
+	return server_state_word((enum server_state)state);
+}
+
+static const struct moves moves = {
+	.names = names, .count = SERVER_STATE_COUNT, .legal = legal, .may = may, .enter = enter, .word = word};
+
+_Static_assert(ARRAY_LEN(names) == SERVER_STATE_COUNT && ARRAY_LEN(legal) == SERVER_STATE_COUNT, "a row for each state");
+
+START_TEST(test_moves)
+{
+	moves_check(&moves);
+}
+END_TEST
+
 START_TEST(test_illegal_moves_abort)
 {
-	unsigned seen = 0;
-
-	for (int from = 0; from < SERVER_STATE_COUNT; from++)
-		for (int to = 0; to < SERVER_STATE_COUNT; to++) {
-			if (server_may_enter((enum server_state)from, (enum server_state)to))
-				continue;
-			ck_assert_msg(must_abort(enter, from, to), "%s to %s went through", names[from], names[to]);
-			seen++;
-		}
-	ck_assert_uint_gt(seen, SERVER_STATE_COUNT * SERVER_STATE_COUNT / 2);
+	moves_check_aborts(&moves);
 	/* and the way of seeing it can tell the difference */
 	ck_assert(!must_abort(enter, SERVER_CLOSING, SERVER_GONE));
 }
@@ -82,17 +64,9 @@ END_TEST
 START_TEST(test_words)
 {
 	/* PgBouncer's words of SHOW SERVERS, and ours for what it has not */
-	static const char *const known[] = {"new", "login", "idle", "tested", "active", "used", "closing", "gone"};
+	static const char *const known[] = {"new", "login", "idle", "tested", "active", "used", "closing", "gone", NULL};
 
-	for (unsigned i = 0; i < SERVER_STATE_COUNT; i++) {
-		const char *word = server_state_word((enum server_state)i);
-		bool found = false;
-
-		ck_assert_ptr_nonnull(word);
-		for (unsigned k = 0; k < ARRAY_LEN(known); k++)
-			found |= strcmp(word, known[k]) == 0;
-		ck_assert_msg(found, "%s: %s", names[i], word);
-	}
+	moves_check_words(&moves, known);
 }
 END_TEST
 

@@ -1,8 +1,7 @@
 /* client states and reasons: the moves that are legal are these and no others; every row of the tables has its words */
 #include "session/client.h"
 #include "session/worker.h"
-#include "test/unit/base/suite.h"
-#include "test/unit/server/mustabort.h"
+#include "test/unit/server/moves.h"
 
 #include <string.h>
 
@@ -29,35 +28,6 @@ static const char *const legal[][2] = {
 	{"GONE", ""},
 };
 
-static bool is_legal(unsigned from, unsigned to)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(legal); i++) {
-		const char *at = legal[i][1];
-		size_t n = strlen(names[to]);
-
-		if (strcmp(legal[i][0], names[from]) != 0)
-			continue;
-		while ((at = strstr(at, names[to])) != NULL) {
-			if ((at == legal[i][1] || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
-				return true;
-			at += n;
-		}
-		return false;
-	}
-	ck_abort_msg("state %s is not in this test", names[from]);
-	return false;
-}
-
-START_TEST(test_moves)
-{
-	ck_assert_uint_eq(ARRAY_LEN(names), CLIENT_STATE_COUNT);
-	for (unsigned from = 0; from < CLIENT_STATE_COUNT; from++)
-		for (unsigned to = 0; to < CLIENT_STATE_COUNT; to++)
-			ck_assert_msg(client_may_enter((enum client_state)from, (enum client_state)to) == is_legal(from, to),
-				      "%s to %s", names[from], names[to]);
-}
-END_TEST
-
 static void enter(int from, int to)
 {
 	static struct client c;
@@ -68,34 +38,38 @@ static void enter(int from, int to)
 	client_enter(&c, (enum client_state)to);
 }
 
+static bool may(unsigned from, unsigned to)
+{
+	return client_may_enter((enum client_state)from, (enum client_state)to);
+}
+
+static const char *word(unsigned state)
+{
+	return client_state_word((enum client_state)state);
+}
+
+static const struct moves moves = {
+	.names = names, .count = CLIENT_STATE_COUNT, .legal = legal, .may = may, .enter = enter, .word = word};
+
+_Static_assert(ARRAY_LEN(names) == CLIENT_STATE_COUNT && ARRAY_LEN(legal) == CLIENT_STATE_COUNT, "a row for each state");
+
+START_TEST(test_moves)
+{
+	moves_check(&moves);
+}
+END_TEST
+
 START_TEST(test_illegal_moves_abort)
 {
-	unsigned seen = 0;
-
-	for (int from = 0; from < CLIENT_STATE_COUNT; from++)
-		for (int to = 0; to < CLIENT_STATE_COUNT; to++) {
-			if (client_may_enter((enum client_state)from, (enum client_state)to))
-				continue;
-			ck_assert_msg(must_abort(enter, from, to), "%s to %s went through", names[from], names[to]);
-			seen++;
-		}
-	ck_assert_uint_gt(seen, CLIENT_STATE_COUNT * CLIENT_STATE_COUNT / 2);
+	moves_check_aborts(&moves);
 }
 END_TEST
 
 START_TEST(test_words)
 {
-	static const char *const known[] = {"login", "idle", "waiting", "active", "active_cancel_req", "closing", "gone"};
+	static const char *const known[] = {"login", "idle", "waiting", "active", "active_cancel_req", "closing", "gone", NULL};
 
-	for (unsigned i = 0; i < CLIENT_STATE_COUNT; i++) {
-		const char *word = client_state_word((enum client_state)i);
-		bool found = false;
-
-		ck_assert_ptr_nonnull(word);
-		for (unsigned k = 0; k < ARRAY_LEN(known); k++)
-			found |= strcmp(word, known[k]) == 0;
-		ck_assert_msg(found, "%s: %s", names[i], word);
-	}
+	moves_check_words(&moves, known);
 }
 END_TEST
 
