@@ -1,5 +1,6 @@
 """A TCP relay in front of PostgreSQL that can fall silent and can hold cancel requests back."""
 
+import random
 import socket
 import struct
 import threading
@@ -16,6 +17,7 @@ class Relay:
         self.muted = threading.Event()      # connections made before this is set fall silent, and stay open
         self.hold_cancel = 0.0              # seconds between a CancelRequest's arrival and its delivery
         self.hold_eof = 0.0                 # seconds between PostgreSQL's closing of it and ours
+        self.spread = 0.0                   # both of these: up to so much more, by chance
         self.cancels = 0
         self.socks = []
         self.listener = socket.socket()
@@ -35,13 +37,13 @@ class Relay:
     def _serve(self, a, late):
         try:
             first = a.recv(65536)
-            if len(first) == 16 and struct.unpack("!II", first[:8]) == (16, CANCEL_REQUEST):
+            if len(first) >= 16 and struct.unpack("!II", first[:8]) == (len(first), CANCEL_REQUEST):
                 self.cancels += 1
-                time.sleep(self.hold_cancel)
+                time.sleep(self.hold_cancel + random.uniform(0, self.spread))
                 with socket.create_connection(self.to) as b:
                     b.sendall(first)
                     b.recv(1)
-                time.sleep(self.hold_eof)
+                time.sleep(self.hold_eof + random.uniform(0, self.spread))
                 a.close()
                 return
             b = socket.create_connection(self.to)
