@@ -67,7 +67,7 @@ static void check_values(const char *text)
 
 	for (size_t i = 0; (o = option_at(OPTION_GLOBAL, i)) != NULL; i++) {
 		if (option_value_set(o, &set, text, error) == 0)
-			CHECK(option_value_print(o, &set, out, sizeof(out)) != NULL);
+			CHECK((option_value_print(o, &set, out, sizeof(out)) == NULL) == (o->type == OPTION_SECRET));
 		else
 			CHECK(error[0] != '\0' && strlen(error) < sizeof(error));
 	}
