@@ -101,11 +101,14 @@ void *hash_map_find(const struct hash_map *m, const char *key)
 	return hash_map_get(m, key, strlen(key));
 }
 
-static void hash_map_grow(struct hash_map *m)
+/* -1: no memory; with slots already there, longer chains will do */
+static int hash_map_grow(struct hash_map *m)
 {
 	size_t slots = m->slots ? m->slots * 2 : 16;
-	struct hash_node **slot = mem_zalloc(slots * sizeof(struct hash_node *));
+	struct hash_node **slot = mem_try_zalloc(slots * sizeof(struct hash_node *));
 
+	if (slot == NULL)
+		return m->slots != 0 ? 0 : -1;
 	for (size_t i = 0; i < m->slots; i++) {
 		struct hash_node *node = m->slot[i];
 
@@ -120,30 +123,46 @@ static void hash_map_grow(struct hash_map *m)
 	mem_free(m->slot);
 	m->slot = slot;
 	m->slots = slots;
+	return 0;
+}
+
+static int hash_map_link_new(struct hash_map *m, const void *key, size_t n, uint64_t hash, void *value)
+{
+	struct hash_node *node, **link;
+
+	if (m->count >= m->slots && hash_map_grow(m) < 0)
+		return -1;
+	node = mem_try_alloc(sizeof(*node) + n + 1);
+	if (node == NULL)
+		return -1;
+	link = &m->slot[hash & (m->slots - 1)];
+	*node = (struct hash_node){.next = *link, .hash = hash, .key_len = n, .value = value};
+	memcpy(node->key, key, n);
+	node->key[n] = '\0';
+	*link = node;
+	m->count++;
+	return 0;
 }
 
 void *hash_map_put(struct hash_map *m, const void *key, size_t n, void *value)
 {
 	uint64_t hash = hash_bytes(m->seed, key, n);
-	struct hash_node **link, *node;
+	struct hash_node *node = m->slots > 0 ? *hash_map_link(m, key, n, hash) : NULL;
+	void *old = NULL;
 
 	CHECK(value != NULL);
-	if (m->count >= m->slots)
-		hash_map_grow(m);
-	link = hash_map_link(m, key, n, hash);
-	if (*link != NULL) {
-		void *old = (*link)->value;
-
-		(*link)->value = value;
-		return old;
+	if (node != NULL) {
+		old = node->value;
+		node->value = value;
+	} else {
+		CHECK(hash_map_link_new(m, key, n, hash, value) == 0);
 	}
-	node = mem_alloc(sizeof(*node) + n + 1);
-	*node = (struct hash_node){.hash = hash, .key_len = n, .value = value};
-	memcpy(node->key, key, n);
-	node->key[n] = '\0';
-	*link = node;
-	m->count++;
-	return NULL;
+	return old;
+}
+
+int hash_map_try_add(struct hash_map *m, const void *key, size_t n, void *value)
+{
+	return hash_map_link_new(m, key, n, hash_bytes(m->seed, key, n), value);
 }
 
 void *hash_map_take(struct hash_map *m, const void *key, size_t n)

@@ -32,8 +32,10 @@ void hash_map_fini(struct hash_map *m); /* frees the nodes, not the values */
 /* The value, or NULL. */
 void *hash_map_get(const struct hash_map *m, const void *key, size_t n);
 void *hash_map_find(const struct hash_map *m, const char *key);
-/* Adds or replaces; gives the former value or NULL.  value must not be NULL. */
+/* Adds or replaces; gives the former value or NULL.  value must not be NULL.  Aborts without memory. */
 void *hash_map_put(struct hash_map *m, const void *key, size_t n, void *value);
+/* Adds a key that is not there; for what a peer decides.  -1: no memory. */
+int hash_map_try_add(struct hash_map *m, const void *key, size_t n, void *value) FX_MUST_USE;
 /* Removes; gives the value or NULL. */
 void *hash_map_take(struct hash_map *m, const void *key, size_t n);
 /* Walks all entries in no special order: start with *it zeroed; NULL at the end.

@@ -10,6 +10,7 @@
 #include "base/rnd.h"
 #include "pool/home.h"
 #include "pool/share.h"
+#include "server/stmt.h"
 
 #include <string.h>
 
@@ -24,6 +25,7 @@ void hub_init(struct hub *h, unsigned workers)
 	hash_map_init(&h->users);
 	dlist_init(&h->starved);
 	rnd_secure(h->process_key, sizeof(h->process_key));
+	h->statements = stmt_store_new(SIZE_MAX);
 }
 
 static void hub_free_tallies(struct hash_map *map)
@@ -50,6 +52,7 @@ void hub_fini(struct hub *h)
 	hash_map_fini(&h->shares);
 	hub_free_tallies(&h->databases);
 	hub_free_tallies(&h->users);
+	stmt_store_free(h->statements);
 	lock_fini(&h->lock);
 }
 

@@ -26,6 +26,7 @@ struct hub_tally {
 struct lookup;
 struct resolver;
 struct share;
+struct stmt_store;
 
 struct hub {
 	struct lock lock;
@@ -38,6 +39,7 @@ struct hub {
 	bool is_paused;			     /* all databases */
 	_Atomic uint64_t next_id;	     /* of clients and servers, as shown */
 	_Atomic bool is_draining;	     /* shutting down: no new servers */
+	struct stmt_store *statements;	     /* texts of prepared statements; fixed after start */
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */

@@ -59,6 +59,9 @@ void errfields_parse(const void *body, size_t n, struct errfields *out)
 		case 'H':
 			take(&out->hint, text);
 			break;
+		case 'R':
+			take(&out->routine, text);
+			break;
 		default: /* fields we don't need, and those not invented yet */
 			break;
 		}

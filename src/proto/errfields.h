@@ -15,6 +15,7 @@ struct errfields {
 	const char *message;  /* never NULL: M, else a sentence of ours */
 	const char *detail;   /* NULL: none */
 	const char *hint;     /* NULL: none */
+	const char *routine;  /* NULL: none; the function of PostgreSQL's source that said it */
 	bool is_damaged;      /* no terminator, a field cut off, or bytes after the end */
 };
 

@@ -16,12 +16,6 @@ void expect_init(struct expect *e)
 	*e = (struct expect){.cap = EXPECT_INLINE};
 }
 
-void expect_fini(struct expect *e)
-{
-	mem_free(e->ring);
-	expect_init(e);
-}
-
 static const uint8_t expect_kinds[256] = {
 	[FE_QUERY] = EXPECT_QUERY,	     [FE_PARSE] = EXPECT_PARSE,	      [FE_BIND] = EXPECT_BIND,
 	[FE_CLOSE] = EXPECT_CLOSE,	     [FE_DESCRIBE] = EXPECT_DESCRIBE, [FE_EXECUTE] = EXPECT_EXECUTE,
@@ -46,10 +40,25 @@ static inline uint8_t expect_at(const struct expect *e, uint32_t i)
 	return bytes[(e->head + i) & (e->cap - 1)];
 }
 
-static inline void expect_pop(struct expect *e)
+static inline void expect_pop(struct expect *e, enum expect_outcome outcome)
 {
+	uint8_t entry = expect_at(e, 0);
+
 	e->head = (e->head + 1) & (e->cap - 1);
 	e->count--;
+	if (FX_UNLIKELY(entry & (EXPECT_NOTED | EXPECT_TOLD)))
+		e->on_op(e, entry, outcome);
+}
+
+void expect_fini(struct expect *e)
+{
+	void (*on_op)(struct expect *, uint8_t, enum expect_outcome) = e->on_op;
+
+	while (e->count > 0)
+		expect_pop(e, EXPECT_SKIPPED);
+	mem_free(e->ring);
+	expect_init(e);
+	e->on_op = on_op;
 }
 
 static int expect_grow(struct expect *e)
@@ -80,10 +89,31 @@ static int expect_push(struct expect *e, uint8_t entry)
 	return 0;
 }
 
-int expect_request(struct expect *e, uint8_t type, bool ours)
+static int expect_add(struct expect *e, enum expect_kind kind, uint8_t flags)
+{
+	if (expect_push(e, (uint8_t)(kind | flags)) < 0)
+		return -1;
+	if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
+		e->batch++;
+	return 1;
+}
+
+/* the server waits for CopyData; 0: the message is no entry */
+static int expect_in_copy(struct expect *e, enum expect_kind kind)
+{
+	if (kind == EXPECT_COPY_END) {
+		e->in_copy = false;
+		return 0;
+	}
+	/* anything else ends the connection, unless the COPY has failed before it is read: whose the CopyDone
+	 * and the Sync after it are can't be told then */
+	e->has_odd_sync = true;
+	return kind == EXPECT_SYNC ? 0 : 1;
+}
+
+int expect_request_noted(struct expect *e, uint8_t type, uint8_t flags)
 {
 	enum expect_kind kind = expect_kind_of(type);
-	uint8_t entry = (uint8_t)(kind | (ours ? EXPECT_OURS : 0));
 
 	if (kind == EXPECT_NONE)
 		return 0;
@@ -92,25 +122,16 @@ int expect_request(struct expect *e, uint8_t type, bool ours)
 			return 0;
 		e->is_skipping = false;
 		e->in_batch = false;
-		return expect_push(e, entry);
+		return expect_add(e, kind, flags);
 	}
-	if (e->in_copy) {
-		if (kind == EXPECT_COPY_END) {
-			e->in_copy = false;
-			return 0;
-		}
-		if (kind == EXPECT_SYNC) {
-			e->has_odd_sync = true;
-			return 0;
-		}
-		/* anything else ends the connection, unless the COPY has failed before it is read: whose the CopyDone
-		 * and the Sync after it are can't be told then */
-		e->has_odd_sync = true;
-	}
+	if (e->in_copy && expect_in_copy(e, kind) == 0)
+		return 0;
 	switch (kind) {
 	case EXPECT_COPY_END:
 		/* sent before the server asked for it; without a request it is ignored by the server */
-		return e->count > 0 ? expect_push(e, entry) : 0;
+		if (e->count == 0)
+			return 0;
+		break;
 	case EXPECT_QUERY:
 	case EXPECT_SYNC:
 		e->in_batch = false;
@@ -121,21 +142,26 @@ int expect_request(struct expect *e, uint8_t type, bool ours)
 		e->in_batch = true;
 		break;
 	}
-	return expect_push(e, entry);
+	return expect_add(e, kind, flags);
+}
+
+int expect_request(struct expect *e, uint8_t type, bool ours)
+{
+	return expect_request_noted(e, type, ours ? EXPECT_OURS : 0) < 0 ? -1 : 0;
 }
 
 /* marks whose copy never began, or is over */
 static void expect_drop_marks(struct expect *e)
 {
-	while (e->count > 0 && (expect_at(e, 0) & ~EXPECT_OURS) == EXPECT_COPY_END)
-		expect_pop(e);
+	while (e->count > 0 && (expect_at(e, 0) & EXPECT_KIND) == EXPECT_COPY_END)
+		expect_pop(e, EXPECT_DONE);
 }
 
 /* does anything behind the front end a batch? */
 static bool expect_has_end(const struct expect *e)
 {
 	for (uint32_t i = 1; i < e->count; i++) {
-		uint8_t kind = expect_at(e, i) & (uint8_t)~EXPECT_OURS;
+		uint8_t kind = expect_at(e, i) & EXPECT_KIND;
 
 		if (kind == EXPECT_SYNC || kind == EXPECT_QUERY)
 			return true;
@@ -152,7 +178,7 @@ static void expect_begin_copy(struct expect *e)
 
 	for (i = 1; i < e->count; i++) {
 		uint8_t entry = expect_at(e, i);
-		uint8_t kind = entry & (uint8_t)~EXPECT_OURS;
+		uint8_t kind = entry & EXPECT_KIND;
 
 		if (!ended && kind == EXPECT_SYNC) {
 			e->has_odd_sync = true;
@@ -168,23 +194,26 @@ static void expect_begin_copy(struct expect *e)
 	e->count = to;
 	e->in_copy = !ended;
 	/* the Sync that was to end this batch counts for nothing: the batch waits for another one */
-	if (e->has_odd_sync && (expect_at(e, 0) & ~EXPECT_OURS) == EXPECT_EXECUTE && !expect_has_end(e))
+	if (e->has_odd_sync && (expect_at(e, 0) & EXPECT_KIND) == EXPECT_EXECUTE && !expect_has_end(e))
 		e->in_batch = true;
 }
 
 static void expect_error(struct expect *e)
 {
-	uint8_t kind = expect_at(e, 0) & (uint8_t)~EXPECT_OURS;
+	uint8_t kind = expect_at(e, 0) & EXPECT_KIND;
 
 	/* also when the end of the COPY was sent already: the error may have come before the Sync or after it */
 	if (e->has_odd_sync)
 		e->is_ambiguous = true;
 	e->in_copy = false;
 	e->has_odd_sync = false;
-	if (kind == EXPECT_QUERY || kind == EXPECT_FUNCTION || kind == EXPECT_SYNC)
+	if (kind == EXPECT_QUERY || kind == EXPECT_FUNCTION || kind == EXPECT_SYNC) {
+		e->had_error = true;
 		return; /* ReadyForQuery still comes */
-	while (e->count > 0 && (expect_at(e, 0) & ~EXPECT_OURS) != EXPECT_SYNC)
-		expect_pop(e);
+	}
+	expect_pop(e, EXPECT_FAILED);
+	while (e->count > 0 && (expect_at(e, 0) & EXPECT_KIND) != EXPECT_SYNC)
+		expect_pop(e, EXPECT_SKIPPED);
 	if (e->count == 0)
 		e->is_skipping = true;
 }
@@ -221,6 +250,8 @@ static enum expect_effect expect_effect(uint8_t kind, uint8_t type)
 	case BE_COPY_DATA:
 	case BE_COPY_DONE:
 		return runs ? EFFECT_STAYS : EFFECT_NO;
+	case BE_COPY_BOTH_RESPONSE:
+		return kind == EXPECT_QUERY ? EFFECT_STAYS : EFFECT_NO; /* START_REPLICATION */
 	case BE_FUNCTION_CALL_RESPONSE:
 		return kind == EXPECT_FUNCTION ? EFFECT_STAYS : EFFECT_NO;
 	case BE_READY_FOR_QUERY:
@@ -251,12 +282,13 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 		return owner;
 	if (type == BE_ERROR_RESPONSE) {
 		expect_error(e);
-		return owner;
+		/* a statement that we prepare for the client once more: its failure is the answer to the client's Bind */
+		return front & (EXPECT_NOTED | EXPECT_TOLD) ? EXPECT_FORWARD : owner;
 	}
-	effect = expect_effect(front & (uint8_t)~EXPECT_OURS, type);
+	effect = expect_effect(front & EXPECT_KIND, type);
 	if (effect == EFFECT_NO)
 		return e->is_ambiguous && type == BE_READY_FOR_QUERY ? owner : EXPECT_DESYNC;
-	if (type == BE_COPY_IN_RESPONSE) {
+	if (type == BE_COPY_IN_RESPONSE || type == BE_COPY_BOTH_RESPONSE) {
 		if (e->in_copy)
 			return EXPECT_DESYNC;
 		expect_begin_copy(e);
@@ -264,15 +296,16 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 		e->has_odd_sync = false;
 	}
 	if (effect == EFFECT_POPS) {
-		expect_pop(e);
+		expect_pop(e, e->had_error ? EXPECT_FAILED : EXPECT_DONE);
+		e->had_error = false;
 		expect_drop_marks(e);
 	}
-	return owner;
+	return front & EXPECT_PARSED ? EXPECT_REPLACE : owner;
 }
 
 bool expect_is_ours(const struct expect *e)
 {
-	return e->count > 0 && (expect_at(e, 0) & EXPECT_OURS) != 0;
+	return e->count > 0 && (expect_at(e, 0) & (EXPECT_OURS | EXPECT_NOTED | EXPECT_TOLD)) == EXPECT_OURS;
 }
 
 bool expect_is_quiet(const struct expect *e)
@@ -285,7 +318,7 @@ unsigned expect_ready_owed(const struct expect *e)
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < e->count && n < 2; i++) {
-		uint8_t kind = expect_at(e, i);
+		uint8_t kind = expect_at(e, i) & (EXPECT_KIND | EXPECT_OURS);
 
 		/* an entry of ours carries its flag and matches nothing here */
 		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
@@ -309,7 +342,7 @@ bool expect_may_cancel(const struct expect *e)
 	unsigned ready = 0;
 
 	for (uint32_t i = 0; i < e->count && ready < 2; i++) {
-		uint8_t kind = expect_at(e, i) & (uint8_t)~EXPECT_OURS;
+		uint8_t kind = expect_at(e, i) & EXPECT_KIND;
 
 		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
 			ready++;

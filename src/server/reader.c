@@ -5,9 +5,11 @@
  * rider as it is; it ends where a message is not for the client, or at the end.
  */
 #include "server/reader.h"
+#include "server/settle.h"
 
 #include "base/cursor.h"
 #include "base/log.h"
+#include "proto/cmdtag.h"
 #include "proto/errfields.h"
 #include "server/cancel.h"
 #include "server/login.h"
@@ -16,6 +18,8 @@
 
 #define READER_LENGTH_MAX UINT32_C(0x7ffffff0)
 #define READER_SHORT_MAX UINT32_C(30000) /* as libpq has it */
+
+static const uint8_t reader_parse_complete[WIRE_HEADER_LEN] = {BE_PARSE_COMPLETE, 0, 0, 0, 4};
 
 struct reader_run {
 	struct server *s;
@@ -118,6 +122,19 @@ static void reader_ready(struct server *s, const uint8_t *body, size_t n)
 		s->xact_since = 0;
 }
 
+/* CommandComplete of a statement that may have undone what we know of the session */
+static void reader_tag(struct server *s, const uint8_t *body, size_t n)
+{
+	const char *tag = cmdtag_text(body, n);
+
+	if (tag == NULL)
+		return;
+	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0)
+		prepared_forget_all(&s->prepared);
+	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
+		s->rider_ops->on_tag(s, tag);
+}
+
 /* a message that is seen whole has come to its end */
 static void reader_look(struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
@@ -133,6 +150,9 @@ static void reader_look(struct server *s, uint8_t type, const uint8_t *body, siz
 	case BE_ERROR_RESPONSE:
 		reader_error(s, body, n);
 		break;
+	case BE_COMMAND_COMPLETE:
+		reader_tag(s, body, n);
+		break;
 	default:
 		break;
 	}
@@ -142,6 +162,9 @@ static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, si
 {
 	reader_look(s, type, body, n);
 	if ((s->reader.mode & READER_HELD) && s->rider_ops != NULL) {
+		if ((type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE) && !s->has_spoken &&
+		    s->rider_ops->on_special(s, type, body, n))
+			return;
 		s->rider_ops->on_reply(s, NULL, s->reader.hdr, WIRE_HEADER_LEN);
 		if (n > 0)
 			s->rider_ops->on_reply(s, NULL, body, n);
@@ -150,7 +173,16 @@ static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, si
 
 static bool reader_is_whole_type(uint8_t type)
 {
-	return type == BE_READY_FOR_QUERY || type == BE_PARAMETER_STATUS || type == BE_ERROR_RESPONSE;
+	return type == BE_READY_FOR_QUERY || type == BE_PARAMETER_STATUS || type == BE_ERROR_RESPONSE ||
+	       type == BE_NOTIFICATION_RESPONSE;
+}
+
+/* CommandComplete streams like any other, but for the few tags that reader_tag wants to see */
+static int reader_tag_mode(int mode, const uint8_t *body, size_t have)
+{
+	if (have >= 3 && memcmp(body, "DIS", 3) != 0 && memcmp(body, "DEA", 3) != 0 && memcmp(body, "RES", 3) != 0)
+		return mode;
+	return READER_WHOLE | (mode & READER_FORWARD ? READER_HELD : 0);
 }
 
 /* Kinds that may be longer than a few columns' worth; any other that declares so much shows that the framing is lost. */
@@ -204,13 +236,21 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 	if (verdict == EXPECT_FATAL ||
 	    (type == BE_ERROR_RESPONSE && s->rider_ops != NULL && conn_written(&s->conn) == s->request_mark))
 		verdict = EXPECT_SWALLOW;
+	if (verdict == EXPECT_REPLACE)
+		return s->rider_ops != NULL ? READER_PARSED : 0;
+	if (type == BE_READY_FOR_QUERY && s->hides_ready)
+		return READER_WHOLE;
 	if (type == BE_READY_FOR_QUERY && s->holds_ready && verdict == EXPECT_FORWARD && s->rider_ops != NULL)
 		return READER_WHOLE | READER_HELD;
 	if (reader_is_whole_type(type)) {
 		/* an error text beyond all measure is passed on, but not looked into */
 		if (length - 4 > READER_WHOLE_MAX - 1)
 			return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
-		return READER_WHOLE | (verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD);
+		if (verdict == EXPECT_SWALLOW || s->rider_ops == NULL)
+			return READER_WHOLE;
+		/* the rider may have other words for these */
+		return READER_WHOLE | (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE ? READER_HELD
+													: READER_FORWARD);
 	}
 	return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
 }
@@ -269,6 +309,8 @@ static const uint8_t *reader_header(struct server *s, struct reader_run *run, co
 	mode = reader_begin(s, hdr[0], reader_length(hdr));
 	if (mode < 0)
 		return NULL;
+	if (hdr[0] == BE_COMMAND_COMPLETE)
+		mode = reader_tag_mode(mode, p, (size_t)(end - p));
 	/* of what must be looked into, nothing is passed on before that is done */
 	if ((mode & READER_WHOLE) && (mode & READER_FORWARD) && (split || (size_t)(end - p) < reader_length(hdr) - 4))
 		mode = READER_WHOLE | READER_HELD;
@@ -280,6 +322,8 @@ static const uint8_t *reader_header(struct server *s, struct reader_run *run, co
 	if (!(mode & READER_FORWARD)) {
 		run->to = split ? p : start;
 		reader_flush_run(run, p);
+		if (mode & READER_PARSED)
+			s->rider_ops->on_reply(s, NULL, reader_parse_complete, sizeof(reader_parse_complete));
 	} else if (split) {
 		s->rider_ops->on_reply(s, NULL, hdr, WIRE_HEADER_LEN);
 	} else if (!(mode & READER_WHOLE)) {
@@ -322,6 +366,6 @@ size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data,
 	if (FX_UNLIKELY(s->reader.saw_ready && !dlist_is_empty(&s->cancels)))
 		cancel_proceed(s);
 	if (reader_is_on(s) && (s->reader.saw_ready || s->is_throttled || s->has_spoken || s->state != SERVER_ACTIVE))
-		server_settled(s);
+		settle_server(s);
 	return n;
 }

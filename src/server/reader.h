@@ -15,6 +15,7 @@ enum {
 	READER_FORWARD = 1, /* for the rider */
 	READER_WHOLE = 2,   /* must be seen whole */
 	READER_HELD = 4,    /* for the rider, but passed on only when it was looked into */
+	READER_PARSED = 8,  /* not for the rider, who is told ParseComplete instead */
 	READER_RIDERS = READER_FORWARD | READER_HELD,
 };
 

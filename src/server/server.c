@@ -13,6 +13,7 @@
 #include "server/clean.h"
 #include "server/login.h"
 #include "server/reader.h"
+#include "server/settle.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,9 +60,7 @@ void server_enter(struct server *s, enum server_state state)
 	CHECK(server_may_enter((enum server_state)s->state, state));
 	timeout_disarm(&s->deadline);
 	s->state = (uint8_t)state;
-	if (state == SERVER_CONNECTING || state == SERVER_RESOLVING)
-		loop_arm(s->loop, &s->deadline, s->target->connect_timeout);
-	else if (state == SERVER_LOGIN)
+	if (state == SERVER_CONNECTING || state == SERVER_RESOLVING || state == SERVER_LOGIN)
 		loop_arm(s->loop, &s->deadline, s->target->connect_timeout);
 	else if (state == SERVER_CLEANING)
 		loop_arm(s->loop, &s->deadline, s->target->clean_timeout);
@@ -217,7 +216,7 @@ static void server_on_closed(struct conn *c, enum conn_end end, int err)
 
 static void server_on_drained(struct conn *c)
 {
-	server_settled(container_of(c, struct server, conn));
+	settle_server(container_of(c, struct server, conn));
 }
 
 const struct conn_ops server_conn_ops = {
@@ -226,6 +225,16 @@ const struct conn_ops server_conn_ops = {
 	.on_closed = server_on_closed,
 	.on_connected = server_on_connected,
 };
+
+static void server_on_op(struct expect *e, uint8_t flags, enum expect_outcome outcome)
+{
+	struct server *s = container_of(e, struct server, expect);
+
+	if (flags & EXPECT_NOTED)
+		prepared_ended(&s->prepared, outcome);
+	if ((flags & EXPECT_TOLD) && s->rider_ops != NULL)
+		s->rider_ops->on_told(s, outcome);
+}
 
 struct server *server_new(struct loop *loop, struct target *target, struct scram_cache *cache,
 			  const struct server_owner_ops *ops, void *owner)
@@ -241,6 +250,8 @@ struct server *server_new(struct loop *loop, struct target *target, struct scram
 	s->owner = owner;
 	s->status = TRANSACTION_IDLE;
 	expect_init(&s->expect);
+	s->expect.on_op = server_on_op;
+	prepared_init(&s->prepared);
 	params_init(&s->params);
 	params_init(&s->base);
 	params_init(&s->loose);
@@ -267,6 +278,7 @@ void server_free(struct server *s)
 	timeout_disarm(&s->deadline);
 	dlist_remove(&s->link);
 	expect_fini(&s->expect);
+	prepared_fini(&s->prepared);
 	params_fini(&s->params);
 	params_fini(&s->base);
 	params_fini(&s->loose);
@@ -301,6 +313,7 @@ void server_ride(struct server *s, const struct server_rider_ops *ops, void *rid
 	s->rider = rider;
 	s->was_used = true;
 	s->has_told = false;
+	s->hides_ready = false;
 	s->request_mark = conn_written(&s->conn);
 }
 
@@ -314,15 +327,16 @@ void server_dismount(struct server *s)
 	server_enter(s, SERVER_IDLE);
 }
 
-static bool server_expect(struct server *s, uint8_t type, bool ours)
+static int server_expect(struct server *s, uint8_t type, uint8_t flags)
 {
-	if (expect_request(&s->expect, type, ours) == 0)
-		return true;
-	server_close(s, SERVER_END_NO_MEMORY);
-	return false;
+	int rc = expect_request_noted(&s->expect, type, flags);
+
+	if (rc < 0)
+		server_close(s, SERVER_END_NO_MEMORY);
+	return rc;
 }
 
-bool server_note(struct server *s, uint8_t type)
+int server_note_flagged(struct server *s, uint8_t type, uint8_t flags)
 {
 	if (s->request_since == 0 && expect_kind_of(type) != EXPECT_NONE) {
 		s->request_since = loop_now(s->loop);
@@ -330,12 +344,17 @@ bool server_note(struct server *s, uint8_t type)
 		if (s->xact_since == 0)
 			s->xact_since = s->request_since;
 	}
-	return server_expect(s, type, s->state != SERVER_ACTIVE);
+	return server_expect(s, type, flags);
+}
+
+bool server_note(struct server *s, uint8_t type)
+{
+	return server_note_flagged(s, type, s->state != SERVER_ACTIVE ? EXPECT_OURS : 0) >= 0;
 }
 
 bool server_note_ours(struct server *s, uint8_t type)
 {
-	return server_expect(s, type, true);
+	return server_expect(s, type, EXPECT_OURS) >= 0;
 }
 
 void server_send(struct server *s, const void *data, size_t n, struct chunk *chunk)
@@ -371,48 +390,6 @@ int server_say(struct server *s, struct buf *out)
 		server_close(s, SERVER_END_NO_MEMORY);
 	buf_fini(out);
 	return rc;
-}
-
-static void server_settled_active(struct server *s)
-{
-	/* a rider that has not said anything yet has only just mounted: a call for a former need is no end of its request */
-	if (conn_written(&s->conn) == s->request_mark)
-		return;
-	if (server_is_quiet(s)) {
-		s->rider_ops->on_quiet(s);
-		return;
-	}
-	if (s->status == TRANSACTION_IDLE && expect_is_quiet(&s->expect) && conn_out_pending(&s->conn) > 0)
-		conn_notify_empty(&s->conn);
-	s->rider_ops->on_settled(s);
-}
-
-void server_settled(struct server *s)
-{
-	/* it has said farewell: nobody may be given it, even if its last byte has not come yet */
-	if (s->has_spoken && (s->state == SERVER_ACTIVE || s->state == SERVER_IDLE)) {
-		server_close(s, SERVER_END_FAREWELL);
-		return;
-	}
-	switch (s->state) {
-	case SERVER_LOGIN:
-		login_settled(s);
-		break;
-	case SERVER_TESTING:
-	case SERVER_CLEANING:
-		clean_settled(s);
-		break;
-	case SERVER_ACTIVE:
-		if (s->is_throttled && conn_out_pending(&s->conn) <= CONN_LOW && s->expect.count <= EXPECT_LOW) {
-			s->is_throttled = false;
-			s->rider_ops->on_room(s);
-		}
-		if (s->state == SERVER_ACTIVE)
-			server_settled_active(s);
-		break;
-	default:
-		break;
-	}
 }
 
 void server_detach(struct server *s)

@@ -17,6 +17,7 @@
 #include "server/expect.h"
 #include "proto/wire.h"
 #include "server/params.h"
+#include "server/prepared.h"
 #include "server/target.h"
 
 struct server;
@@ -69,6 +70,12 @@ struct server_rider_ops {
 	void (*on_quiet)(struct server *s);
 	/* The server has reported a parameter in the course of the client's request. */
 	void (*on_parameter)(struct server *s, const char *name, const char *value);
+	/* How the oldest message of the rider's that was noted with EXPECT_TOLD has ended. */
+	void (*on_told)(struct server *s, enum expect_outcome outcome);
+	/* A command of the client's is complete whose tag begins with DISCARD, DEALLOCATE or RESET. */
+	void (*on_tag)(struct server *s, const char *tag);
+	/* An ErrorResponse or NotificationResponse for the client.  true: the rider has said what is to be said. */
+	bool (*on_special)(struct server *s, uint8_t type, const uint8_t *body, size_t n);
 	/* A message of ours among the client's (server_note_ours) failed. */
 	void (*on_ours_failed)(struct server *s, const char *sqlstate, const char *message);
 	/* The out-queue or the expectation queue has room again. */
@@ -106,6 +113,7 @@ struct server {
 	bool has_many;	 /* reports more parameters than we keep */
 	bool is_odd;	 /* something looked odd: ping before the next use */
 	bool holds_ready; /* the rider looks at each ReadyForQuery before it is passed on */
+	bool hides_ready; /* the next one is not for the client: its request is said anew */
 	bool is_throttled; /* the rider has been told to wait for on_room */
 	bool wants_reset;  /* server_clean runs the reset query as well */
 	bool was_used;
@@ -116,6 +124,7 @@ struct server {
 	uint8_t asked_minor, minor; /* of protocol 3: what login.c has asked for, what is spoken */
 	bool was_refused, has_answered; /* login.c: the version was too new; the server has said anything else */
 	struct expect expect;
+	struct prepared prepared;
 	struct server_reader reader;
 	struct params params;
 	struct params base;	/* params as they were after the login */
@@ -159,6 +168,9 @@ void server_free(struct server *s);
 void server_ride(struct server *s, const struct server_rider_ops *ops, void *rider);
 /* Before sending: notes what replies a message of this type will owe.  false: no memory (the server ends). */
 bool server_note(struct server *s, uint8_t type);
+/* The same with flags of an entry.  1: it is an entry and how it ends will be told; 0: the server ignores the message;
+ * -1: no memory (the server ends). */
+int server_note_flagged(struct server *s, uint8_t type, uint8_t flags);
 /* The same for a message of ours among the client's: its replies are swallowed. */
 bool server_note_ours(struct server *s, uint8_t type);
 void server_send(struct server *s, const void *data, size_t n, struct chunk *chunk);
@@ -191,6 +203,5 @@ void server_set_failure(struct server *s, enum server_end end, const char *sqlst
 	FX_PRINTF(4, 5);
 void server_lost(struct server *s, enum server_end why); /* no farewell possible or needed */
 int server_say(struct server *s, struct buf *out);	 /* sends a message of ours, empties out */
-void server_settled(struct server *s);			 /* all bytes of this turn are read */
 
 #endif

@@ -13,7 +13,9 @@
 #include "session/deadline.h"
 #include "session/entry.h"
 #include "session/keyring.h"
+#include "session/record.h"
 #include "session/relay.h"
+#include "session/statements.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -179,6 +181,11 @@ static void client_give_back(struct client *c)
 		c->worker->console->on_cancel(c->worker, c->handle, true);
 	if (c->login != NULL)
 		entry_free(c);
+	if (c->statements != NULL) {
+		record_end(c);
+		statements_free(c->statements);
+		c->statements = NULL;
+	}
 	if (c->pool != NULL) {
 		c->pool->clients--;
 		c->pool = NULL;

@@ -13,6 +13,7 @@
 
 struct client;
 struct login;
+struct statements;
 struct worker;
 
 enum client_state {
@@ -43,6 +44,7 @@ struct client {
 	char *application_name;	       /* NULL: none */
 	struct params *vars;	       /* tracked parameters that are its own; NULL: none */
 	uint64_t vars_hash;	       /* of them; 0: none */
+	struct statements *statements; /* its prepared statements; NULL: it never named one */
 	struct client *key_next;       /* keyring.c */
 	uint64_t id, handle;
 	uint64_t connected_wall;       /* microseconds */
@@ -66,6 +68,10 @@ struct client {
 	bool is_keyed : 1;	/* in the worker's keyring */
 	bool has_long_key : 1;	/* speaks protocol 3.2 */
 	bool owns_limits : 1;
+	bool has_unnamed : 1;  /* the unnamed statement of the server it rides is its own */
+	bool is_teeing : 1;    /* the current message's body is also kept (an unnamed Parse in pieces) */
+	bool is_stalled : 1;   /* paused until what was sent is answered */
+	bool has_answered : 1; /* since it got this server, bytes of answers went to the client */
 };
 
 /* Takes fd.  refused: the hub's answer if it may not stay. */

@@ -6,18 +6,19 @@
  */
 #include "session/relay.h"
 
-#include "proto/reply.h"
 #include "server/expect.h"
 #include "session/admit.h"
 #include "session/desk.h"
-#include "session/rider.h"
-#include "session/vars.h"
+#include "session/record.h"
+#include "session/request.h"
+#include "session/rewrite.h"
+#include "session/unnamed.h"
 #include "session/worker.h"
 
-#include <stdio.h>
 #include <string.h>
 
 
+#define RELAY_COPY_MAX ((size_t)512)   /* copying this is cheaper than one more piece in a system call */
 #define RELAY_SMALL UINT32_C(10000)    /* PostgreSQL's own bound for short messages */
 
 enum relay_rule {
@@ -37,114 +38,25 @@ static const uint8_t relay_rules[256] = {
 	[FE_COPY_DONE] = RULE_COPY,   [FE_COPY_FAIL] = RULE_COPY, [FE_TERMINATE] = RULE_END,
 };
 
-enum relay_verdict {
-	VERDICT_FORWARD,
-	VERDICT_DROP,
-	VERDICT_MORE, /* the first byte of the body is needed */
-	VERDICT_WAIT, /* for a server; the header stays unread */
-	VERDICT_END,  /* the client is closing */
-};
-
 struct relay_run {
 	struct client *c;
 	struct chunk *chunk;
 	const uint8_t *from, *to;
+	const uint8_t *record; /* from here on the slice belongs into the client's record */
+	struct rewrite_unnamed unnamed;
+	bool is_rewritten; /* something of ours was queued: small pieces are copied behind it */
 };
 
 static void relay_flush_run(struct relay_run *run, const uint8_t *next)
 {
-	if (run->to > run->from && run->c->lease.state == LEASE_HELD) {
-		server_send(run->c->lease.server, run->from, (size_t)(run->to - run->from), run->chunk);
-		run->c->pool->stats.bytes_received += (uint64_t)(run->to - run->from);
+	size_t n = (size_t)(run->to - run->from);
+
+	if (n > 0 && run->c->lease.state == LEASE_HELD) {
+		server_send(run->c->lease.server, run->from, n,
+			    run->is_rewritten && n <= RELAY_COPY_MAX ? NULL : run->chunk);
+		run->c->pool->stats.bytes_received += n;
 	}
 	run->from = run->to = next;
-}
-
-static void relay_send_ready(struct client *c)
-{
-	static const uint8_t ready[6] = {BE_READY_FOR_QUERY, 0, 0, 0, 5, TRANSACTION_IDLE};
-
-	conn_send(&c->conn, ready, sizeof(ready), NULL);
-}
-
-/* the error has been sent: drop what is left of the request, then say that we are ready */
-static enum relay_verdict relay_skip(struct client *c, uint8_t type)
-{
-	if (c->is_refusing) {
-		c->is_refusing = false;
-		if (type == FE_QUERY || type == FE_FUNCTION_CALL) {
-			relay_send_ready(c);
-			return VERDICT_DROP;
-		}
-		c->is_skipping = true;
-	}
-	if (type == FE_SYNC) {
-		c->is_skipping = false;
-		relay_send_ready(c);
-	}
-	return VERDICT_DROP;
-}
-
-static void relay_ride(struct client *c)
-{
-	server_ride(c->lease.server, &rider_ops, c);
-	c->lease.server->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
-	client_enter(c, CLIENT_RUNNING);
-	if (!vars_apply(c, c->lease.server))
-		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-}
-
-/* A request begins and the client has no server. */
-static enum relay_verdict relay_ask(struct client *c)
-{
-	struct server_failure why;
-
-	if (FX_UNLIKELY(c->worker->is_draining)) {
-		client_fail(c, CLIENT_END_SHUTDOWN, NULL);
-		return VERDICT_END;
-	}
-	c->request_since = loop_now(c->conn.loop);
-	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
-	case LEASE_GRANTED:
-		relay_ride(c);
-		return c->state == CLIENT_RUNNING ? VERDICT_FORWARD : VERDICT_END;
-	case LEASE_WAITS:
-		c->was_notified = false;
-		client_enter(c, CLIENT_WAITING);
-		conn_pause(&c->conn, RELAY_KEEP);
-		return VERDICT_WAIT;
-	case LEASE_REFUSED:
-		break;
-	}
-	c->pool->stats.errors++;
-	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER) {
-		client_fail(c, CLIENT_END_NO_SERVER, "server login has been failing, cached error: %s (server_login_retry)",
-			    why.message);
-		return VERDICT_END;
-	}
-	client_send_error(c, "ERROR", why.sqlstate[0] != '\0' ? why.sqlstate : "08006", why.message);
-	c->is_refusing = true;
-	return VERDICT_DROP;
-}
-
-/* until prepared statements follow the client over servers, a name would be lost with the next transaction */
-static bool relay_is_named_parse(const struct client *c, uint8_t type, const uint8_t *body)
-{
-	return type == FE_PARSE && c->pool_mode != CONF_POOL_SESSION && body[0] != '\0';
-}
-
-static enum relay_verdict relay_refuse_name(struct client *c)
-{
-	static const char text[] = "named prepared statements need pool_mode = session";
-
-	if (c->lease.state == LEASE_HELD) {
-		/* its state in a transaction could not be told truthfully by anybody but the server */
-		client_fail(c, CLIENT_END_NOT_SUPPORTED, "%s", text);
-		return VERDICT_END;
-	}
-	client_send_error(c, "ERROR", "0A000", text);
-	c->is_skipping = true;
-	return VERDICT_DROP;
 }
 
 static void relay_note_text(struct server *s, uint8_t type, const uint8_t *body, size_t n)
@@ -166,11 +78,10 @@ static void relay_note_text(struct server *s, uint8_t type, const uint8_t *body,
 	server_note_text(s, body, end != NULL ? (size_t)(end - body) : n);
 }
 
-/* What to do with a message whose header is here; body: the have bytes of its body that are here too. */
-static enum relay_verdict relay_begin(struct client *c, uint8_t type, uint32_t length, const uint8_t *body, size_t have)
+/* May this message be said now? */
+static enum request_verdict relay_check(struct client *c, uint8_t type, uint32_t length)
 {
 	enum relay_rule rule = (enum relay_rule)relay_rules[type];
-	struct server *s;
 
 	if (rule == RULE_BAD) {
 		client_fail(c, CLIENT_END_PROTOCOL, "invalid frontend message type %u", type);
@@ -187,35 +98,101 @@ static enum relay_verdict relay_begin(struct client *c, uint8_t type, uint32_t l
 		return VERDICT_END;
 	}
 	if (FX_UNLIKELY(c->is_refusing || c->is_skipping))
-		return relay_skip(c, type);
-	if (type == FE_PARSE && length > 4 && have == 0)
-		return VERDICT_MORE;
-	if (type == FE_PARSE && length > 4 && relay_is_named_parse(c, type, body))
-		return relay_refuse_name(c);
+		return request_skip(c, type);
+	if (FX_UNLIKELY(type == FE_QUERY && c->worker->home.conf->set.disable_pqexec)) {
+		client_fail(c, CLIENT_END_PROTOCOL, "PQexec disallowed");
+		return VERDICT_END;
+	}
+	return VERDICT_FORWARD;
+}
+
+/* FORWARD: the client has a server, which is to get this message. */
+static enum request_verdict relay_hold(struct client *c, uint8_t type)
+{
+	enum relay_rule rule = (enum relay_rule)relay_rules[type];
+
 	if (c->lease.state != LEASE_HELD) {
-		enum relay_verdict verdict;
+		enum request_verdict verdict;
 
 		if (rule == RULE_COPY || rule == RULE_FLUSH)
 			return VERDICT_DROP;
-		verdict = relay_ask(c);
-		if (verdict == VERDICT_DROP)
-			return relay_skip(c, type);
-		if (verdict != VERDICT_FORWARD)
-			return verdict;
-	} else if (c->state != CLIENT_RUNNING && rule != RULE_COPY && rule != RULE_FLUSH) {
+		verdict = request_ask(c);
+		return verdict == VERDICT_DROP ? request_skip(c, type) : verdict;
+	}
+	if (c->state != CLIENT_RUNNING && rule != RULE_COPY && rule != RULE_FLUSH) {
 		c->request_since = loop_now(c->conn.loop);
 		client_enter(c, CLIENT_RUNNING);
 	}
-	s = c->lease.server;
-	relay_note_text(s, type, body, have);
-	return server_note(s, type) ? VERDICT_FORWARD : VERDICT_END;
+	return VERDICT_FORWARD;
+}
+
+/* A header and what of its body is here; have is less than length - 4 when the rest is not. */
+struct relay_message {
+	const uint8_t *hdr, *body;
+	const uint8_t *next; /* where reading of the slice goes on */
+	size_t have;
+	size_t used; /* VERDICT_SENT: so much of the body is dealt with */
+	uint32_t length;
+	bool split;	  /* the header came in pieces, or in an earlier slice */
+	bool wanted;	  /* it has to be looked into */
+	bool is_gathered; /* body lies in the client's record and not in the slice */
+};
+
+/* An unnamed Parse of this slice is bound now, or its batch ends without that. */
+static void relay_end_unnamed(struct relay_run *run, uint8_t type)
+{
+	if (type == FE_BIND || type == FE_QUERY)
+		run->unnamed.body = NULL;
+	else if (type == FE_SYNC)
+		unnamed_keep(run->c, &run->unnamed);
+}
+
+static enum request_verdict relay_rewrite(struct relay_run *run, struct relay_message *m)
+{
+	struct client *c = run->c;
+
+	switch (rewrite_message(c, m->hdr[0], m->length - 4, m->body, m->have, &run->unnamed, &m->used)) {
+	case REWRITE_SENT:
+		c->statements->is_rewritten = true;
+		run->is_rewritten = true;
+		return VERDICT_SENT;
+	case REWRITE_STALL:
+		c->is_stalled = true;
+		conn_pause(&c->conn, RELAY_KEEP);
+		return VERDICT_WAIT;
+	case REWRITE_END:
+		return VERDICT_END;
+	case REWRITE_PLAIN:
+		break;
+	}
+	return VERDICT_FORWARD;
+}
+
+/* What to do with a message that is allowed. */
+static enum request_verdict relay_begin(struct relay_run *run, struct relay_message *m)
+{
+	struct client *c = run->c;
+	bool had_server = c->lease.state == LEASE_HELD;
+	enum request_verdict verdict = relay_hold(c, m->hdr[0]);
+
+	if (verdict != VERDICT_FORWARD)
+		return verdict;
+	if (!had_server)
+		run->record = m->split ? m->next : m->hdr;
+	if (FX_UNLIKELY(m->wanted))
+		verdict = relay_rewrite(run, m);
+	if (verdict != VERDICT_FORWARD)
+		return verdict;
+	if (FX_UNLIKELY(run->unnamed.body != NULL) && m->hdr[0] != FE_PARSE)
+		relay_end_unnamed(run, m->hdr[0]);
+	relay_note_text(c->lease.server, m->hdr[0], m->body, m->have);
+	return server_note(c->lease.server, m->hdr[0]) ? VERDICT_FORWARD : VERDICT_END;
 }
 
 /* always forwarded while the client has a server */
 static inline bool relay_is_plain(uint8_t type, uint32_t length)
 {
-	return relay_rules[type] != RULE_BAD && relay_rules[type] != RULE_END && type != FE_PARSE && length >= 4 &&
-	       length <= RELAY_SMALL;
+	return relay_rules[type] != RULE_BAD && relay_rules[type] != RULE_END && length >= 4 && length <= RELAY_SMALL;
 }
 
 static inline uint32_t relay_length(const uint8_t *hdr)
@@ -223,16 +200,81 @@ static inline uint32_t relay_length(const uint8_t *hdr)
 	return (uint32_t)hdr[1] << 24 | (uint32_t)hdr[2] << 16 | (uint32_t)hdr[3] << 8 | hdr[4];
 }
 
+/* Puts together as much of the message as must be seen.  false: the rest has not come, or the client is closing. */
+static bool relay_gather(struct relay_run *run, struct relay_message *m)
+{
+	struct client *c = run->c;
+	uint32_t len = m->length - 4;
+	struct statements *st = c->statements;
+	size_t take;
+
+	if ((st == NULL || st->part.len == 0) && rewrite_has_enough(c, m->hdr[0], len, m->body, m->have))
+		return m->hdr[0] != FE_PARSE || len == 0 || m->body[0] == '\0' || rewrite_prepare(c);
+	if (!rewrite_prepare(c))
+		return false;
+	st = c->statements;
+	if (!m->split) {
+		memcpy(c->hdr, m->hdr, WIRE_HEADER_LEN);
+		c->have = WIRE_HEADER_LEN;
+		m->hdr = c->hdr;
+		m->split = true;
+	}
+	take = m->have < len - st->part.len ? m->have : len - st->part.len;
+	if (!rewrite_keep_part(c, m->body, take))
+		return false;
+	m->next = m->body + take;
+	run->from = run->to = m->next;
+	m->is_gathered = true;
+	m->body = st->part.data;
+	m->have = st->part.len;
+	return rewrite_has_enough(c, m->hdr[0], len, m->body, m->have);
+}
+
+/* The message is begun: what of it is not dealt with is forwarded or dropped as it lies in the slice. */
+static const uint8_t *relay_pass(struct relay_run *run, const struct relay_message *m, enum request_verdict verdict)
+{
+	struct client *c = run->c;
+	const uint8_t *p = m->next;
+	size_t done = 0;
+
+	c->type = m->hdr[0];
+	c->is_forwarding = verdict != VERDICT_DROP;
+	if (m->is_gathered) {
+		struct server *s = c->lease.server;
+
+		done = m->have;
+		if (verdict == VERDICT_FORWARD)
+			server_send(s, m->hdr, WIRE_HEADER_LEN, NULL);
+		if (verdict == VERDICT_FORWARD)
+			server_send(s, m->body, m->have, NULL);
+		else if (verdict == VERDICT_SENT && m->have > m->used)
+			server_send(s, m->body + m->used, m->have - m->used, NULL);
+		rewrite_drop_part(c);
+	} else if (verdict == VERDICT_SENT) {
+		done = m->used;
+		p += m->used;
+		run->from = run->to = p;
+	} else if (verdict == VERDICT_DROP) {
+		relay_flush_run(run, p);
+	} else if (m->split) {
+		server_send(c->lease.server, m->hdr, WIRE_HEADER_LEN, NULL);
+	} else {
+		run->to = p;
+	}
+	c->left = m->length - 4 - (uint32_t)done;
+	c->have = 0;
+	return p;
+}
+
 /* One header.  Gives where reading goes on; *stop is set when it does not. */
 static const uint8_t *relay_header(struct relay_run *run, const uint8_t *p, const uint8_t *end, bool *stop)
 {
 	struct client *c = run->c;
-	const uint8_t *start = p, *hdr = p;
-	bool split = c->have > 0 || end - p < WIRE_HEADER_LEN;
-	enum relay_verdict verdict;
-	uint32_t length;
+	const uint8_t *start = p;
+	struct relay_message m = {.hdr = p, .split = c->have > 0 || end - p < WIRE_HEADER_LEN};
+	enum request_verdict verdict;
 
-	if (split) {
+	if (m.split) {
 		relay_flush_run(run, p);
 		while (c->have < WIRE_HEADER_LEN && p < end)
 			c->hdr[c->have++] = *p++;
@@ -241,41 +283,35 @@ static const uint8_t *relay_header(struct relay_run *run, const uint8_t *p, cons
 			*stop = true;
 			return p;
 		}
-		hdr = c->hdr;
+		m.hdr = c->hdr;
 	} else {
 		p += WIRE_HEADER_LEN;
 	}
-	length = relay_length(hdr);
+	m.length = relay_length(m.hdr);
+	m.wanted = rewrite_wants(c, m.hdr[0]);
 	/* what this message does to the client or its lease must not overtake the bytes before it */
-	if (!split && !relay_is_plain(hdr[0], length))
+	if (!m.split && (m.wanted || !relay_is_plain(m.hdr[0], m.length)))
 		relay_flush_run(run, start);
-	verdict = relay_begin(c, hdr[0], length, p, (size_t)(end - p) < length - 4 ? (size_t)(end - p) : length - 4);
+	m.body = m.next = p;
+	verdict = relay_check(c, m.hdr[0], m.length);
+	if (verdict == VERDICT_FORWARD) {
+		m.have = (size_t)(end - p) < m.length - 4 ? (size_t)(end - p) : m.length - 4;
+		if (m.wanted && !relay_gather(run, &m))
+			verdict = VERDICT_MORE;
+		else
+			verdict = relay_begin(run, &m);
+	}
 	switch (verdict) {
 	case VERDICT_FORWARD:
+	case VERDICT_SENT:
 	case VERDICT_DROP:
-		c->type = hdr[0];
-		c->left = length - 4;
-		c->is_forwarding = verdict == VERDICT_FORWARD;
-		if (!c->is_forwarding) {
-			relay_flush_run(run, p);
-		} else if (split) {
-			server_send(c->lease.server, c->hdr, WIRE_HEADER_LEN, NULL);
-		} else {
-			run->to = p;
-		}
-		c->have = 0;
-		return p;
-	case VERDICT_MORE:
-		if (!split) {
-			relay_flush_run(run, p);
-			memcpy(c->hdr, start, WIRE_HEADER_LEN);
-			c->have = WIRE_HEADER_LEN;
-		}
-		*stop = true;
-		return p;
+		return relay_pass(run, &m, verdict);
 	case VERDICT_WAIT:
 		*stop = true;
-		return split ? p : start;
+		return m.split ? m.next : start;
+	case VERDICT_MORE:
+		*stop = true;
+		return m.next;
 	default:
 		*stop = true;
 		return end;
@@ -289,7 +325,7 @@ static bool relay_is_on(const struct client *c)
 
 static size_t relay_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n)
 {
-	struct relay_run run = {.c = c, .chunk = chunk, .from = data, .to = data};
+	struct relay_run run = {.c = c, .chunk = chunk, .from = data, .to = data, .record = data};
 	const uint8_t *p = data, *end = data + n;
 	bool stop = false;
 
@@ -301,6 +337,8 @@ static size_t relay_bytes(struct client *c, struct chunk *chunk, const uint8_t *
 		}
 		size_t take = (size_t)(end - p) < c->left ? (size_t)(end - p) : c->left;
 
+		if (FX_UNLIKELY(c->is_teeing))
+			unnamed_tee(c, p, take);
 		p += take;
 		c->left -= (uint32_t)take;
 		if (c->is_forwarding)
@@ -311,6 +349,10 @@ static size_t relay_bytes(struct client *c, struct chunk *chunk, const uint8_t *
 	if (!relay_is_on(c))
 		return n;
 	relay_flush_run(&run, end);
+	if (FX_UNLIKELY(c->statements != NULL))
+		record_add(c, run.record, (size_t)(p - run.record));
+	if (FX_UNLIKELY(run.unnamed.body != NULL))
+		unnamed_keep(c, &run.unnamed);
 	return (size_t)(p - data);
 }
 
@@ -320,6 +362,7 @@ size_t relay_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 
 	if (c->state == CLIENT_CONSOLE || c->state == CLIENT_COMMAND)
 		return desk_on_bytes(c, data, n);
+	c->is_stalled = false;
 	c->is_relaying = true;
 	used = relay_bytes(c, chunk, data, n);
 	c->is_relaying = false;
@@ -341,7 +384,7 @@ static void relay_on_granted(struct lease *l)
 		admit_on_granted(c);
 		return;
 	}
-	relay_ride(c);
+	request_ride(c);
 	if (c->state == CLIENT_RUNNING && c->have == WIRE_HEADER_LEN)
 		(void)relay_on_bytes(c, NULL, NULL, 0);
 	if (c->state != CLIENT_GONE)
@@ -383,61 +426,3 @@ const struct lease_ops relay_lease_ops = {
 	.on_granted = relay_on_granted,
 	.on_refused = relay_on_refused,
 };
-
-static void relay_notify(struct client *c)
-{
-	uint64_t wait = c->limits->query_wait_timeout;
-	struct buf out;
-
-	c->was_notified = true;
-	buf_init(&out, 0);
-	if (reply_notice(&out, "NOTICE", "00000",
-			 "No server connection available in postgres backend, client being queued") == 0)
-		conn_send(&c->conn, out.data, out.len, NULL);
-	buf_fini(&out);
-	if (wait > 0)
-		loop_arm(c->conn.loop, &c->deadline, wait - c->worker->home.conf->set.query_wait_notify);
-}
-
-static void relay_explain_wait(const struct client *c, char *out, size_t size)
-{
-	const struct conf_limits *l = &c->pool->limits;
-	struct share *share = c->pool->share;
-	unsigned db, user, ignored, servers;
-
-	hub_tally_database(share->hub, share->database, &db, &ignored);
-	hub_tally_user(share->hub, share->user, &user, &ignored);
-	servers = share_servers(share);
-	if (atomic_load(&share->is_paused))
-		snprintf(out, size, "the database is paused");
-	else if (l->max_db_connections > 0 && db >= (uint64_t)l->max_db_connections)
-		snprintf(out, size, "max_db_connections %u reached", db);
-	else if (l->max_user_connections > 0 && user >= (uint64_t)l->max_user_connections)
-		snprintf(out, size, "max_user_connections %u reached", user);
-	else if (pool_cap(c->pool) > 0 && servers >= pool_cap(c->pool))
-		snprintf(out, size, "all %u servers are busy (pool_size %u, max_overflow %u)", servers,
-			 (unsigned)l->pool_size, (unsigned)l->max_overflow);
-	else
-		snprintf(out, size, "no server could be connected yet");
-}
-
-void relay_on_wait_deadline(struct client *c)
-{
-	const struct conf *conf = c->worker->home.conf;
-	uint64_t notify = conf->set.query_wait_notify, wait = c->limits->query_wait_timeout;
-	char why[160], text[256];
-
-	if (!c->was_notified && notify > 0 && (wait == 0 || notify < wait)) {
-		relay_notify(c);
-		return;
-	}
-	c->pool->stats.wait_timeouts++;
-	if (conf->profile == CONF_PROFILE_PGBOUNCER) {
-		client_fail(c, CLIENT_END_WAIT_TIMEOUT, NULL);
-		return;
-	}
-	relay_explain_wait(c, why, sizeof(why));
-	snprintf(text, sizeof(text), "query_wait_timeout: waited %.3g s for a server connection: %s", (double)wait / 1e6,
-		 why);
-	relay_refuse_request(c, client_sqlstate(c, CLIENT_END_WAIT_TIMEOUT), text);
-}

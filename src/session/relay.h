@@ -20,7 +20,5 @@ void relay_granted_again(struct client *c);
 size_t relay_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n);
 /* State WAITING: the request is answered with an error and dropped, the session goes on. */
 void relay_refuse_request(struct client *c, const char *sqlstate, const char *message);
-/* State WAITING: query_wait_notify or query_wait_timeout. */
-void relay_on_wait_deadline(struct client *c);
 
 #endif

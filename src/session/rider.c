@@ -4,14 +4,20 @@
 #include "session/rider.h"
 
 #include "proto/wire.h"
+#include "session/record.h"
 #include "session/relay.h"
+#include "session/special.h"
+#include "session/statements.h"
 #include "session/vars.h"
 #include "session/worker.h"
+
+#include <string.h>
 
 static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n)
 {
 	struct client *c = s->rider;
 
+	c->has_answered = true;
 	conn_send(&c->conn, data, n, chunk);
 	c->pool->stats.bytes_sent += n;
 	if (FX_UNLIKELY(conn_out_pending(&c->conn) >= CONN_HIGH))
@@ -54,7 +60,11 @@ static void rider_rest(struct client *c, struct server *s)
 
 static void rider_on_settled(struct server *s)
 {
-	rider_rest(s->rider, s);
+	struct client *c = s->rider;
+
+	rider_rest(c, s);
+	if (FX_UNLIKELY(c->is_stalled))
+		conn_resume(&c->conn);
 }
 
 static void rider_on_quiet(struct server *s)
@@ -63,6 +73,13 @@ static void rider_on_quiet(struct server *s)
 
 	if (c->left > 0 && c->is_forwarding)
 		return; /* the client is in the middle of a message, which the server must have whole */
+	if (FX_UNLIKELY(c->statements != NULL)) {
+		if (special_retry(c, s))
+			return;
+		record_end(c);
+	}
+	if (FX_UNLIKELY(c->is_stalled))
+		conn_resume(&c->conn);
 	if (c->pool_mode == CONF_POOL_SESSION) {
 		rider_rest(c, s);
 		return;
@@ -70,6 +87,29 @@ static void rider_on_quiet(struct server *s)
 	lease_return(&c->lease, c->worker->home.conf->set.server_reset_query_always ||
 					c->pool_mode == CONF_POOL_SESSION);
 	client_enter(c, CLIENT_IDLE);
+}
+
+static void rider_on_told(struct server *s, enum expect_outcome outcome)
+{
+	struct client *c = s->rider;
+
+	statements_ended(c->statements, outcome);
+}
+
+static void rider_on_tag(struct server *s, const char *tag)
+{
+	struct client *c = s->rider;
+	bool all = strcmp(tag, "DISCARD ALL") == 0;
+
+	if (c->statements != NULL && (all || strcmp(tag, "DEALLOCATE ALL") == 0))
+		statements_forget_all(c->statements);
+	if (all || strcmp(tag, "RESET") == 0)
+		vars_reset(c, s, all);
+}
+
+static bool rider_on_special(struct server *s, uint8_t type, const uint8_t *body, size_t n)
+{
+	return special_on_message(s->rider, s, type, body, n);
 }
 
 static void rider_on_parameter(struct server *s, const char *name, const char *value)
@@ -90,29 +130,42 @@ static void rider_on_room(struct server *s)
 	conn_resume(&c->conn);
 }
 
-/* not one byte of the request has left us: it may go to another server, and the client never knows */
-static bool rider_move(struct client *c, struct server *s)
+/* the bytes that were not written, in front of what the client has sent since */
+static bool rider_take_back(struct client *c, struct server *s)
 {
-	struct server_failure why;
 	struct buf unsent;
-	bool moved = false;
+	bool ok;
 
-	if (conn_written(&s->conn) != s->request_mark || c->is_relaying || c->state != CLIENT_RUNNING)
-		return false;
 	buf_init(&unsent, 0);
 	(void)conn_take_out(&s->conn, &unsent);
 	/* what we said ourselves in front is said anew, as the next server needs it */
 	buf_consume(&unsent, s->ours_unsent);
-	conn_pause(&c->conn, RELAY_KEEP);
-	if (buf_append(&unsent, c->hdr, c->have) == 0 && conn_unread(&c->conn, unsent.data, unsent.len) == 0) {
+	ok = buf_append(&unsent, c->hdr, c->have) == 0 && conn_unread(&c->conn, unsent.data, unsent.len) == 0;
+	if (ok) {
 		c->have = 0;
 		c->left = 0;
-		lease_lost(&c->lease);
-		moved = true;
 	}
 	buf_fini(&unsent);
-	if (!moved)
+	return ok;
+}
+
+/* not one byte of the request has left us: it may go to another server, and the client never knows */
+static bool rider_move(struct client *c, struct server *s)
+{
+	struct server_failure why;
+
+	if (conn_written(&s->conn) != s->request_mark || c->is_relaying || c->state != CLIENT_RUNNING)
 		return false;
+	conn_pause(&c->conn, RELAY_KEEP);
+	if (c->statements != NULL && c->statements->is_rewritten) {
+		if (!record_is_whole(c) || record_rewind(c) < 0) {
+			conn_resume(&c->conn);
+			return false;
+		}
+	} else if (!rider_take_back(c, s)) {
+		return false;
+	}
+	lease_lost(&c->lease);
 	client_enter(c, CLIENT_IDLE);
 	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
 	case LEASE_GRANTED:
@@ -129,11 +182,22 @@ static bool rider_move(struct client *c, struct server *s)
 	return true;
 }
 
+/* what was sent and not answered has not happened as far as anybody knows */
+static void rider_forget(struct client *c)
+{
+	if (c->statements == NULL)
+		return;
+	statements_undo(c->statements);
+	c->statements->is_retrying = false;
+	record_end(c);
+}
+
 static void rider_end_request(struct client *c, struct server *s, bool has_told)
 {
 	bool owes_ready = expect_ready_owed(&s->expect) == 1;
 
 	c->pool->stats.errors++;
+	rider_forget(c);
 	lease_lost(&c->lease);
 	if (!has_told)
 		client_send_error(c, "ERROR", client_sqlstate(c, CLIENT_END_SERVER_LOST),
@@ -173,6 +237,7 @@ static bool rider_is_done(struct client *c, struct server *s)
 	    s->status != TRANSACTION_IDLE || !expect_is_quiet(&s->expect) || s->reader.left > 0 ||
 	    conn_out_pending(&s->conn) > 0 || conn_written(&s->conn) == s->request_mark)
 		return false;
+	rider_forget(c);
 	lease_lost(&c->lease);
 	client_enter(c, CLIENT_IDLE);
 	conn_resume(&c->conn);
@@ -210,6 +275,9 @@ const struct server_rider_ops rider_ops = {
 	.on_ready = rider_on_ready,
 	.on_settled = rider_on_settled,
 	.on_quiet = rider_on_quiet,
+	.on_told = rider_on_told,
+	.on_tag = rider_on_tag,
+	.on_special = rider_on_special,
 	.on_parameter = rider_on_parameter,
 	.on_ours_failed = rider_on_ours_failed,
 	.on_room = rider_on_room,

@@ -6,6 +6,7 @@
 #include "session/worker.h"
 
 #include "base/mem.h"
+#include "server/stmt.h"
 #include "session/canon.h"
 #include "session/deadline.h"
 #include "session/desk.h"
@@ -33,6 +34,7 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	hash_map_init(&w->spellings);
 	keyring_init(&w->keyring);
 	home_init(&w->home, &w->loop, hub, index, conf);
+	stmt_store_limit(hub->statements, (size_t)conf->set.max_statement_memory);
 	w->home.owner = w;
 	watch_start(w);
 	return 0;
@@ -81,6 +83,8 @@ void worker_fini(struct worker *w)
 	home_fini(&w->home);
 	slots_fini(&w->handles);
 	keyring_fini(&w->keyring);
+	while (w->spare_count > 0)
+		buf_fini(&w->spares[--w->spare_count]);
 	loop_fini(&w->loop);
 }
 
@@ -213,6 +217,7 @@ static void worker_reload_client(struct client *c, struct conf *conf)
 void worker_reload(struct worker *w, struct conf *conf)
 {
 	home_reload(&w->home, conf);
+	stmt_store_limit(w->home.hub->statements, (size_t)conf->set.max_statement_memory);
 	DLIST_EACH(it, &w->clients)
 		worker_reload_client(container_of(it, struct client, link), conf);
 }

@@ -22,6 +22,9 @@ struct worker_console {
 	void (*greet)(struct worker *w, struct buf *out);
 };
 
+#define WORKER_SPARES 64
+#define WORKER_SPARE_MAX ((size_t)4096)
+
 struct worker {
 	struct home home; /* first: loop->owner is both */
 	struct loop loop;
@@ -32,6 +35,8 @@ struct worker {
 	uint64_t vars_seed[2];	  /* of the hashes of tracked parameters */
 	_Atomic unsigned load;	  /* clients; read by whoever accepts */
 	struct worker **all;	  /* every worker of the process, index = loop.index */
+	struct buf spares[WORKER_SPARES]; /* record.c */
+	unsigned spare_count;
 	const struct worker_console *console;
 	void *console_owner;	  /* the console's, for its callbacks */
 	struct timeout watch;	  /* looks at running queries */

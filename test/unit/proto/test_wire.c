@@ -145,7 +145,9 @@ END_TEST
 
 START_TEST(errors_come_back_as_sent)
 {
-	struct errfields sent = {"FATAL", "57P01", "bye", "a detail", "a hint", false}, got;
+	struct errfields sent = {
+		.severity = "FATAL", .sqlstate = "57P01", .message = "bye", .detail = "a detail", .hint = "a hint"};
+	struct errfields got;
 	struct cursor c;
 
 	ck_assert_int_eq(reply_fields(&out, BE_ERROR_RESPONSE, &sent), 0);

@@ -1,0 +1,85 @@
+/*
+ * ensure.c - that a server has a statement, and no more of them than it may.
+ */
+#include "session/ensure.h"
+
+#include "proto/frontend.h"
+
+bool ensure_send(struct server *s, struct buf *out)
+{
+	return server_say(s, out) == 0;
+}
+
+void ensure_put_parse(struct buf *out, const char *name, const void *rest, size_t n)
+{
+	size_t at = wire_begin(out, FE_PARSE);
+
+	(void)buf_append_cstr(out, name);
+	(void)buf_append(out, rest, n);
+	(void)wire_end(out, at);
+}
+
+bool ensure_closed(struct server *s, struct prepared_entry *entry)
+{
+	char name[STMT_NAME_LEN + 1];
+	struct buf out;
+
+	stmt_name(entry->id, name);
+	if (prepared_drop(&s->prepared, entry, s->expect.batch) < 0) {
+		server_close(s, SERVER_END_NO_MEMORY);
+		return false;
+	}
+	if (server_note_flagged(s, FE_CLOSE, EXPECT_OURS | EXPECT_NOTED) < 0)
+		return false;
+	buf_init(&out, 0);
+	(void)frontend_close(&out, 'S', name);
+	return ensure_send(s, &out);
+}
+
+/* room for one more statement on this server */
+static bool ensure_room(const struct client *c, struct server *s)
+{
+	uint32_t most = (uint32_t)c->worker->home.conf->set.max_prepared_statements;
+
+	while (s->prepared.count >= most)
+		if (!ensure_closed(s, prepared_oldest(&s->prepared)))
+			return false;
+	return true;
+}
+
+bool ensure_parse(struct client *c, struct server *s, const struct stmt *stmt, uint8_t flags)
+{
+	struct buf out;
+
+	if (!ensure_room(c, s))
+		return false;
+	if (prepared_add(&s->prepared, stmt->id, s->expect.batch) < 0) {
+		server_close(s, SERVER_END_NO_MEMORY);
+		return false;
+	}
+	if (server_note_flagged(s, FE_PARSE, flags) < 0)
+		return false;
+	c->pool->stats.server_parse_count++;
+	buf_init(&out, 0);
+	ensure_put_parse(&out, stmt->name, stmt->body, stmt->len);
+	return ensure_send(s, &out);
+}
+
+enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stmt *stmt, struct prepared_entry **entry)
+{
+	struct prepared_entry *e = prepared_find(&s->prepared, stmt->id);
+
+	if (e != NULL && prepared_is_uncertain(e, s->expect.batch))
+		return REWRITE_STALL;
+	if (e != NULL && e->is_wanted && e->is_stale && !ensure_closed(s, e))
+		return REWRITE_END;
+	if (e == NULL || !e->is_wanted) {
+		if (!ensure_parse(c, s, stmt, EXPECT_OURS | EXPECT_NOTED))
+			return REWRITE_END;
+		e = prepared_find(&s->prepared, stmt->id);
+	} else {
+		prepared_touch(&s->prepared, e);
+	}
+	*entry = e;
+	return REWRITE_SENT;
+}

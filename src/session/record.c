@@ -1,0 +1,72 @@
+/*
+ * record.c - the client's own bytes of a request, while the request may have to be said anew.
+ */
+#include "session/record.h"
+
+#include "session/statements.h"
+#include "session/worker.h"
+
+void record_begin(struct client *c)
+{
+	struct statements *st = c->statements;
+	struct worker *w = c->worker;
+
+	if (st == NULL)
+		return;
+	if (st->origin.cap == 0 && w->spare_count > 0)
+		st->origin = w->spares[--w->spare_count];
+	buf_reset(&st->origin);
+	st->is_recording = st->is_whole = true;
+	st->is_rewritten = st->is_retrying = st->has_retried = false;
+	/* what was read of its first message before there was a server */
+	record_add(c, c->hdr, c->have);
+	record_add(c, st->part.data, st->part.len);
+}
+
+void record_add(struct client *c, const uint8_t *p, size_t n)
+{
+	struct statements *st = c->statements;
+
+	if (n == 0 || st == NULL || !st->is_recording)
+		return;
+	if (c->has_answered || buf_append(&st->origin, p, n) < 0)
+		record_end(c);
+}
+
+void record_end(struct client *c)
+{
+	struct statements *st = c->statements;
+	struct worker *w = c->worker;
+
+	if (st == NULL)
+		return;
+	st->is_recording = st->is_whole = false;
+	if (st->origin.cap == 0)
+		return;
+	if (w->spare_count < WORKER_SPARES && st->origin.cap <= WORKER_SPARE_MAX)
+		w->spares[w->spare_count++] = st->origin;
+	else
+		buf_fini(&st->origin);
+	buf_init(&st->origin, STATEMENTS_ORIGIN_MAX);
+}
+
+bool record_is_whole(const struct client *c)
+{
+	return c->statements != NULL && c->statements->is_whole && !c->has_answered;
+}
+
+int record_rewind(struct client *c)
+{
+	struct statements *st = c->statements;
+
+	if (conn_unread(&c->conn, st->origin.data, st->origin.len) < 0)
+		return -1;
+	statements_undo(st);
+	stmt_discharge(st->store, st->part.len);
+	buf_fini(&st->part);
+	record_end(c);
+	c->have = 0;
+	c->left = 0;
+	c->is_teeing = false;
+	return 0;
+}

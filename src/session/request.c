@@ -1,0 +1,77 @@
+/*
+ * request.c - how a request gets its server, or is refused.
+ */
+#include "session/request.h"
+
+#include "session/record.h"
+#include "session/relay.h"
+#include "session/rider.h"
+#include "session/vars.h"
+#include "session/worker.h"
+
+static void request_send_ready(struct client *c)
+{
+	static const uint8_t ready[6] = {BE_READY_FOR_QUERY, 0, 0, 0, 5, TRANSACTION_IDLE};
+
+	conn_send(&c->conn, ready, sizeof(ready), NULL);
+}
+
+enum request_verdict request_skip(struct client *c, uint8_t type)
+{
+	if (c->is_refusing) {
+		c->is_refusing = false;
+		if (type == FE_QUERY || type == FE_FUNCTION_CALL) {
+			request_send_ready(c);
+			return VERDICT_DROP;
+		}
+		c->is_skipping = true;
+	}
+	if (type == FE_SYNC) {
+		c->is_skipping = false;
+		request_send_ready(c);
+	}
+	return VERDICT_DROP;
+}
+
+void request_ride(struct client *c)
+{
+	server_ride(c->lease.server, &rider_ops, c);
+	c->has_unnamed = c->has_answered = false;
+	record_begin(c);
+	c->lease.server->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
+	client_enter(c, CLIENT_RUNNING);
+	if (!vars_apply(c, c->lease.server))
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+}
+
+enum request_verdict request_ask(struct client *c)
+{
+	struct server_failure why;
+
+	if (FX_UNLIKELY(c->worker->is_draining)) {
+		client_fail(c, CLIENT_END_SHUTDOWN, NULL);
+		return VERDICT_END;
+	}
+	c->request_since = loop_now(c->conn.loop);
+	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
+	case LEASE_GRANTED:
+		request_ride(c);
+		return c->state == CLIENT_RUNNING ? VERDICT_FORWARD : VERDICT_END;
+	case LEASE_WAITS:
+		c->was_notified = false;
+		client_enter(c, CLIENT_WAITING);
+		conn_pause(&c->conn, RELAY_KEEP);
+		return VERDICT_WAIT;
+	case LEASE_REFUSED:
+		break;
+	}
+	c->pool->stats.errors++;
+	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER) {
+		client_fail(c, CLIENT_END_NO_SERVER, "server login has been failing, cached error: %s (server_login_retry)",
+			    why.message);
+		return VERDICT_END;
+	}
+	client_send_error(c, "ERROR", why.sqlstate[0] != '\0' ? why.sqlstate : "08006", why.message);
+	c->is_refusing = true;
+	return VERDICT_DROP;
+}

@@ -1,0 +1,28 @@
+/*
+ * request.h - how a request gets its server, or is refused.
+ *
+ * The client's worker, from the relay.
+ */
+#ifndef SESSION_REQUEST_H
+#define SESSION_REQUEST_H
+
+#include "session/client.h"
+
+/* What becomes of a message. */
+enum request_verdict {
+	VERDICT_FORWARD,
+	VERDICT_DROP,
+	VERDICT_SENT, /* in other words */
+	VERDICT_MORE, /* bytes are needed */
+	VERDICT_WAIT, /* for a server, or for answers; the message stays unread */
+	VERDICT_END,  /* the client is closing */
+};
+
+/* A request begins and the client has no server.  DROP: its error has been sent. */
+enum request_verdict request_ask(struct client *c);
+/* The lease is granted. */
+void request_ride(struct client *c);
+/* The error has been sent: drops what is left of the request, then says that we are ready. */
+enum request_verdict request_skip(struct client *c, uint8_t type);
+
+#endif

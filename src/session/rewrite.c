@@ -1,0 +1,390 @@
+/*
+ * rewrite.c - messages of a client that go to its server in other words.
+ *
+ * The order in each function: look, then write down what is to come (the lists of
+ * statements.h and prepared.h, the expectation queue), then send.  A failure
+ * half-way ends the client, so nothing is ever left half noted.
+ */
+#include "session/rewrite.h"
+
+#include "proto/frontend.h"
+#include "session/dealloc.h"
+#include "session/ensure.h"
+#include "session/unnamed.h"
+
+#include <string.h>
+
+#define REWRITE_NAME_MAX 1024 /* PostgreSQL looks at the first 63 bytes of a name */
+
+enum rewrite_verdict rewrite_fail(struct client *c, enum stmt_answer answer)
+{
+	if (answer == STMT_FULL)
+		client_fail(c, CLIENT_END_NO_MEMORY,
+			    "prepared statements need more memory than max_statement_memory allows");
+	else
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+	return REWRITE_END;
+}
+
+bool rewrite_prepare(struct client *c)
+{
+	if (c->statements == NULL)
+		c->statements = statements_new(c->worker->home.hub->statements);
+	if (c->statements == NULL)
+		(void)rewrite_fail(c, STMT_FULL);
+	return c->statements != NULL;
+}
+
+/* where a C string ends within n bytes; NULL: not yet */
+static const uint8_t *rewrite_nul(const uint8_t *p, size_t n)
+{
+	return n > 0 ? memchr(p, 0, n) : NULL;
+}
+
+bool rewrite_has_enough(const struct client *c FX_UNUSED, uint8_t type, uint32_t len, const uint8_t *body, size_t have)
+{
+	const uint8_t *nul;
+
+	if (have >= len)
+		return true;
+	switch (type) {
+	case FE_PARSE:
+		return have > 0 && body[0] == '\0';
+	case FE_BIND:
+		nul = rewrite_nul(body, have);
+		return have > 2 * REWRITE_NAME_MAX ||
+		       (nul != NULL && rewrite_nul(nul + 1, (size_t)(body + have - nul - 1)) != NULL);
+	case FE_QUERY:
+		return len > DEALLOC_TEXT_MAX;
+	default:
+		return have > 0 && body[0] == 'P';
+	}
+}
+
+bool rewrite_keep_part(struct client *c, const uint8_t *p, size_t n)
+{
+	struct statements *st = c->statements;
+
+	if (n == 0)
+		return true;
+	if (!stmt_charge(st->store, n)) {
+		(void)rewrite_fail(c, STMT_FULL);
+		return false;
+	}
+	if (buf_append(&st->part, p, n) == 0)
+		return true;
+	stmt_discharge(st->store, n);
+	(void)rewrite_fail(c, STMT_NO_MEMORY);
+	return false;
+}
+
+void rewrite_drop_part(struct client *c)
+{
+	struct statements *st = c->statements;
+
+	stmt_discharge(st->store, st->part.len);
+	buf_fini(&st->part);
+}
+
+/* A Parse of a name that is taken.  The server is made to say so: only its error leaves the transaction as it must be. */
+static enum rewrite_verdict rewrite_clash(struct client *c, struct server *s, struct statements_name *name,
+					  const uint8_t *rest, size_t n)
+{
+	enum stmt_answer answer;
+	struct buf out;
+
+	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE))
+		return REWRITE_END;
+	answer = statements_clash(c->statements, name, s->expect.batch);
+	if (answer != STMT_OK)
+		return rewrite_fail(c, answer);
+	if (server_note_flagged(s, FE_PARSE, EXPECT_TOLD) < 0)
+		return REWRITE_END;
+	buf_init(&out, 0);
+	(void)frontend_close(&out, 'S', REWRITE_CLASH);
+	(void)frontend_parse(&out, REWRITE_CLASH, "");
+	ensure_put_parse(&out, REWRITE_CLASH, rest, n);
+	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
+}
+
+/* the server has it already: a Close of what is not there keeps the place of the answer */
+static bool rewrite_parse_again(struct server *s)
+{
+	struct buf out;
+
+	if (server_note_flagged(s, FE_CLOSE, EXPECT_TOLD | EXPECT_PARSED) < 0)
+		return false;
+	buf_init(&out, 0);
+	(void)frontend_close(&out, 'S', "fx_none");
+	return ensure_send(s, &out);
+}
+
+static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s, const uint8_t *text, size_t text_len,
+					      struct stmt *stmt)
+{
+	struct prepared_entry *e = prepared_find(&s->prepared, stmt->id);
+	enum stmt_answer answer;
+	bool ok;
+
+	if (e != NULL && prepared_is_uncertain(e, s->expect.batch)) {
+		stmt_unref(stmt);
+		return REWRITE_STALL;
+	}
+	/* in a failed transaction PostgreSQL decides by the text whether Parse is allowed */
+	if (e != NULL && e->is_wanted && (e->is_stale || s->status == TRANSACTION_FAILED) && !ensure_closed(s, e)) {
+		stmt_unref(stmt);
+		return REWRITE_END;
+	}
+	answer = statements_set(c->statements, (const char *)text, text_len, stmt, s->expect.batch);
+	if (answer != STMT_OK)
+		return rewrite_fail(c, answer);
+	server_note_text(s, stmt->body, strnlen((const char *)stmt->body, stmt->len));
+	if (e != NULL && e->is_wanted) {
+		prepared_touch(&s->prepared, e);
+		ok = rewrite_parse_again(s);
+	} else {
+		ok = ensure_parse(c, s, stmt, EXPECT_NOTED | EXPECT_TOLD);
+	}
+	return ok ? REWRITE_SENT : REWRITE_END;
+}
+
+/* [Close fx_gone] [Parse fx_gone]: a statement that can be deallocated in place of one that other clients use */
+static bool rewrite_put_gone(struct server *s, struct buf *out, bool sync)
+{
+	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE) || (sync && !server_note_ours(s, FE_SYNC)))
+		return false;
+	(void)frontend_close(out, 'S', REWRITE_GONE);
+	(void)frontend_parse(out, REWRITE_GONE, "");
+	if (sync)
+		(void)frontend_sync(out);
+	return true;
+}
+
+/* text is DEALLOCATE of a statement of the client's; type: Query, or an unnamed Parse that has rest behind the text */
+static enum rewrite_verdict rewrite_deallocate(struct client *c, struct server *s, uint8_t type,
+					       const struct statements_name *name, const uint8_t *rest, size_t n)
+{
+	enum stmt_answer answer;
+	struct buf out;
+	size_t at;
+
+	buf_init(&out, 0);
+	if (!rewrite_put_gone(s, &out, type == FE_QUERY)) {
+		buf_fini(&out);
+		return REWRITE_END;
+	}
+	answer = statements_set(c->statements, name->text, name->len, NULL, s->expect.batch);
+	if (answer != STMT_OK) {
+		buf_fini(&out);
+		return rewrite_fail(c, answer);
+	}
+	if (server_note_flagged(s, type, EXPECT_TOLD) < 0) {
+		buf_fini(&out);
+		return REWRITE_END;
+	}
+	at = wire_begin(&out, (char)type);
+	if (type == FE_PARSE)
+		(void)buf_append_cstr(&out, "");
+	(void)buf_append_cstr(&out, "DEALLOCATE " REWRITE_GONE);
+	(void)buf_append(&out, rest, n);
+	(void)wire_end(&out, at);
+	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
+}
+
+/* Is it DEALLOCATE of a name that the client has given?  NULL: no. */
+static struct statements_name *rewrite_find_deallocated(const struct client *c, const uint8_t *text, size_t n)
+{
+	const uint8_t *nul = rewrite_nul(text, n < DEALLOC_TEXT_MAX ? n : DEALLOC_TEXT_MAX);
+	char name[DEALLOC_NAME_SIZE];
+	struct statements_name *found;
+
+	if (c->statements == NULL || nul == NULL || !dealloc_parse((const char *)text, (size_t)(nul - text), name))
+		return NULL;
+	found = statements_find(c->statements, name, strlen(name));
+	return found != NULL && found->now != NULL ? found : NULL;
+}
+
+static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, const uint8_t *body, size_t len,
+					  size_t have, struct rewrite_unnamed *unnamed)
+{
+	const uint8_t *nul = rewrite_nul(body, have);
+	struct statements_name *name;
+	enum stmt_answer answer;
+	struct stmt *stmt;
+	size_t rest;
+
+	if (nul == NULL)
+		return REWRITE_PLAIN; /* the server will say what is wrong with it */
+	rest = (size_t)(body + len - nul - 1);
+	if (nul == body) {
+		name = have == len ? rewrite_find_deallocated(c, nul + 1, rest) : NULL;
+		if (name != NULL && statements_is_uncertain(name, s->expect.batch))
+			return REWRITE_STALL;
+		unnamed_drop(c, unnamed);
+		c->has_unnamed = true;
+		if (name != NULL) {
+			const uint8_t *end = rewrite_nul(nul + 1, rest);
+
+			return rewrite_deallocate(c, s, FE_PARSE, name, end + 1, (size_t)(body + len - end - 1));
+		}
+		if (have == len)
+			*unnamed = (struct rewrite_unnamed){nul + 1, rest};
+		else
+			c->is_teeing = c->statements != NULL ||
+				       (c->statements = statements_new(c->worker->home.hub->statements)) != NULL;
+		return REWRITE_PLAIN;
+	}
+	c->pool->stats.client_parse_count++;
+	name = statements_find(c->statements, (const char *)body, (size_t)(nul - body));
+	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
+		return REWRITE_STALL;
+	if (name != NULL && name->now != NULL)
+		return rewrite_clash(c, s, name, nul + 1, rest);
+	answer = stmt_intern(c->worker->home.hub->statements, nul + 1, rest, &stmt);
+	if (answer != STMT_OK)
+		return rewrite_fail(c, answer);
+	return rewrite_parse_new(c, s, body, (size_t)(nul - body), stmt);
+}
+
+/* Sends what stands before the statement's name, and the name; *used: how far that was in the client's words. */
+static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t len, const uint8_t *body,
+					const uint8_t *name_at, const uint8_t *nul, size_t *used)
+{
+	struct server *s = c->lease.server;
+	struct statements_name *name = statements_find(c->statements, (const char *)name_at, (size_t)(nul - name_at));
+	size_t before = (size_t)(name_at - body);
+	struct prepared_entry *entry = NULL;
+	enum rewrite_verdict verdict;
+	struct stmt *stmt;
+	uint8_t out[WIRE_HEADER_LEN + REWRITE_NAME_MAX + STMT_NAME_LEN + 1];
+	uint32_t length;
+
+	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
+		return REWRITE_STALL;
+	if (name == NULL || name->now == NULL || before > REWRITE_NAME_MAX)
+		return REWRITE_PLAIN;
+	stmt = name->now;
+	verdict = ensure_there(c, s, stmt, &entry);
+	if (verdict != REWRITE_SENT)
+		return verdict;
+	if (prepared_use(&s->prepared, entry) < 0)
+		return rewrite_fail(c, STMT_NO_MEMORY);
+	if (server_note_flagged(s, type, EXPECT_NOTED) < 0)
+		return REWRITE_END;
+	server_note_text(s, stmt->body, strnlen((const char *)stmt->body, stmt->len));
+	length = len + 4 - (uint32_t)(nul - name_at) + STMT_NAME_LEN;
+	out[0] = type;
+	out[1] = (uint8_t)(length >> 24);
+	out[2] = (uint8_t)(length >> 16);
+	out[3] = (uint8_t)(length >> 8);
+	out[4] = (uint8_t)length;
+	memcpy(out + WIRE_HEADER_LEN, body, before);
+	memcpy(out + WIRE_HEADER_LEN + before, stmt->name, STMT_NAME_LEN + 1);
+	server_send(s, out, WIRE_HEADER_LEN + before + STMT_NAME_LEN + 1, NULL);
+	*used = (size_t)(nul + 1 - body);
+	return REWRITE_SENT;
+}
+
+static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const uint8_t *body, size_t have,
+					 struct rewrite_unnamed *unnamed, size_t *used)
+{
+	const uint8_t *portal = rewrite_nul(body, have);
+	const uint8_t *nul = portal != NULL ? rewrite_nul(portal + 1, (size_t)(body + have - portal - 1)) : NULL;
+	enum rewrite_verdict verdict;
+
+	if (nul == NULL)
+		return REWRITE_PLAIN;
+	if (nul == portal + 1)
+		return unnamed_use(c, c->lease.server, unnamed);
+	if (c->statements == NULL)
+		return REWRITE_PLAIN;
+	verdict = rewrite_use(c, FE_BIND, len, body, portal + 1, nul, used);
+	c->pool->stats.bind_count += verdict == REWRITE_SENT;
+	return verdict;
+}
+
+static enum rewrite_verdict rewrite_close_name(struct client *c, const uint8_t *at, const uint8_t *nul,
+					       struct rewrite_unnamed *unnamed)
+{
+	struct server *s = c->lease.server;
+	struct statements_name *name;
+	enum stmt_answer answer;
+	struct buf out;
+
+	if (nul == at) {
+		unnamed_drop(c, unnamed);
+		return REWRITE_PLAIN;
+	}
+	name = statements_find(c->statements, (const char *)at, (size_t)(nul - at));
+	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
+		return REWRITE_STALL;
+	if (name == NULL || name->now == NULL)
+		return REWRITE_PLAIN;
+	/* the server knows nothing of this name, and answers as it must: others may use the statement */
+	buf_init(&out, 0);
+	(void)frontend_close(&out, 'S', name->text);
+	answer = statements_set(c->statements, (const char *)at, (size_t)(nul - at), NULL, s->expect.batch);
+	if (answer != STMT_OK) {
+		buf_fini(&out);
+		return rewrite_fail(c, answer);
+	}
+	if (server_note_flagged(s, FE_CLOSE, EXPECT_TOLD) < 0) {
+		buf_fini(&out);
+		return REWRITE_END;
+	}
+	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
+}
+
+/* Describe or Close */
+static enum rewrite_verdict rewrite_short(struct client *c, uint8_t type, uint32_t len, const uint8_t *body,
+					  struct rewrite_unnamed *unnamed, size_t *used)
+{
+	const uint8_t *nul;
+
+	if (len < 2 || body[0] != 'S')
+		return REWRITE_PLAIN;
+	nul = rewrite_nul(body + 1, len - 1);
+	if (nul == NULL || nul + 1 != body + len)
+		return REWRITE_PLAIN;
+	*used = len;
+	if (type == FE_CLOSE)
+		return rewrite_close_name(c, body + 1, nul, unnamed);
+	if (nul == body + 1)
+		return c->has_unnamed ? REWRITE_PLAIN : unnamed_use(c, c->lease.server, unnamed);
+	return c->statements != NULL ? rewrite_use(c, type, len, body, body + 1, nul, used) : REWRITE_PLAIN;
+}
+
+static enum rewrite_verdict rewrite_query(struct client *c, uint32_t len, const uint8_t *body, size_t have,
+					  struct rewrite_unnamed *unnamed)
+{
+	struct server *s = c->lease.server;
+	struct statements_name *name;
+
+	unnamed_drop(c, unnamed);
+	if (s->expect.in_batch || s->expect.in_copy)
+		return REWRITE_PLAIN;
+	name = have == len ? rewrite_find_deallocated(c, body, have) : NULL;
+	if (name == NULL)
+		return REWRITE_PLAIN;
+	if (statements_is_uncertain(name, s->expect.batch))
+		return REWRITE_STALL;
+	return rewrite_deallocate(c, s, FE_QUERY, name, NULL, 0);
+}
+
+enum rewrite_verdict rewrite_message(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,
+				     struct rewrite_unnamed *unnamed, size_t *used)
+{
+	*used = len;
+	if (c->lease.server->expect.is_skipping)
+		return REWRITE_PLAIN;
+	switch (type) {
+	case FE_PARSE:
+		return rewrite_parse(c, c->lease.server, body, len, have, unnamed);
+	case FE_BIND:
+		return rewrite_bind(c, len, body, have, unnamed, used);
+	case FE_QUERY:
+		return rewrite_query(c, len, body, have, unnamed);
+	default:
+		return rewrite_short(c, type, len, body, unnamed, used);
+	}
+}

@@ -1,0 +1,158 @@
+/*
+ * special.c - answers of a server that may have to be said to the client in other words.
+ */
+#include "session/special.h"
+
+#include "proto/errfields.h"
+#include "proto/wire.h"
+#include "session/record.h"
+#include "session/relay.h"
+#include "session/rewrite.h"
+
+#include <string.h>
+
+/* The error as it came, with another sentence. */
+static bool special_say(struct client *c, const uint8_t *body, size_t n, const char *sentence)
+{
+	const uint8_t *p = body, *end = body + n;
+	struct buf out;
+	bool ok;
+	size_t at;
+
+	buf_init(&out, 0);
+	at = wire_begin(&out, BE_ERROR_RESPONSE);
+	while (p < end && *p != '\0') {
+		const uint8_t *nul = memchr(p, 0, (size_t)(end - p));
+
+		if (nul == NULL)
+			break;
+		if (*p == 'M') {
+			(void)buf_append_u8(&out, 'M');
+			(void)buf_append_cstr(&out, sentence);
+		} else {
+			(void)buf_append(&out, p, (size_t)(nul + 1 - p));
+		}
+		p = nul + 1;
+	}
+	(void)buf_append_u8(&out, 0);
+	ok = wire_end(&out, at) == 0;
+	if (ok) {
+		conn_send(&c->conn, out.data, out.len, NULL);
+		c->has_answered = true;
+	}
+	buf_fini(&out);
+	return ok;
+}
+
+/* Our name for a statement in this text, and the client's for the same; NULL: none. */
+static const char *special_name(const struct client *c, const char *text, const char **at, size_t *len)
+{
+	struct stmt_id id;
+
+	if (stmt_find_name(text, at, &id)) {
+		*len = STMT_NAME_LEN;
+		return statements_name_of(c->statements, id);
+	}
+	*at = strstr(text, REWRITE_CLASH);
+	*len = strlen(REWRITE_CLASH);
+	return *at != NULL ? c->statements->failed : NULL;
+}
+
+static bool special_rename(struct client *c, const uint8_t *body, size_t n, const char *message)
+{
+	const char *name, *at;
+	struct buf text;
+	size_t len;
+	bool said;
+
+	name = special_name(c, message, &at, &len);
+	if (name == NULL)
+		return false;
+	buf_init(&text, 0);
+	(void)buf_append(&text, message, (size_t)(at - message));
+	(void)buf_append_str(&text, name);
+	(void)buf_append_str(&text, at + len);
+	said = !text.bad && special_say(c, body, n, buf_text(&text));
+	buf_fini(&text);
+	return said;
+}
+
+/* Nothing has been executed, nothing been answered, and all there is lies in the record: a failed Bind in front. */
+static bool special_may_retry(const struct client *c, const struct server *s)
+{
+	return record_is_whole(c) && !c->statements->has_retried && s->status == TRANSACTION_IDLE && c->left == 0 &&
+	       c->have == 0 && !c->is_stalled && expect_is_one_request(&s->expect);
+}
+
+static bool special_error(struct client *c, struct server *s, const uint8_t *body, size_t n)
+{
+	bool had_failed = s->prepared.has_failed, is_plan, is_gone;
+	struct errfields e;
+
+	s->prepared.has_failed = false;
+	if (c->statements == NULL || !rewrite_is_on(c))
+		return false;
+	errfields_parse(body, n, &e);
+	is_plan = strcmp(e.sqlstate, "0A000") == 0 && e.routine != NULL && strcmp(e.routine, "RevalidateCachedQuery") == 0;
+	is_gone = strcmp(e.sqlstate, "26000") == 0;
+	if (had_failed && (is_plan || is_gone)) {
+		s->prepared.has_failed = true;
+		prepared_spoil(&s->prepared, is_gone);
+		s->prepared.has_failed = false;
+		if (special_may_retry(c, s)) {
+			c->statements->is_retrying = true;
+			s->hides_ready = true;
+			return true;
+		}
+	}
+	if (is_gone || strcmp(e.sqlstate, "42P05") == 0)
+		return special_rename(c, body, n, e.message);
+	return false;
+}
+
+/* A client knows its own pid only: the one of its BackendKeyData. */
+static bool special_notification(struct client *c, const struct server *s, const uint8_t *body, size_t n)
+{
+	struct buf out;
+	uint32_t pid;
+	bool ok;
+	size_t at;
+
+	if (n < 4 || c->cancel_pid == s->pid)
+		return false;
+	pid = (uint32_t)body[0] << 24 | (uint32_t)body[1] << 16 | (uint32_t)body[2] << 8 | body[3];
+	if (pid != s->pid)
+		return false;
+	buf_init(&out, 0);
+	at = wire_begin(&out, BE_NOTIFICATION_RESPONSE);
+	(void)buf_append_u32(&out, c->cancel_pid);
+	(void)buf_append(&out, body + 4, n - 4);
+	ok = wire_end(&out, at) == 0;
+	if (ok)
+		conn_send(&c->conn, out.data, out.len, NULL);
+	buf_fini(&out);
+	return ok;
+}
+
+bool special_on_message(struct client *c, struct server *s, uint8_t type, const uint8_t *body, size_t n)
+{
+	return type == BE_ERROR_RESPONSE ? special_error(c, s, body, n) : special_notification(c, s, body, n);
+}
+
+bool special_retry(struct client *c, struct server *s)
+{
+	if (c->statements == NULL || !c->statements->is_retrying)
+		return false;
+	c->statements->is_retrying = false;
+	s->hides_ready = false;
+	conn_pause(&c->conn, RELAY_KEEP);
+	if (record_rewind(c) < 0) {
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return true;
+	}
+	record_begin(c);
+	c->statements->has_retried = true;
+	s->request_mark = conn_written(&s->conn);
+	conn_resume(&c->conn);
+	return true;
+}

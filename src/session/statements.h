@@ -1,0 +1,75 @@
+/*
+ * statements.h - the prepared statements of one client: its names, and what they stand for.
+ *
+ * What a name stands for changes when PostgreSQL has done what was asked (a Parse
+ * that fails leaves nothing behind, a Close that is skipped closes nothing), so
+ * what was sent and not answered is a list in the order sent; the expectation
+ * queue tells how each ended (EXPECT_TOLD).
+ *
+ * The client's worker.  Made when a client first names a statement; memory is
+ * counted by the process-wide store (server/stmt.h) and bounded there.
+ */
+#ifndef SESSION_STATEMENTS_H
+#define SESSION_STATEMENTS_H
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "server/expect.h"
+#include "server/stmt.h"
+
+#define STATEMENTS_ORIGIN_MAX ((size_t)64 * 1024)
+
+struct statements_name {
+	struct stmt *now;  /* when all that was sent is answered well; NULL: nothing.  A reference */
+	struct stmt *sure; /* what PostgreSQL has said.  A reference */
+	uint32_t pending;
+	uint32_t batch; /* of the last operation that was sent */
+	size_t len;
+	char text[];
+};
+
+struct statements_op;
+
+struct statements {
+	struct stmt_store *store;
+	struct hash_map names; /* struct statements_name */
+	struct statements_op *ops; /* a ring */
+	uint32_t op_head, op_count, op_cap;
+	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
+	struct stmt *unnamed; /* what the unnamed statement was when its batch ended without a Bind; NULL: none */
+	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */
+	struct buf origin; /* the client's own bytes of the request so far, while it may have to be said anew */
+	bool is_recording; /* origin is being written */
+	bool is_whole;	   /* and has all of the request */
+	bool is_rewritten; /* a message of the request went out in other words */
+	bool is_retrying;  /* the request failed for a reason that the client need not see */
+	bool has_retried;
+};
+
+struct statements *statements_new(struct stmt_store *store); /* NULL: no memory */
+void statements_free(struct statements *st);
+/* Names that stand for something. */
+unsigned statements_count(const struct statements *st);
+/* A name that stands for something, or did when something not answered yet began; NULL: none. */
+struct statements_name *statements_find(const struct statements *st, const char *name, size_t n);
+/* Before the message is noted with EXPECT_TOLD: name stands for stmt from now on (a reference is taken over), or for
+ * nothing (NULL).  On an error the reference is given up and nothing has changed. */
+enum stmt_answer statements_set(struct statements *st, const char *name, size_t n, struct stmt *stmt, uint32_t batch)
+	FX_MUST_USE;
+/* The same order of things, for a message that changes nothing: a Parse of a name that is taken, or one of ours (NULL). */
+enum stmt_answer statements_clash(struct statements *st, struct statements_name *name, uint32_t batch) FX_MUST_USE;
+/* How the oldest operation ended. */
+void statements_ended(struct statements *st, enum expect_outcome outcome);
+/* The server is gone, or the request is begun anew: nothing of what was not answered has happened. */
+void statements_undo(struct statements *st);
+/* DEALLOCATE ALL or DISCARD ALL was done. */
+void statements_forget_all(struct statements *st);
+/* The client's name for a statement; NULL: none.  A walk over all: for error texts only. */
+const char *statements_name_of(const struct statements *st, struct stmt_id id);
+
+static inline bool statements_is_uncertain(const struct statements_name *name, uint32_t batch)
+{
+	return name->pending > 0 && name->batch != batch;
+}
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * unnamed.c - the unnamed prepared statement of a client.
+ */
+#include "session/unnamed.h"
+
+#include "proto/frontend.h"
+#include "session/ensure.h"
+
+#define UNNAMED_TEE_MAX ((size_t)1024 * 1024)
+
+void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed)
+{
+	const uint8_t *body = unnamed->body;
+	struct stmt_store *store = c->worker->home.hub->statements;
+
+	unnamed->body = NULL;
+	if (body == NULL)
+		return;
+	if (c->statements == NULL)
+		c->statements = statements_new(store);
+	/* without memory for it the statement is lost with this server, and PostgreSQL says so if it is used again */
+	if (c->statements != NULL)
+		(void)!stmt_intern(store, body, unnamed->len, &c->statements->unnamed);
+}
+
+void unnamed_tee(struct client *c, const uint8_t *p, size_t n)
+{
+	struct statements *st = c->statements;
+	bool fits = st->part.len + n <= UNNAMED_TEE_MAX && stmt_charge(st->store, n);
+
+	if (fits && buf_append(&st->part, p, n) < 0) {
+		stmt_discharge(st->store, n);
+		fits = false;
+	}
+	if (fits && n < c->left)
+		return;
+	c->is_teeing = false;
+	/* the first byte ends the empty name */
+	if (fits)
+		unnamed_keep(c, &(struct rewrite_unnamed){st->part.data + 1, st->part.len - 1});
+	rewrite_drop_part(c);
+}
+
+void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed)
+{
+	unnamed->body = NULL;
+	if (c->statements == NULL)
+		return;
+	stmt_unref(c->statements->unnamed);
+	c->statements->unnamed = NULL;
+}
+
+enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewrite_unnamed *unnamed)
+{
+	struct statements *st = c->statements;
+	struct buf out;
+
+	unnamed->body = NULL;
+	if (c->has_unnamed)
+		return REWRITE_PLAIN;
+	c->has_unnamed = true;
+	buf_init(&out, 0);
+	if (st != NULL && st->unnamed != NULL) {
+		if (statements_clash(st, NULL, s->expect.batch) != STMT_OK)
+			return rewrite_fail(c, STMT_NO_MEMORY);
+		if (server_note_flagged(s, FE_PARSE, EXPECT_OURS | EXPECT_TOLD) < 0)
+			return REWRITE_END;
+		ensure_put_parse(&out, "", st->unnamed->body, st->unnamed->len);
+	} else {
+		/* what another client has left there is not for this one */
+		if (!server_note_ours(s, FE_CLOSE))
+			return REWRITE_END;
+		(void)frontend_close(&out, 'S', "");
+	}
+	return ensure_send(s, &out) ? REWRITE_PLAIN : REWRITE_END;
+}

@@ -1,0 +1,24 @@
+/*
+ * unnamed.h - the unnamed prepared statement of a client.
+ *
+ * Most are bound in the batch that parses them, and nothing is kept.  One that is
+ * not (Parse, Describe, Sync; later Bind) is remembered, and parsed anew where the
+ * client's next server is another; what a former client has left there is never used.
+ *
+ * The client's worker.
+ */
+#ifndef SESSION_UNNAMED_H
+#define SESSION_UNNAMED_H
+
+#include "session/rewrite.h"
+
+/* The batch, or the slice, ends and an unnamed Parse has not been bound: it is remembered. */
+void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed);
+/* It is closed, or replaced. */
+void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed);
+/* Bind or Describe: REWRITE_PLAIN, or END. */
+enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewrite_unnamed *unnamed);
+/* Bytes of the body of an unnamed Parse that comes in pieces, as they pass by. */
+void unnamed_tee(struct client *c, const uint8_t *p, size_t n);
+
+#endif
