@@ -1,5 +1,5 @@
 /*
- * lookup.h with a made-up server that answers, refuses, dies and hangs on command; pqlink.h against silent sockets.
+ * lookup.h with a made-up server that answers, refuses, dies and hangs on command.
  */
 #include "rig.h"
 
@@ -7,16 +7,11 @@
 #include "base/mem.h"
 #include "net/lookup.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "config.h"
 
 static struct loop loop;
 static struct lookup *l;
@@ -359,57 +354,12 @@ START_TEST(the_end_waits_for_nobody)
 }
 END_TEST
 
-#ifdef HAVE_LIBPQ
-/* Peers that accept and never speak, and ports where nobody is. */
-START_TEST(libpq_gives_up_in_time)
-{
-	uint16_t port;
-	int fd = rig_listen(&port), pair[2];
-	struct pqlink_where where = {.host = "black", .hostaddr = "127.0.0.1", .port = port, .dbname = "d", .user = "u",
-				     .sslmode = "disable"};
-	struct pqlink_limit limit = {.until = clock_mono_us() + 300000, .stop_fd = -1};
-	char error[256];
-	uint64_t begin = clock_mono_us();
-
-	ck_assert_ptr_null(pqlink_open(&where, &limit, error, sizeof(error)));
-	ck_assert_str_eq(error, "no answer in time");
-	ck_assert_uint_ge(clock_mono_us() - begin, 290000);
-	ck_assert_uint_lt(clock_mono_us() - begin, 1500000);
-	/* whoever wants to stop is heard at once */
-	ck_assert_int_eq(pipe(pair), 0);
-	ck_assert_int_eq(write(pair[1], "x", 1), 1);
-	limit = (struct pqlink_limit){.until = clock_mono_us() + 60000000, .stop_fd = pair[0]};
-	ck_assert_ptr_null(pqlink_open(&where, &limit, error, sizeof(error)));
-	ck_assert_str_eq(error, "shutting down");
-	close(pair[0]);
-	close(pair[1]);
-	close(fd);
-	limit = (struct pqlink_limit){.until = clock_mono_us() + 2000000, .stop_fd = -1};
-	ck_assert_ptr_null(pqlink_open(&where, &limit, error, sizeof(error)));
-	ck_assert_msg(strstr(error, "refused") != NULL, "%s", error);
-	ck_assert_ptr_null(strchr(error, '\n'));
-}
-END_TEST
-#define TESTS_OF_LIBPQ libpq_gives_up_in_time
-#else
-START_TEST(without_libpq_it_says_so)
-{
-	struct pqlink_where where = {.host = "h"};
-	char error[256];
-
-	ck_assert_ptr_null(pqlink_open(&where, NULL, error, sizeof(error)));
-	ck_assert_str_eq(error, "fynixpool was built without libpq");
-}
-END_TEST
-#define TESTS_OF_LIBPQ without_libpq_it_says_so
-#endif
-
 int main(void)
 {
 	const TTest *const tests[] = {an_answer_comes_home_and_the_connection_is_kept, an_unused_connection_is_closed,
 				      errors_are_told_and_keep_or_lose_the_connection, another_password_is_another_connection,
 				      one_place_has_one_connection_and_places_do_not_wait_for_each_other, forgotten_and_flooded,
-				      the_end_waits_for_nobody, TESTS_OF_LIBPQ};
+				      the_end_waits_for_nobody};
 	Suite *s = suite_create("lookup");
 	TCase *t = tcase_create("lookup");
 	SRunner *runner;
