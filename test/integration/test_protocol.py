@@ -290,18 +290,6 @@ def test_query_inside_copy_ends_the_session_and_only_this_one(by_mode, mode):
         d.quit()
 
 
-def test_named_parse_in_transaction_mode_is_a_clear_error(by_mode):
-    """Until statements follow their client, a name is refused, in step, and without harm to the server."""
-    p = by_mode["transaction"]
-    with p.client() as c:
-        r = c.run(parse("SELECT 1", "named"), bind([], stmt="named"), execute(), sync())
-        assert r.error and "prepared statement" in r.error["M"].lower(), r.msgs
-        assert r.types == "EZ" and r.status == "I"
-        assert c.value("SELECT 1") == "1"
-        assert c.run(extended("SELECT 2")).rows == [("2",)]
-        assert c.value("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''") == "0"
-
-
 # ---- start of a session ----
 
 @pytest.mark.compat

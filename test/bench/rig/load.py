@@ -30,7 +30,8 @@ class Pgbench:
     def start(self):
         bench, opt = self.bench, self.scenario.opt
         argv = [bench.server.tool("pgbench"), "-h", "127.0.0.1", "-p", str(self.target.port), "-U", self.target.user,
-                "-n", "-c", str(opt["clients"]), "-j", str(min(opt["clients"], 2)), "-M", opt["mode"], "-T", "36000",
+                "-n", "-c", str(opt["clients"]), "-j", str(min(opt["clients"], 2)), "-M",
+                self.target.pgbench_mode(opt["mode"]), "-T", "36000",
                 "-l", "--log-prefix", self.prefix] + self._what() + [DBNAME]
         env = dict(os.environ, PGPASSWORD=PASSWORD, PGSSLMODE="disable", PGGSSENCMODE="disable")
         self.client = bench.procs.start(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -52,6 +52,12 @@ SCENARIOS = [
              load=load.Pgbench, clients=32, mode="simple", builtin=["-S"]),
     Scenario("extended", "pgbench -S, extended protocol, 32 clients", load.run_side_by_side, TX, {"cpu_tx": 1.0},
              load=load.Pgbench, clients=32, mode="extended", builtin=["-S"]),
+    Scenario("prepared", "pgbench -S, prepared statements, 32 clients (PgBouncer before 1.21: extended)",
+             load.run_side_by_side, TX, {"cpu_tx": 0.9}, load=load.Pgbench, clients=32, mode="prepared", builtin=["-S"]),
+    Scenario("pipeline_prepared",
+             "prepared statements, pipelines of %d selects, 16 clients (PgBouncer before 1.21: extended)" % PIPE_DEPTH,
+             load.run_side_by_side, TX, load=load.Pgbench, clients=16, mode="prepared",
+             script=PICK + "\\startpipeline\n" + SELECT * PIPE_DEPTH + "\\endpipeline\n"),
     Scenario("one", "pgbench -S, simple protocol, one client", load.run_side_by_side, ONE,
              load=load.Pgbench, clients=1, mode="simple", builtin=["-S"]),
     Scenario("many", "pgbench -S, simple protocol, 500 clients on 20 servers", load.run_side_by_side, TX,
@@ -72,5 +78,5 @@ SCENARIOS = [
     Scenario("copyin", "COPY from stdin, 10 MB at a time (rows dropped by WHERE), 4 clients", load.run_side_by_side,
              STREAM, load=load.Stream, clients=4, sql="copy copy_target from stdin where false", copy_in=10000000),
 ]
-DEFAULT = ["simple", "extended", "one", "many", "pipeline", "large1", "large10", "idle"]
-QUICK = ["simple", "extended", "one", "many", "pipeline", "large1", "idle"]
+DEFAULT = ["simple", "extended", "prepared", "one", "many", "pipeline", "pipeline_prepared", "large1", "large10", "idle"]
+QUICK = ["simple", "extended", "prepared", "one", "many", "pipeline", "large1", "idle"]

@@ -95,6 +95,10 @@ class Target:
     def version(self):
         return ""
 
+    def pgbench_mode(self, mode):
+        """As which -M this target can serve the scenario's."""
+        return mode
+
 
 class Direct(Target):
     def start(self):
@@ -129,10 +133,20 @@ class PgBouncer(Pooler):
         return None if self.binary else "no pgbouncer found; set PGBOUNCER"
 
     def command(self):
-        return [self.binary, "-q", self.ini({"default_pool_size": POOL_SIZE, "reserve_pool_size": 0})]
+        own = {"default_pool_size": POOL_SIZE, "reserve_pool_size": 0}
+        if self._keeps_statements():
+            own["max_prepared_statements"] = 200
+        return [self.binary, "-q", self.ini(own)]
 
     def version(self):
         return self.bench.procs.run([self.binary, "-V"]).splitlines()[0]
+
+    def _keeps_statements(self):
+        return tuple(int(n) for n in re.findall(r"\d+", self.version())[:2]) >= (1, 21)
+
+    def pgbench_mode(self, mode):
+        """Before 1.21 it loses a named statement with the transaction."""
+        return "extended" if mode == "prepared" and not self._keeps_statements() else mode
 
 
 class HAProxy(Target):
