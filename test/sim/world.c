@@ -401,9 +401,6 @@ static void world_pooler(struct world_counts *counts)
 	engine_sim_dial = world_dial;
 	fakeclient_connect = pooler_connect;
 	world_flavour(flavour, &pooler, &fclients.manners);
-	/* what a client's parameters are worth without memory is not promised */
-	if (flavour == NO_MEMORY)
-		fclients.manners.has_parameters = false;
 	world_clients(1 + sim_rnd(sim_one_in(8) ? 40 : 8));
 	if (flavour == CROWD || flavour == TIMEOUTS)
 		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
