@@ -110,7 +110,7 @@ static const char *show_client_state(const struct client *c)
 static void show_client(
 	struct worker *w, const struct client *c, const char *state, bool whole, struct rowset *out)
 {
-	bool waits = c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME;
+	bool waits = c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME || c->state == CLIENT_ATTACHING;
 	struct show_socket s = {
 		.type = "C",
 		.user = c->identity != NULL ? identity_user(c->identity) : NULL,

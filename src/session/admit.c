@@ -16,6 +16,8 @@
 #include "session/entry.h"
 #include "session/entry_impl.h"
 #include "session/keyring.h"
+#include "session/relay.h"
+#include "session/rider.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -218,25 +220,28 @@ static void admit_console(struct client *c)
 	client_enter(c, CLIENT_CONSOLE);
 }
 
-static void admit_welcome(struct client *c, struct share_welcome *welcome)
+/* everything between AuthenticationOk and ReadyForQuery, and what follows for the client */
+static void admit_greet(struct client *c, const struct share_welcome *welcome, uint32_t pid)
 {
+	const char *message = c->worker->home.conf->set.login_notify_message;
 	struct buf out;
 
 	if (!vars_started(c)) {
-		share_welcome_unref(welcome);
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 		return;
 	}
 	c->pool->stats.client_login_count++;
-	keyring_enter(c, 0);
+	keyring_enter(c, pid);
 	buf_init(&out, 0);
 	(void)reply_auth_ok(&out);
-	vars_greet(c, welcome, &out);
+	if (welcome != NULL)
+		vars_greet(c, welcome, &out);
+	else
+		vars_greet_of(c->lease.server, &out);
 	keyring_greet(c, &out);
-	if (c->worker->home.conf->set.login_notify_message[0] != '\0')
-		(void)reply_notice(&out, "NOTICE", "00000", c->worker->home.conf->set.login_notify_message);
+	if (message[0] != '\0')
+		(void)reply_notice(&out, "NOTICE", "00000", message);
 	(void)reply_ready(&out, TRANSACTION_IDLE);
-	share_welcome_unref(welcome);
 	if (out.bad) {
 		buf_fini(&out);
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
@@ -245,7 +250,8 @@ static void admit_welcome(struct client *c, struct share_welcome *welcome)
 	conn_send(&c->conn, out.data, out.len, NULL);
 	buf_fini(&out);
 	entry_free(c);
-	client_enter(c, CLIENT_IDLE);
+	c->lease.ops = &relay_lease_ops;
+	client_enter(c, welcome != NULL ? CLIENT_IDLE : CLIENT_LINKED);
 	conn_resume(&c->conn);
 }
 
@@ -255,16 +261,44 @@ static void admit_finish(struct client *c)
 	struct share_welcome *welcome = share_welcome_get(c->pool->share);
 
 	if (welcome != NULL)
-		admit_welcome(c, welcome);
+		admit_greet(c, welcome, 0);
 	else
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+	share_welcome_unref(welcome);
 }
 
-void admit_on_granted(struct client *c)
+/* session_attach = login: the client keeps this server, and is told its process id */
+static void admit_attach(struct client *c)
 {
-	struct share_welcome *welcome = share_welcome_get(c->pool->share);
-	bool is_known = welcome == NULL || canon_is_known(c, welcome);
+	struct server *s = c->lease.server;
 
+	server_ride(s, &rider_ops, c);
+	s->holds_ready = false;
+	/* the client knows which one it has: it can't be moved to another unseen */
+	s->request_mark = UINT64_MAX;
+	admit_greet(c, NULL, s->pid);
+}
+
+static void admit_granted_attaching(struct client *c)
+{
+	if (c->lease.server->vars_hash == c->vars_hash)
+		admit_attach(c);
+	else
+		canon_ask(c, admit_attach);
+}
+
+static void admit_on_granted(struct lease *l)
+{
+	struct client *c = container_of(l, struct client, lease);
+	struct share_welcome *welcome;
+	bool is_known;
+
+	if (c->state == CLIENT_ATTACHING) {
+		admit_granted_attaching(c);
+		return;
+	}
+	welcome = share_welcome_get(c->pool->share);
+	is_known = welcome == NULL || canon_is_known(c, welcome);
 	share_welcome_unref(welcome);
 	if (!is_known) {
 		canon_ask(c, admit_finish);
@@ -274,37 +308,56 @@ void admit_on_granted(struct client *c)
 	admit_finish(c);
 }
 
-void admit_on_refused(struct client *c, const struct server_failure *why)
+static void admit_on_refused(struct lease *l, const struct server_failure *why)
 {
+	struct client *c = container_of(l, struct client, lease);
 	const char *sqlstate = why->sqlstate[0] != '\0' ? why->sqlstate : "08006";
 
+	c->pool->stats.errors++;
 	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
 		sqlstate = "08P01";
 	client_fail_as(c, CLIENT_END_NO_SERVER, sqlstate, why->message);
 }
 
-static void admit_ask_welcome(struct client *c)
+static const struct lease_ops admit_lease_ops = {
+	.on_granted = admit_on_granted,
+	.on_refused = admit_on_refused,
+};
+
+static void admit_ask_server(struct client *c)
 {
-	struct share_welcome *welcome = share_welcome_get(c->pool->share);
 	struct server_failure why;
 
-	client_enter(c, CLIENT_WELCOME);
-	if (welcome != NULL && canon_is_known(c, welcome)) {
-		admit_welcome(c, welcome);
-		return;
-	}
-	share_welcome_unref(welcome);
+	c->lease.ops = &admit_lease_ops;
 	conn_pause(&c->conn, ENTRY_KEEP);
 	switch (lease_ask(&c->lease, c->pool, loop_now(c->conn.loop), &why)) {
 	case LEASE_GRANTED:
-		admit_on_granted(c);
+		admit_on_granted(&c->lease);
 		break;
 	case LEASE_REFUSED:
-		admit_on_refused(c, &why);
+		admit_on_refused(&c->lease, &why);
 		break;
 	case LEASE_WAITS:
 		break;
 	}
+}
+
+static void admit_ask_welcome(struct client *c)
+{
+	struct share_welcome *welcome;
+
+	client_enter(c, CLIENT_WELCOME);
+	if (c->pool_mode == CONF_POOL_SESSION && c->worker->home.conf->set.session_attach == CONF_ATTACH_LOGIN) {
+		client_enter(c, CLIENT_ATTACHING);
+		admit_ask_server(c);
+		return;
+	}
+	welcome = share_welcome_get(c->pool->share);
+	if (welcome != NULL && canon_is_known(c, welcome))
+		admit_greet(c, welcome, 0);
+	else
+		admit_ask_server(c);
+	share_welcome_unref(welcome);
 }
 
 /* limits of this client; the pool's are those of the server's user */

@@ -13,8 +13,4 @@ void admit_begin(struct client *c);			      /* the startup packet is accepted: s
 void admit_proof(struct client *c, const void *body, size_t n); /* one 'p' message */
 void admit_refuse(struct client *c, bool malformed);	      /* a 'p' message beyond its bounds */
 
-/* A server has been ready at last: the welcome is known; or it can't be had. */
-void admit_on_granted(struct client *c);
-void admit_on_refused(struct client *c, const struct server_failure *why);
-
 #endif

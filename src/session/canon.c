@@ -134,15 +134,13 @@ void canon_fini(struct worker *w)
 	hash_map_init(&w->spellings);
 }
 
-static void canon_on_quiet(struct server *s)
+/* the values that the client has now in the server's words */
+static void canon_replace(struct client *c, struct server *s)
 {
-	struct client *c = s->rider;
-	void (*done)(struct client *) = c->login->on_spelt;
 	const char *name, *value;
 	struct params known;
 	size_t it = 0;
 
-	canon_keep(c, s);
 	params_init(&known);
 	while (params_next(c->vars, &it, &name, &value)) {
 		const char *is = params_get(&s->params, name);
@@ -151,9 +149,23 @@ static void canon_on_quiet(struct server *s)
 			break; /* the client's own spelling stays: the same value in other words */
 	}
 	vars_replace(c, &known);
-	s->vars_hash = c->vars_hash;
 	params_fini(&known);
-	lease_return(&c->lease, false);
+}
+
+static void canon_on_quiet(struct server *s)
+{
+	struct client *c = s->rider;
+	void (*done)(struct client *) = c->login->on_spelt;
+
+	if (c->vars != NULL) {
+		canon_keep(c, s);
+		canon_replace(c, s);
+	}
+	s->vars_hash = c->vars_hash;
+	if (c->state == CLIENT_ATTACHING)
+		server_dismount(s);
+	else
+		lease_return(&c->lease, false);
 	done(c);
 }
 

@@ -38,6 +38,8 @@ static uint64_t deadline_duration(const struct client *c)
 		return c->limits->client_idle_timeout;
 	case CLIENT_WAITING:
 		return wait_duration(c);
+	case CLIENT_ATTACHING:
+		return c->limits->query_wait_timeout;
 	case CLIENT_RUNNING:
 		return c->limits->query_timeout;
 	case CLIENT_INXACT:
@@ -109,6 +111,9 @@ void deadline_on_due(struct timeout *t)
 		break;
 	case CLIENT_WAITING:
 		wait_on_deadline(c, spent);
+		break;
+	case CLIENT_ATTACHING:
+		wait_fail_login(c);
 		break;
 	case CLIENT_CANCEL:
 		client_close(c, CLIENT_END_CANCEL_TIMEOUT);

@@ -263,7 +263,7 @@ size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 		return n;
 	if (used == n)
 		return n;
-	if (c->state != CLIENT_WELCOME)
+	if (c->state != CLIENT_WELCOME && c->state != CLIENT_ATTACHING)
 		return used + relay_on_bytes(c, chunk, data + used, n - used);
 	/* a client that did not wait for its welcome: the conn is paused and keeps the rest */
 	return used;

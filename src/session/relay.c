@@ -7,7 +7,6 @@
 #include "session/relay.h"
 
 #include "server/expect.h"
-#include "session/admit.h"
 #include "session/desk.h"
 #include "session/record.h"
 #include "session/request.h"
@@ -380,10 +379,6 @@ static void relay_on_granted(struct lease *l)
 {
 	struct client *c = container_of(l, struct client, lease);
 
-	if (c->state == CLIENT_WELCOME) {
-		admit_on_granted(c);
-		return;
-	}
 	request_ride(c);
 	if (c->state == CLIENT_RUNNING && c->have == WIRE_HEADER_LEN)
 		(void)relay_on_bytes(c, NULL, NULL, 0);
@@ -414,9 +409,7 @@ static void relay_on_refused(struct lease *l, const struct server_failure *why)
 	struct client *c = container_of(l, struct client, lease);
 
 	c->pool->stats.errors++;
-	if (c->state == CLIENT_WELCOME)
-		admit_on_refused(c, why);
-	else if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
+	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
 		client_fail(c, CLIENT_END_NO_SERVER, "%s", why->message);
 	else
 		relay_refuse_request(c, why->sqlstate[0] != '\0' ? why->sqlstate : "08006", why->message);

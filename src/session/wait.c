@@ -83,10 +83,32 @@ void wait_explain(const struct client *c, char *out, size_t size)
 		snprintf(out, size, "no server could be connected yet");
 }
 
+static void wait_sentence(const struct client *c, char *text, size_t size)
+{
+	char why[160];
+
+	wait_explain(c, why, sizeof(why));
+	snprintf(text, size, "query_wait_timeout: waited %.3g s for a server connection: %s",
+		 (double)c->limits->query_wait_timeout / 1e6, why);
+}
+
+void wait_fail_login(struct client *c)
+{
+	char text[256];
+
+	c->pool->stats.wait_timeouts++;
+	if (wait_is_bouncer(c)) {
+		client_fail(c, CLIENT_END_WAIT_TIMEOUT, NULL);
+		return;
+	}
+	wait_sentence(c, text, sizeof(text));
+	client_fail(c, CLIENT_END_WAIT_TIMEOUT, "%s", text);
+}
+
 void wait_on_deadline(struct client *c, uint64_t spent)
 {
-	uint64_t wait = c->limits->query_wait_timeout, query = wait_query_timeout(c);
-	char why[160], text[256];
+	uint64_t query = wait_query_timeout(c);
+	char text[256];
 
 	if (wait_owes_notice(c)) {
 		wait_notify(c);
@@ -102,8 +124,6 @@ void wait_on_deadline(struct client *c, uint64_t spent)
 		client_fail(c, CLIENT_END_WAIT_TIMEOUT, NULL);
 		return;
 	}
-	wait_explain(c, why, sizeof(why));
-	snprintf(text, sizeof(text), "query_wait_timeout: waited %.3g s for a server connection: %s", (double)wait / 1e6,
-		 why);
+	wait_sentence(c, text, sizeof(text));
 	relay_refuse_request(c, client_sqlstate(c, CLIENT_END_WAIT_TIMEOUT), text);
 }

@@ -12,6 +12,8 @@
 uint64_t wait_duration(const struct client *c);
 /* spent microseconds have been waited, and wait_duration is over. */
 void wait_on_deadline(struct client *c, uint64_t spent);
+/* A client that was to get its server at login (ATTACHING) has waited for query_wait_timeout. */
+void wait_fail_login(struct client *c);
 /* What keeps servers away from this client, as words that end a sentence. */
 void wait_explain(const struct client *c, char *out, size_t size);
 

@@ -227,7 +227,7 @@ void worker_dismiss_waiting(struct worker *w)
 	DLIST_EACH(it, &w->clients) {
 		struct client *c = container_of(it, struct client, link);
 
-		if (c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME)
+		if (c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME || c->state == CLIENT_ATTACHING)
 			client_fail(c, CLIENT_END_SHUTDOWN, NULL);
 	}
 }
