@@ -186,6 +186,21 @@ static void canon_on_parameter(struct server *s FX_UNUSED, const char *name FX_U
 {
 }
 
+/* what a former client has left to be notified of is nothing to one that is not logged in yet */
+static bool canon_on_special(struct server *s FX_UNUSED, uint8_t type FX_UNUSED, const uint8_t *body FX_UNUSED,
+			     size_t n FX_UNUSED)
+{
+	return true;
+}
+
+static void canon_on_tag(struct server *s FX_UNUSED, const char *tag FX_UNUSED)
+{
+}
+
+static void canon_on_told(struct server *s FX_UNUSED, enum expect_outcome outcome FX_UNUSED)
+{
+}
+
 static void canon_on_ours_failed(struct server *s, const char *sqlstate, const char *message)
 {
 	vars_failed(s->rider, s, sqlstate, message);
@@ -205,6 +220,9 @@ static const struct server_rider_ops canon_rider_ops = {
 	.on_settled = canon_on_nothing,
 	.on_quiet = canon_on_quiet,
 	.on_parameter = canon_on_parameter,
+	.on_told = canon_on_told,
+	.on_tag = canon_on_tag,
+	.on_special = canon_on_special,
 	.on_ours_failed = canon_on_ours_failed,
 	.on_room = canon_on_nothing,
 	.on_lost = canon_on_lost,
