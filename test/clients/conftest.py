@@ -1,9 +1,7 @@
 """Fixtures: one PostgreSQL, one pooler for each mode, each client's program made once and run once for each mode."""
 
 import os
-import shutil
 import sys
-import tempfile
 
 import pytest
 
@@ -12,9 +10,8 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "integration")]
 
 from harness import cluster as cluster_mod  # noqa: E402
 from harness import pooler as pooler_mod  # noqa: E402
-from harness import wire  # noqa: E402
+from harness import scratch, wire  # noqa: E402
 from harness.cluster import pw  # noqa: E402
-from harness.owner import own  # noqa: E402
 
 import clients  # noqa: E402
 
@@ -47,16 +44,16 @@ GRANT SELECT ON other.where_am_i, public.where_am_i TO PUBLIC;
 def pytest_configure(config):
     if not pooler_mod.BINARY or not os.access(pooler_mod.BINARY, os.X_OK):
         raise pytest.UsageError("set FYNIXPOOL to the pooler's binary")
+    scratch.begin(config)
+
+
+def pytest_unconfigure(config):
+    scratch.end(config)
 
 
 @pytest.fixture(scope="session")
 def top():
-    d = tempfile.mkdtemp(prefix="fxcl-", dir=os.environ.get("FYNIX_TEST_TMP", "/tmp"))
-    os.chmod(d, 0o755)
-    own(d)
-    yield d
-    if not os.environ.get("FYNIX_TEST_KEEP"):
-        shutil.rmtree(d, ignore_errors=True)
+    return scratch.folder()
 
 
 @pytest.fixture(scope="session")
@@ -131,12 +128,12 @@ def outcomes(pg, poolers, programs):
 
 
 @pytest.fixture
-def maker(top, request):
+def maker():
     """maker(cluster, **conf): a started pooler for one test."""
     started = []
 
     def make(cluster, **conf):
-        p = pooler_mod.Pooler(cluster, tempfile.mkdtemp(prefix="p", dir=top), **conf).start()
+        p = pooler_mod.Pooler(cluster, scratch.folder(), **conf).start()
         started.append(p)
         return p
 

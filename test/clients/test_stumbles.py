@@ -500,6 +500,24 @@ def test_psycopg_deallocates_and_prepares_again(way, mode):
 
 
 @every_mode
+def test_changed_result_type_for_one_who_has_described_it(way, pg, mode):
+    """Who does not ask for a Describe now reads the rows as they were described before: nothing may be healed behind its back."""
+    w = way(mode)
+    c = w.client()
+    with wire.Client(pg.sock, "postgres", "db0") as admin:
+        admin.query("DROP TABLE IF EXISTS seen; CREATE TABLE seen AS SELECT 1 AS a; GRANT SELECT ON seen TO app")
+        assert ask(c, parse("SELECT * FROM seen", "s"), describe("S", "s"), sync())[0] == "1tTZ"
+        use = (bind(stmt="s"), execute(), sync())
+        for _ in range(2):
+            assert ask(c, *use)[1] == [("1",)]
+        admin.query("ALTER TABLE seen ADD b text DEFAULT 'new'")
+        assert ask(c, *use) == ("EZ", [], [], "0A000")
+        assert ask(c, close("S", "s"), parse("SELECT * FROM seen", "s"), describe("S", "s"), sync())[0] == "31tTZ"
+        assert ask(c, *use)[1] == [("1", "new")]
+        admin.query("DROP TABLE seen")
+
+
+@every_mode
 def test_changed_result_type(way, pg, mode):
     """In transaction mode it is prepared anew, unseen. Inside of a transaction PostgreSQL's own error is passed on, and the next use is good."""
     w = way(mode)

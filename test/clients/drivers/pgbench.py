@@ -8,6 +8,9 @@ import tempfile
 from common import DATABASE, HOST, MODE, PASSWORD, PORT, USER, USERS, case, main, same
 
 BINDIR = os.environ["CLIENT_BINDIR"]
+# A thread for each client: pgbench prepares with calls that block, and a thread that waits for a server in one of its clients' names keeps
+# the servers that its other clients have in their transactions.
+CROWD = ("-c", str(USERS), "-j", str(USERS))
 
 
 def pgbench(*args, scripts=()):
@@ -67,20 +70,20 @@ def tpcb(mode):
     """The TPC-B of pgbench, and its books."""
     code, out = pgbench("-i", "-q", "-s", "1")
     same(code, 0)
-    code, out = pgbench("-n", "-M", mode, "-c", str(USERS), "-j", "2", "-t", "30")
+    code, out = pgbench("-n", "-M", mode, *CROWD, "-t", "30")
     books = sql("SELECT sum(abalance) = (SELECT sum(tbalance) FROM pgbench_tellers) AND sum(abalance) = (SELECT sum(bbalance) FROM pgbench_branches)"
                 " AND sum(abalance) = (SELECT sum(delta) FROM pgbench_history) FROM pgbench_accounts; SELECT count(*) FROM pgbench_history")
     return [code, numbers(out), books]
 
 
 def scripts(mode):
-    code, out = pgbench("-n", "-M", mode, "-c", str(USERS), "-j", "2", "-t", "25", scripts=[SCRIPT])
+    code, out = pgbench("-n", "-M", mode, *CROWD, "-t", "25", scripts=[SCRIPT])
     return [code, numbers(out)]
 
 
 def pipelined(mode):
     before = int(sql(f"SELECT n FROM counter WHERE name = 'pgbench/{MODE}'")[0])
-    code, out = pgbench("-n", "-M", mode, "-c", str(USERS), "-j", "2", "-t", "20", scripts=[PIPELINE.replace("MODE", MODE)])
+    code, out = pgbench("-n", "-M", mode, *CROWD, "-t", "20", scripts=[PIPELINE.replace("MODE", MODE)])
     after = int(sql(f"SELECT n FROM counter WHERE name = 'pgbench/{MODE}'")[0])
     return [code, numbers(out), after - before]
 
@@ -129,13 +132,13 @@ def pipeline_prepared(me):
 def many_scripts_prepared(me):
     """More statements than one connection may keep prepared."""
     lots = ["".join(f"SELECT {i} + :client_id + {j};\n" for j in range(60)) for i in range(0, 400, 100)]
-    code, out = pgbench("-n", "-M", "prepared", "-c", str(USERS), "-j", "2", "-t", "4", scripts=lots)
+    code, out = pgbench("-n", "-M", "prepared", *CROWD, "-t", "4", scripts=lots)
     return [code, numbers(out)]
 
 
 @case
 def reconnecting(me):
-    code, out = pgbench("-n", "-C", "-M", "prepared", "-c", str(USERS), "-j", "2", "-t", "5", scripts=["SELECT 1;\n"])
+    code, out = pgbench("-n", "-C", "-M", "prepared", *CROWD, "-t", "5", scripts=["SELECT 1;\n"])
     return [code, numbers(out)]
 
 
@@ -144,7 +147,7 @@ def serialization_failures_are_tried_again(me):
     name = f"pgbench-retry/{MODE}"
     update = f"BEGIN ISOLATION LEVEL SERIALIZABLE;\nUPDATE counter SET n = n + 1 WHERE name = '{name}';\nEND;\n"
     sql(f"INSERT INTO counter VALUES ('{name}', 0) ON CONFLICT (name) DO UPDATE SET n = 0")
-    code, out = pgbench("-n", "-M", "prepared", "-c", "8", "-j", "2", "-t", "10", "--max-tries=10000", scripts=[update])
+    code, out = pgbench("-n", "-M", "prepared", "-c", "8", "-j", "8", "-t", "10", "--max-tries=10000", scripts=[update])
     return [code, numbers(out), sql(f"SELECT n FROM counter WHERE name = '{name}'")]
 
 

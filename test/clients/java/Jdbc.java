@@ -356,13 +356,23 @@ public final class Jdbc {
 			c.rollback();
 			out.add(value(c, "SELECT array_agg(n ORDER BY n)::text FROM items WHERE who = ?", me.who()));
 			c.commit();
+			c.setAutoCommit(true);
+			out.add(value(c, "SELECT 'auto'"));
+			return out;
+		});
+	}
+
+	@Case(session = true)
+	static Object isolation(Me me) throws Exception {
+		/* The driver says SET SESSION CHARACTERISTICS: that stays with the server. */
+		return connected(c -> {
+			List<Object> out = new ArrayList<>();
+			c.setAutoCommit(false);
 			for (int level : new int[] {Connection.TRANSACTION_SERIALIZABLE, Connection.TRANSACTION_REPEATABLE_READ}) {
 				c.setTransactionIsolation(level);
 				out.add(value(c, "SHOW transaction_isolation"));
 				c.commit();
 			}
-			c.setAutoCommit(true);
-			out.add(value(c, "SELECT 'auto'"));
 			return out;
 		});
 	}
