@@ -6,6 +6,7 @@
 #include "auth/identity.h"
 #include "base/clock.h"
 #include "report/show.h"
+#include "session/statements.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +39,7 @@ struct show_socket {
 	struct addr remote, local;
 	uint16_t unix_port; /* what PgBouncer shows as the ports of a Unix socket */
 	uint64_t connected_wall, request_since, wait, id, link;
-	uint32_t pid;
+	uint32_t pid, prepared;
 	bool close_needed;
 	uint32_t unread, message_left; /* bytes */
 	size_t unsent;
@@ -83,7 +84,7 @@ static void show_socket_row(struct worker *w, const struct show_socket *s, bool 
 	rowset_uint(out, s->pid);
 	rowset_text(out, "");
 	rowset_text(out, s->application_name != NULL ? s->application_name : "");
-	rowset_int(out, 0);
+	rowset_uint(out, s->prepared);
 	rowset_uint(out, s->id);
 	if (!whole)
 		return;
@@ -124,6 +125,7 @@ static void show_client(
 		.wait = waits && c->lease.since > 0 ? loop_now(&w->loop) - c->lease.since : 0,
 		.id = c->id,
 		.link = c->lease.state == LEASE_HELD ? c->lease.server->id : 0,
+		.prepared = statements_count(c->statements),
 		.unread = conn_kept_bytes(&c->conn),
 		.message_left = c->left,
 		.unsent = conn_out_pending(&c->conn),
@@ -166,6 +168,7 @@ static void show_server(struct worker *w, const struct pool *pool, const struct 
 		.link = c != NULL ? c->id : 0,
 		.pid = s->pid,
 		.close_needed = s->is_outdated,
+		.prepared = s->prepared.count,
 		.unread = conn_kept_bytes(&s->conn),
 		.message_left = s->reader.left,
 		.unsent = conn_out_pending(&s->conn),

@@ -375,6 +375,10 @@ enum rewrite_verdict rewrite_message(struct client *c, uint8_t type, uint32_t le
 				     struct rewrite_unnamed *unnamed, size_t *used)
 {
 	*used = len;
+	if (c->statements != NULL) {
+		c->statements->binds += type == FE_BIND;
+		c->statements->describes += type == FE_DESCRIBE;
+	}
 	if (c->lease.server->expect.is_skipping)
 		return REWRITE_PLAIN;
 	switch (type) {

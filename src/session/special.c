@@ -77,10 +77,11 @@ static bool special_rename(struct client *c, const uint8_t *body, size_t n, cons
 	return said;
 }
 
-/* Nothing has been executed, nothing been answered, and all there is lies in the record: a failed Bind in front. */
+/* Nothing has been executed, nothing been answered, and all there is lies in the record: a failed Bind in front.  And
+ * the client asks what the rows look like: one that goes by an older description must hear that it is out of date. */
 static bool special_may_retry(const struct client *c, const struct server *s)
 {
-	return record_is_whole(c) && !c->statements->has_retried && s->status == TRANSACTION_IDLE && c->left == 0 &&
+	return record_is_whole(c) && !c->statements->has_retried && c->statements->describes >= c->statements->binds && s->status == TRANSACTION_IDLE && c->left == 0 &&
 	       c->have == 0 && !c->is_stalled && expect_is_one_request(&s->expect);
 }
 

@@ -39,6 +39,7 @@ struct statements {
 	struct stmt *unnamed; /* what the unnamed statement was when its batch ended without a Bind; NULL: none */
 	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */
 	struct buf origin; /* the client's own bytes of the request so far, while it may have to be said anew */
+	uint32_t binds, describes; /* in origin */
 	bool is_recording; /* origin is being written */
 	bool is_whole;	   /* and has all of the request */
 	bool is_rewritten; /* a message of the request went out in other words */

@@ -1,5 +1,7 @@
 /*
  * watch.c - long queries, idle transactions and transactions beyond their time.
+ *
+ * No tick while the worker rests: nobody has a server then.
  */
 #include "session/watch.h"
 
@@ -164,11 +166,21 @@ static void watch_on_tick(struct timeout *t)
 		DLIST_EACH(at, &pool->active)
 			watch_server(container_of(at, struct server, link), now);
 	}
-	loop_arm(&w->loop, &w->watch, WATCH_TICK_US);
+	if (!atomic_load_explicit(&w->home.is_resting, memory_order_relaxed))
+		loop_arm(&w->loop, &w->watch, WATCH_TICK_US);
+}
+
+static void watch_on_stir(struct home *home)
+{
+	struct worker *w = container_of(home, struct worker, home);
+
+	if (!timeout_is_armed(&w->watch))
+		loop_arm(&w->loop, &w->watch, WATCH_TICK_US);
 }
 
 void watch_start(struct worker *w)
 {
 	timeout_init(&w->watch, watch_on_tick);
+	w->home.on_stir = watch_on_stir;
 	loop_arm(&w->loop, &w->watch, WATCH_TICK_US);
 }

@@ -1,0 +1,372 @@
+"""Prepared statements follow their client from server to server (T-PREP, T-SYNC-03, T-LEDGER-05)."""
+
+import random
+import threading
+
+import pytest
+
+from harness import wire
+from harness.wire import bind, close, describe, execute, parse, q, sync, wait_until
+
+OURS = "SELECT count(*) FROM pg_prepared_statements WHERE name ~ '^fx_[0-9a-f]{32}$'"
+
+
+def use(name, values=(), end=True):
+    return bind(values, stmt=name) + execute() + (sync() if end else b"")
+
+
+def other_server(p, c, held):
+    """A client that sits on the server that c would get next: c's next transaction runs on another one."""
+    d = p.client()
+    d.query("BEGIN")
+    held.append(d)
+    return d
+
+
+def stats(p, database="db0"):
+    return {r["database"]: r for r in p.show("STATS")}[database]
+
+
+def test_a_statement_is_there_on_every_server(pooler):
+    p = pooler(workers=1, pool_size=3, max_overflow=0)
+    with p.client() as c:
+        assert c.run(parse("SELECT $1::int * 2", "twice"), sync()).types == "1Z"
+        pids, held = set(), []
+        for i in range(3):
+            c.query("BEGIN")
+            pids.add(c.value("SELECT pg_backend_pid()"))
+            assert c.run(use("twice", [i])).rows == [(str(2 * i),)]
+            c.query("COMMIT")
+            other_server(p, c, held)
+            if len(held) == 3:
+                break
+        assert len(pids) >= 2
+        for d in held:
+            d.quit()
+
+
+def test_one_text_is_parsed_once_per_server(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    for i in range(20):
+        with p.client() as c:
+            assert c.run(parse("SELECT 7", f"mine{i}"), sync()).types == "1Z"
+            for _ in range(50):
+                assert c.run(use(f"mine{i}")).rows == [("7",)]
+    row = stats(p)
+    assert int(row["total_client_parse_count"]) == 20
+    assert int(row["total_server_parse_count"]) == 1
+    assert int(row["total_bind_count"]) == 1000
+
+
+def test_same_name_many_texts_types_and_clients(pooler):
+    """T-PREP-01: names collide on purpose, texts and types differ; every row tells whose it is."""
+    p = pooler(workers=2, pool_size=4, max_overflow=0)
+    texts = [(f"SELECT '{t}:' || $1::text", ()) for t in range(10)] + [("SELECT $1", (oid,)) for oid in (23, 20, 25, 1043, 701)]
+    wrong = []
+
+    def client(n):
+        rnd = random.Random(n)
+        with p.client() as c:
+            mine = {}
+            for _ in range(150):
+                name = f"s{rnd.randrange(8)}"
+                if name in mine and rnd.random() < 0.3:
+                    if c.run(close("S", name), sync()).types != "3Z":
+                        wrong.append("close")
+                    del mine[name]
+                if name not in mine:
+                    sql, oids = rnd.choice(texts)
+                    if c.run(parse(sql, name, oids), sync()).types != "1Z":
+                        wrong.append("parse")
+                    mine[name] = sql
+                value = str(rnd.randrange(1000))
+                want = mine[name].split("'")[1] + value if "'" in mine[name] else value
+                got = c.run(use(name, [value])).rows
+                if got != [(want,)]:
+                    wrong.append((name, mine[name], want, got))
+
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(24)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong, wrong[:5]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_eviction_inside_pipelines(pooler, most):
+    """T-PREP-02: fifty statements through a server that may have one, two or three."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0, max_prepared_statements=most)
+    rnd = random.Random(most)
+    with p.client() as c, p.client() as d:
+        for x in (c, d):
+            x.send(b"".join(parse(f"SELECT {i}", f"n{i}") for i in range(50)) + sync())
+            assert x.result().types == "1" * 50 + "Z"
+        for _ in range(30):
+            for x in (c, d):
+                order = [rnd.randrange(50) for _ in range(20)]
+                x.send(b"".join(use(f"n{i}", end=False) for i in order) + sync())
+                assert x.result().rows == [(str(i),) for i in order]
+        assert int(c.value(OURS)) <= most
+
+
+def test_failed_parse_is_not_remembered(pooler):
+    """T-PREP-03"""
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c:
+        c.query("DROP TABLE IF EXISTS comes_later")
+        for _ in range(2):
+            assert c.run(parse("SELECT a FROM comes_later", "late"), sync()).error["C"] == "42P01"
+        c.query("CREATE TABLE comes_later(a int)")
+        assert c.run(parse("SELECT a FROM comes_later", "late"), sync()).types == "1Z"
+        assert c.run(use("late")).types == "2CZ"
+        c.query("BEGIN")
+        assert c.ask("SELECT 1/0").error
+        assert c.run(parse("SELECT 1", "in_failed"), sync()).error["C"] == "25P02"
+        c.query("ROLLBACK")
+        assert c.run(use("in_failed")).error["C"] == "26000"
+        assert c.run(parse("SELECT 1", "in_failed"), sync()).types == "1Z"
+        c.query("DROP TABLE comes_later")
+
+
+def test_lone_describe_on_another_server(pooler):
+    """T-PREP-04: JDBC prepares, and describes later."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    held = []
+    with p.client() as c:
+        assert c.run(parse("SELECT $1::int AS number", "j"), sync()).types == "1Z"
+        other_server(p, c, held)
+        assert c.run(describe("S", "j"), sync()).types == "tTZ"
+        held[0].quit()
+
+
+def test_errors_name_the_clients_statement(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c:
+        c.run(parse("SELECT 1", "S1"), sync())
+        for _ in range(2):
+            r = c.run(parse("SELECT 2", "S1"), sync())
+            assert r.error["C"] == "42P05" and r.error["M"] == 'prepared statement "S1" already exists', r.msgs
+        assert c.run(use("S1")).rows == [("1",)]
+        r = c.run(use("nobody"))
+        assert r.error["C"] == "26000" and r.error["M"] == 'prepared statement "nobody" does not exist'
+        # behind our back, so that only the server knows
+        c.query("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+        c.query("BEGIN")
+        r = c.run(use("S1"))
+        assert r.error["C"] == "26000" and r.error["M"] == 'prepared statement "S1" does not exist', r.msgs
+        c.query("ROLLBACK")
+        assert c.run(use("S1")).rows == [("1",)]
+
+
+@pytest.mark.parametrize("how", ["DEALLOCATE ALL", "DISCARD ALL", "deallocate /* all? */ all;", "SELECT 1; DEALLOCATE ALL"])
+def test_all_are_deallocated(pooler, how):
+    """T-PREP-06: the command's tag decides."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    with p.client() as c, p.client() as d:
+        for x in (c, d):
+            x.run(parse("SELECT 5", "five"), sync())
+        c.query(how)
+        assert c.run(use("five")).error["C"] == "26000"
+        assert d.run(use("five")).rows == [("5",)]
+        assert c.run(parse("SELECT 6", "five"), sync()).types == "1Z"
+        assert c.run(use("five")).rows == [("6",)]
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_one_is_deallocated_by_sql(pooler, extended):
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    with p.client() as c, p.client() as d:
+        for x in (c, d):
+            x.run(parse("SELECT 5", "Five"), sync())
+        for i in range(3):
+            sql = 'DEALLOCATE PREPARE "Five"'
+            r = c.run(wire.extended(sql)) if extended else c.ask(sql)
+            assert not r.error, r.msgs
+            assert "DEALLOCATE" in wire.describe_msgs(r.msgs)
+            assert c.run(use("Five")).error["C"] == "26000"
+            assert d.run(use("Five")).rows == [("5",)]
+            assert c.run(parse(f"SELECT {i}", "Five"), sync()).types == "1Z"
+            assert c.run(use("Five")).rows == [(str(i),)]
+
+
+def test_changed_result_is_healed_only_for_who_asks(pooler):
+    """T-PREP-07: unseen where the client asks for the description, told where it goes by an older one, once where rows were written."""
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c:
+        c.query("DROP TABLE IF EXISTS shape")
+        c.query("CREATE TABLE shape(a int)")
+        c.run(parse("INSERT INTO shape VALUES (1) RETURNING *", "ins"), sync())
+        assert c.run(use("ins")).rows == [("1",)]
+        c.query("ALTER TABLE shape ADD b int DEFAULT 2")
+        r = c.run(use("ins"))
+        assert r.error["C"] == "0A000", r.msgs
+        r = c.run(bind([], stmt="ins") + describe("P") + execute() + sync())
+        assert not r.error and r.rows == [("1", "2")], r.msgs
+        c.query("ALTER TABLE shape ADD d int DEFAULT 3")
+        r = c.run(bind([], stmt="ins") + describe("P") + execute() + sync())
+        assert not r.error and r.types == "2TDCZ" and r.rows == [("1", "2", "3")], r.msgs
+        c.query("BEGIN")
+        c.query("ALTER TABLE shape DROP d")
+        r = c.run(bind([], stmt="ins") + describe("P") + execute() + sync())
+        assert r.error["C"] == "0A000" and r.status == "E"
+        c.query("ROLLBACK")
+        assert c.value("SELECT count(*) FROM shape") == "3"
+        c.query("DROP TABLE shape")
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, 1 << 20, 1 << 24])
+def test_sizes(pooler, size):
+    """T-PREP-08: text, name and value around every buffer's size, in pieces as well."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    text = "SELECT length('" + "x" * (size - 40) + "') + $1::int"
+    with p.client() as c:
+        m = parse(text, "big") + bind(["1"], stmt="big") + execute() + sync()
+        assert c.run(m).rows == [(str(size - 39),)]
+        value = "y" * size
+        c.run(parse("SELECT length($1::text)", "len"), sync())
+        m = use("len", [value])
+        for cut in (3, 5, 6, 9, 12, size // 2):
+            c.send(m[:cut])
+            c.send(m[cut:])
+            assert c.result().rows == [(str(size),)]
+        name = "n" * min(size, 60)
+        c.run(parse("SELECT 9", name), sync())
+        assert c.run(use(name)).rows == [("9",)]
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 3))
+def test_messages_in_pieces(module_pooler, cut):
+    whole = parse("SELECT $1::int", "pieces") + bind(["4"], stmt="pieces") + describe("S", "pieces") + execute() + close("S", "pieces") + sync()
+    with module_pooler.client() as c:
+        for at in range(0, len(whole), cut):
+            c.send(whole[at:at + cut])
+        r = c.result()
+        assert r.types == "12tTDC3Z" and r.rows == [("4",)], r.msgs
+
+
+def test_unnamed_is_ones_own(pooler):
+    """What another client left as the unnamed statement is never run; one's own is there even after a change of server."""
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c, p.client() as d:
+        assert c.run(parse("SELECT 'c'"), describe("S"), sync()).types == "1tTZ"
+        assert d.run(bind(), execute(), sync()).error["C"] == "26000"
+        assert d.run(parse("SELECT 'd'"), sync()).types == "1Z"
+        for x, mine in ((c, "c"), (d, "d"), (c, "c"), (c, "c"), (d, "d")):
+            assert x.run(bind(), execute(), sync()).rows == [(mine,)]
+        c.query("SELECT 1")
+        assert c.run(bind(), execute(), sync()).error["C"] == "26000"
+
+
+def test_errors_at_each_place_of_a_pipeline(pooler):
+    """T-SYNC-03: after each, every statement is what it should be."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0, max_prepared_statements=6)
+    rnd = random.Random(7)
+    with p.client() as c:
+        known = {}
+        for at in range(0, 120, 2):
+            out, want, failed = b"", 0, False
+            for i in range(120):
+                name, sync_here = f"p{rnd.randrange(12)}", rnd.random() < 0.03
+                kind = rnd.choice("PBC")
+                if i == at:
+                    out += parse("SELEKT", "bad")
+                    failed = True
+                elif kind == "P" and name not in known:
+                    out += parse(f"SELECT {i}", name)
+                    if not failed:
+                        known[name] = i
+                elif kind == "C":
+                    out += close("S", name)
+                    if not failed:
+                        known.pop(name, None)
+                elif name in known:
+                    out += use(name, end=False)
+                if sync_here:
+                    out += sync()
+                    want += 1
+                    failed = False
+            c.send(out + sync())
+            c.until("Z", want + 1)
+            for name, value in known.items():
+                assert c.run(use(name)).rows == [(str(value),)], (at, name)
+            for name in {f"p{i}" for i in range(12)} - set(known):
+                assert c.run(use(name)).error["C"] == "26000", (at, name)
+
+
+def test_named_commit_under_eviction_loses_nothing(pooler):
+    """T-LEDGER-05: BEGIN and COMMIT are named statements that are evicted all the time."""
+    p = pooler(workers=2, pool_size=3, max_overflow=0, max_prepared_statements=1)
+    with p.client() as c:
+        c.query("DROP TABLE IF EXISTS ledger5")
+        c.query("CREATE TABLE ledger5(k text)")
+    told = []
+
+    def client(n):
+        with p.client() as c:
+            for name, sql in (("b", "BEGIN"), ("i", "INSERT INTO ledger5 VALUES ($1)"), ("c", "COMMIT"), ("r", "ROLLBACK")):
+                c.run(parse(sql, name), sync())
+            for i in range(40):
+                key = f"{n}.{i}"
+                for name, values in (("b", []), ("i", [key]), ("r" if i % 4 == 3 else "c", [])):
+                    r = c.run(use(name, values))
+                    assert not r.error, r.msgs
+                if i % 4 != 3:
+                    told.append(key)
+
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    with p.client() as c:
+        assert sorted(r[0] for r in c.query("SELECT k FROM ledger5").rows) == sorted(told)
+        c.query("DROP TABLE ledger5")
+
+
+def test_killed_idle_servers_are_not_noticed(own_pg, maker):
+    """T-SRV-01 with statements: the request moves, and is prepared anew where it goes."""
+    p = maker(own_pg, workers=1, pool_size=4, max_overflow=0)
+    with p.client() as c:
+        c.run(parse("SELECT $1::int", "k"), sync())
+        for i in range(60):
+            if i % 10 == 0:
+                own_pg.kill_backends("usename = 'app'")
+            r = c.run(use("k", [i]))
+            assert r.rows == [(str(i),)], r.msgs
+
+
+def test_memory_of_statements_is_bounded(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0, max_statement_memory="1MB")
+    with p.client() as c, p.client() as d:
+        c.send(b"".join(parse(f"SELECT '{i}" + "z" * 8000 + "'", f"m{i}") for i in range(200)) + sync())
+        last = c.rest()[-1]
+        assert wire.fields(last.body)["C"] == "53200" and "max_statement_memory" in wire.fields(last.body)["M"]
+        assert d.run(parse("SELECT 1", "fits"), sync()).types == "1Z"
+        assert d.run(use("fits")).rows == [("1",)]
+
+
+def test_zero_passes_names_through(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0, max_prepared_statements=0)
+    with p.client() as c:
+        assert c.run(parse("SELECT 1", "raw"), sync()).types == "1Z"
+        assert c.value("SELECT name FROM pg_prepared_statements") == "raw"
+        c.query("DEALLOCATE raw")
+
+
+def test_shown_on_the_console(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c:
+        for i in range(3):
+            c.run(parse("SELECT 1", f"x{i}") + parse(f"SELECT {i}", f"y{i}"), sync())
+        wait_until(lambda: [r["prepared_statements"] for r in p.show("CLIENTS") if r["database"] == "db0"] == ["6"])
+        assert [r["prepared_statements"] for r in p.show("SERVERS") if r["database"] == "db0"] == ["3"]
+
+
+def test_disable_pqexec(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0, disable_pqexec=1)
+    with p.client() as c:
+        assert c.run(wire.extended("SELECT 1")).rows == [("1",)]
+        c.send(q("SELECT 1"))
+        last = c.rest()[-1]
+        assert last.type == "E" and "PQexec disallowed" in wire.fields(last.body)["M"]
