@@ -3,6 +3,7 @@
  */
 #include "world.h"
 
+#include "cancels.h"
 #include "engine_sim.h"
 #include "fakeclient.h"
 #include "fakepg.h"
@@ -24,6 +25,8 @@ bool world_mode_parse(const char *text, enum world_mode *mode)
 		*mode = WORLD_SABOTAGE;
 	else if (strcmp(text, "pooler") == 0)
 		*mode = WORLD_POOLER;
+	else if (strcmp(text, "cancels") == 0)
+		*mode = WORLD_CANCELS;
 	else
 		return false;
 	return true;
@@ -436,6 +439,11 @@ static void world_describe(void)
 
 void world_run(uint64_t seed, enum world_mode mode, bool verbose, struct world_counts *counts)
 {
+	if (mode == WORLD_CANCELS) {
+		sim_describe = NULL;
+		cancels_run(seed, verbose, counts);
+		return;
+	}
 	sim_start(seed, verbose);
 	net_sim_start();
 	sim_describe = world_describe;

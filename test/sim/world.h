@@ -12,6 +12,7 @@ enum world_mode {
 	WORLD_TOY,    /* through a relay without a pool: proves net and the engine */
 	WORLD_SABOTAGE, /* through a relay that does wrong: proves that the oracle can fail */
 	WORLD_POOLER,
+	WORLD_CANCELS, /* all orders of few events: see cancels.h */
 };
 
 #define WORLD_COUNTS                                                                                         \
@@ -27,6 +28,7 @@ enum world_mode {
 	WORLD_COUNT(logins, "server connections opened")                                                     \
 	WORLD_COUNT(statements, "statements run")                                                            \
 	WORLD_COUNT(kills, "server connections broken by faults")                                            \
+	WORLD_COUNT(orders, "orders of events about a cancel")                                                \
 	WORLD_COUNT(rests, "moments at rest where nobody waited beside a free server")
 
 struct world_counts {
