@@ -654,7 +654,7 @@ def test_statement_mode_refuses_transaction_blocks(pooler):
 
 @compat
 def test_session_mode_keeps_the_server_and_resets_it(pooler):
-    p = pooler(pool_mode="session", pool_size=1, max_overflow=0)
+    p = pooler(pool_mode="session", pool_size=1, max_overflow=0, session_attach="first_query")
     c = p.client()
     pid = c.value("SELECT pg_backend_pid()")
     c.query("SET work_mem='3MB'")
@@ -679,7 +679,7 @@ def test_session_mode_keeps_the_server_and_resets_it(pooler):
 @compat
 def test_mode_of_database_and_user_override(pooler):
     p = pooler(pool_mode="transaction", pool_size=1, max_overflow=0, databases={"db0": "pool_mode=session", "db1": ""},
-               users={"app2": "pool_mode=session"})
+               users={"app2": "pool_mode=session"}, session_attach="first_query")
     for user, db, mode in (("app", "db0", "session"), ("app", "db1", "transaction"), ("app2", "db1", "session")):
         a = p.client(user, db)
         a.query("SELECT 1")

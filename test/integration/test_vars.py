@@ -115,6 +115,22 @@ def test_V_G_quoting(pooler, encoding):
             pass
         c.close()
         assert other.value("SELECT db FROM whoami") == "db0"
+        # the same in a parameter that no server reports: taken as these bytes, or refused
+        c = wire.Client(p.addr, "app", "db0", login=False)
+        c.send(wire.startup([("user", "app"), ("database", "db0"), ("client_encoding", encoding), (b"fx.v", b"x" + tail + b"'; --")]))
+        try:
+            c.login()
+            assert c.value("SELECT encode(current_setting('fx.v')::bytea, 'hex')") == (b"x" + tail + b"'; --").hex()
+        except wire.PgError as e:
+            assert e.code == "22021"
+        c.close()
+        assert other.value("SELECT db FROM whoami") == "db0"
+        assert (other.value("SELECT current_setting('fx.v', true)") or "") == ""
+    for v in VECTORS:
+        with p.client(params=[("fx.v", v), ("client_encoding", encoding), ("search_path", '"%s", public' % v.replace('"', '""'))]) as c:
+            assert c.value("SELECT current_setting('fx.v')") == v
+            assert c.value("SELECT db FROM whoami") == "db0"
+            c.quit()
     other.quit()
 
 

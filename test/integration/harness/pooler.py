@@ -21,7 +21,7 @@ SECTION = "pgbouncer" if STANDIN else "fynixpool"
 STANDIN_NAMES = {
     "pool_size": "default_pool_size", "pool_timeout": "query_wait_timeout", "pool_recycle": "server_lifetime",
     "max_overflow": None, "overflow_linger": None, "worker_threads": None, "pool_pre_ping": None,
-    "pre_ping_idle": None, "long_query_time": None, "long_query_action": None,
+    "pre_ping_idle": None, "session_attach": None, "long_query_time": None, "long_query_action": None,
 }
 
 TROUBLE = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitizer|SUMMARY: \w*Sanitizer|"
