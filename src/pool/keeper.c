@@ -12,6 +12,7 @@
 #include "pool/opener.h"
 #include "pool/plan.h"
 #include "pool/retire.h"
+#include "pool/solo.h"
 
 #include <string.h>
 
@@ -58,7 +59,9 @@ static bool keeper_give_target(struct server *s, struct target *target)
 
 	if (s->target == target)
 		return true;
-	if (s->target->replication != NULL || !plan_is_same(s->target, target))
+	if (solo_is(s))
+		return plan_is_same_place(s->target, target);
+	if (!plan_is_same(s->target, target))
 		return false;
 	target_unref(s->target);
 	s->target = target_ref(target);
@@ -82,7 +85,7 @@ static void keeper_check_list(struct dlist *list, struct target *target, bool is
 		struct server *s = container_of(it, struct server, link);
 
 		/* a login has lent parts of its target */
-		if (is_login ? !plan_is_same(s->target, target) : !keeper_give_target(s, target))
+		if (is_login && !solo_is(s) ? !plan_is_same(s->target, target) : !keeper_give_target(s, target))
 			s->is_outdated = true;
 	}
 }
@@ -188,9 +191,19 @@ static bool keeper_should_probe(struct share *share, uint64_t now)
 	return probe;
 }
 
+static unsigned keeper_solos(struct share *share)
+{
+	unsigned n;
+
+	lock_take(&share->lock);
+	n = share->solos;
+	lock_drop(&share->lock);
+	return n;
+}
+
 static bool keeper_may_fill(struct pool *pool)
 {
-	return pool->limits.min_pool_size > 0 && share_servers(pool->share) < (uint64_t)pool->limits.min_pool_size &&
+	return pool->limits.min_pool_size > 0 && share_servers(pool->share) - keeper_solos(pool->share) < (uint64_t)pool->limits.min_pool_size &&
 	       !atomic_load(&pool->share->is_paused);
 }
 

@@ -4,6 +4,7 @@
 #include "pool/lease.h"
 
 #include "pool/opener.h"
+#include "pool/solo.h"
 #include "server/clean.h"
 
 #include <string.h>
@@ -103,6 +104,9 @@ void lease_leave(struct lease *l)
 	} else if (l->state == LEASE_TESTING) {
 		l->server->promised = NULL;
 		l->server = NULL;
+	} else if (l->state == LEASE_SOLO) {
+		solo_leave(l);
+		return;
 	} else {
 		return;
 	}
@@ -166,6 +170,11 @@ void lease_return(struct lease *l, bool reset)
 {
 	struct server *s = lease_drop(l);
 
+	if (FX_UNLIKELY(solo_is(s))) {
+		server_dismount(s);
+		server_close(s, SERVER_END_SOLO);
+		return;
+	}
 	if (FX_UNLIKELY(reset && s->target->reset_query[0] != '\0')) {
 		pool_list(l->pool, s, POOL_PLACE_BUSY);
 		clean_begin(s, true);
@@ -189,7 +198,9 @@ void lease_abandon(struct lease *l, bool mid_message, bool reset)
 	s->rider_ops = NULL;
 	s->rider = NULL;
 	pool_list(l->pool, s, POOL_PLACE_BUSY);
-	if (mid_message || s->has_spoken)
+	if (solo_is(s))
+		server_close(s, SERVER_END_SOLO);
+	else if (mid_message || s->has_spoken)
 		server_close(s, SERVER_END_UNCLEAN);
 	else
 		clean_begin(s, reset);

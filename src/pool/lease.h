@@ -11,6 +11,7 @@
 #include "pool/pool.h"
 
 struct lease;
+struct solo;
 
 struct lease_ops {
 	/* After LEASE_WAITS: lease->server is the client's; from the loop, never from inside lease_ask. */
@@ -23,6 +24,7 @@ enum lease_state {
 	LEASE_NONE,
 	LEASE_QUEUED,  /* in the queue, or a server is on its way from another worker */
 	LEASE_TESTING, /* server is being pinged for it */
+	LEASE_SOLO,    /* solo.h: a server of its own is being opened */
 	LEASE_HELD,
 };
 
@@ -32,6 +34,7 @@ struct lease {
 	const struct lease_ops *ops;
 	struct dlist link; /* of the queue, under share->lock */
 	uint64_t since;	   /* when it was asked for, monotonic microseconds */
+	struct solo *solo; /* LEASE_SOLO */
 	uint64_t handle;   /* while queued or testing */
 	uint8_t state;
 	bool is_asking; /* inside lease_ask: the answer is its return value */

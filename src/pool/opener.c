@@ -110,7 +110,7 @@ static void opener_on_ending(struct server *s, enum server_end why)
 	opener_launch(pool);
 }
 
-static void opener_on_gone(struct server *s)
+void opener_gone(struct server *s)
 {
 	struct pool *pool = opener_pool(s);
 
@@ -127,7 +127,7 @@ static const struct server_owner_ops opener_ops = {
 	.on_failed = opener_on_failed,
 	.on_rested = opener_on_rested,
 	.on_ending = opener_on_ending,
-	.on_gone = opener_on_gone,
+	.on_gone = opener_gone,
 };
 
 /* the hub has counted it already, and share->connecting too */
@@ -180,7 +180,9 @@ static unsigned opener_cap_now(struct pool *pool, uint64_t oldest)
 
 static bool opener_is_held_back(const struct share *share, uint64_t now)
 {
-	return atomic_load(&share->is_paused) || atomic_load(&share->hub->is_draining) || now < share->retry_at;
+	/* the next place is promised to somebody who needs a server of his own */
+	return atomic_load(&share->is_paused) || atomic_load(&share->hub->is_draining) || now < share->retry_at ||
+	       atomic_load(&share->solos_waiting) > 0;
 }
 
 static bool opener_try(struct pool *pool, unsigned cap, enum hub_answer *why)

@@ -12,6 +12,8 @@
 bool opener_open(struct pool *pool, unsigned cap);
 /* The same, but takes no place from an idle server of another pool. */
 bool opener_open_spare(struct pool *pool, unsigned cap);
+/* PostgreSQL has let go of s, which is freed: its place is free. */
+void opener_gone(struct server *s);
 /* Opens servers while somebody waits for one that is not on its way yet. */
 void opener_launch(struct pool *pool);
 

@@ -121,13 +121,17 @@ static bool plan_same_hosts(const struct target *a, const struct target *b)
 	return true;
 }
 
+bool plan_is_same_place(const struct target *a, const struct target *b)
+{
+	return a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
+	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential);
+}
+
 bool plan_is_same(const struct target *a, const struct target *b)
 {
 	return a == b ||
-	       (a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm &&
-		plan_same_text(a->dbname, b->dbname) && plan_same_text(a->user, b->user) &&
-		plan_same_text(a->client_encoding, b->client_encoding) && plan_same_text(a->datestyle, b->datestyle) &&
-		plan_same_text(a->timezone, b->timezone) && plan_same_text(a->application_name, b->application_name) &&
-		plan_same_text(a->connect_query, b->connect_query) &&
-		credential_is_equal(&a->credential, &b->credential));
+	       (plan_is_same_place(a, b) && plan_same_text(a->client_encoding, b->client_encoding) &&
+		plan_same_text(a->datestyle, b->datestyle) && plan_same_text(a->timezone, b->timezone) &&
+		plan_same_text(a->application_name, b->application_name) &&
+		plan_same_text(a->connect_query, b->connect_query));
 }

@@ -14,6 +14,8 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 			   const char *user);
 /* The options of TCP sockets, of servers and clients alike. */
 struct listener_tuning plan_tuning(const struct conf_settings *set);
+/* Do they lead to the same place as the same user?  (Startup parameters don't matter.) */
+bool plan_is_same_place(const struct target *a, const struct target *b);
 /* Do servers of a serve for b as well?  (Learnt keys don't matter.) */
 bool plan_is_same(const struct target *a, const struct target *b);
 

@@ -10,6 +10,7 @@
 #include "pool/keeper.h"
 #include "pool/lease.h"
 #include "pool/retire.h"
+#include "pool/solo.h"
 #include "server/clean.h"
 
 #define POOL_PING_TIMEOUT_US (UINT64_C(5) * 1000000)
@@ -206,6 +207,8 @@ static bool pool_must_close(struct pool *pool, struct server *s, enum server_end
 		*why = SERVER_END_PAUSED;
 	else if (pool->limits.server_lifetime == 0 && s->was_used)
 		*why = SERVER_END_ONE_USE;
+	else if (FX_UNLIKELY(atomic_load_explicit(&pool->share->claims, memory_order_relaxed) > 0) && solo_claims(pool->share))
+		*why = SERVER_END_EVICTED;
 	else if (s->end != SERVER_END_NONE)
 		*why = (enum server_end)s->end;
 	else

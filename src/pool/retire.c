@@ -51,7 +51,7 @@ static bool retire_go_first(struct pool *pool, struct server *s)
 
 	lock_take(&share->lock);
 	ok = share->replacing == 0 && share->connecting == 0 && share->leaving == 0 && share->refill == 0 &&
-	     servers == share->ready && retire_claim(share, s, 0);
+	     servers == share->ready + share->solos && retire_claim(share, s, 0);
 	if (ok)
 		share->refill++;
 	lock_drop(&share->lock);

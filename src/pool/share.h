@@ -43,12 +43,15 @@ struct share {
 	bool is_starved;	/* on hub->starved; hub->lock */
 	struct dlist starved_link;
 	_Alignas(64) _Atomic unsigned waiters;
+	_Atomic unsigned solos_waiting; /* solo.c: clients that wait for a place */
+	_Atomic unsigned claims;  /* ... servers of the pool that are to make room when they come back */
 	_Atomic bool is_paused;	  /* no server is given out */
 	_Atomic bool is_disabled; /* no new clients */
 	struct lock lock;
 	unsigned connecting;   /* opening now, on any worker */
 	unsigned ready;	       /* logged in and not ending, on any worker */
 	uint64_t ready_total;  /* servers that ever became ready */
+	unsigned solos;	       /* servers of solo.c: counted in servers, but neither in connecting nor in ready */
 	unsigned leaving;      /* of ready: claimed to be closed */
 	unsigned replacing;    /* of ready: their successors are being opened */
 	unsigned refill;       /* successors to be opened when their predecessor is gone */

@@ -6,6 +6,7 @@
 #include "auth/identity.h"
 #include "base/clock.h"
 #include "report/show.h"
+#include "session/replica.h"
 #include "session/statements.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ static const struct reply_column show_sockets_columns[] = {
 };
 
 struct show_socket {
-	const char *type, *user, *database, *state, *application_name;
+	const char *type, *user, *database, *replication, *state, *application_name;
 	struct addr remote, local;
 	uint16_t unix_port; /* what PgBouncer shows as the ports of a Unix socket */
 	uint64_t connected_wall, request_since, wait, id, link;
@@ -69,7 +70,7 @@ static void show_socket_row(struct worker *w, const struct show_socket *s, bool 
 	rowset_text(out, s->type);
 	rowset_text(out, s->user);
 	rowset_text(out, s->database);
-	rowset_text(out, "none");
+	rowset_text(out, s->replication);
 	rowset_text(out, s->state);
 	show_socket_addr(&s->remote, s->unix_port, out);
 	show_socket_addr(&s->local, s->unix_port, out);
@@ -116,6 +117,7 @@ static void show_client(
 		.type = "C",
 		.user = c->identity != NULL ? identity_user(c->identity) : NULL,
 		.database = c->identity != NULL ? identity_database(c->identity) : NULL,
+		.replication = replica_word(c->replication),
 		.state = state,
 		.application_name = c->application_name,
 		.remote = c->peer,
@@ -149,6 +151,13 @@ static const char *show_server_state(const struct server *s)
 	return server_state_word((enum server_state)s->state);
 }
 
+static const char *show_server_replication(const struct server *s)
+{
+	if (s->target->replication == NULL)
+		return "none";
+	return strcmp(s->target->replication, "database") == 0 ? "logical" : "physical";
+}
+
 static void show_server(struct worker *w, const struct pool *pool, const struct server *s, const char *state,
 	bool whole, struct rowset *out)
 {
@@ -157,6 +166,7 @@ static void show_server(struct worker *w, const struct pool *pool, const struct 
 		.type = "S",
 		.user = pool->share->user,
 		.database = pool->share->database,
+		.replication = show_server_replication(s),
 		.state = state,
 		.application_name = params_get(&s->params, "application_name"),
 		.remote = s->remote,

@@ -199,17 +199,34 @@ bool login_falls_back(struct server *s)
 	return true;
 }
 
-void login_begin(struct server *s)
+#define LOGIN_PARAMS 7 /* of our own */
+
+/* what the startup packet says; lent by the target */
+static size_t login_params(const struct target *t, struct frontend_param params[LOGIN_PARAMS + PARAMS_NAMES])
 {
-	struct target *t = s->target;
-	const struct frontend_param params[] = {
+	const struct frontend_param own[LOGIN_PARAMS] = {
 		{"user", t->user},
 		{"database", t->dbname},
+		{"replication", t->replication},
 		{"client_encoding", t->client_encoding},
 		{"datestyle", t->datestyle},
 		{"timezone", t->timezone},
 		{"application_name", t->application_name},
 	};
+	size_t n = LOGIN_PARAMS, it = 0;
+
+	memcpy(params, own, sizeof(own));
+	while (t->extra != NULL && n < LOGIN_PARAMS + PARAMS_NAMES &&
+	       params_next(t->extra, &it, &params[n].name, &params[n].value))
+		n++;
+	return n;
+}
+
+void login_begin(struct server *s)
+{
+	struct target *t = s->target;
+	struct frontend_param params[LOGIN_PARAMS + PARAMS_NAMES];
+	size_t count = login_params(t, params);
 	const struct serverauth_ask ask = {
 		.user = t->user,
 		.credential = &t->credential,
@@ -233,7 +250,7 @@ void login_begin(struct server *s)
 	s->auth = serverauth_new(&ask);
 	buf_init(&out, 0);
 	if (s->auth == NULL ||
-	    frontend_startup(&out, WIRE_PROTOCOL(3, s->asked_minor), params, ARRAY_LEN(params)) < 0) {
+	    frontend_startup(&out, WIRE_PROTOCOL(3, s->asked_minor), params, count) < 0) {
 		buf_fini(&out);
 		login_fail(s, "53200", "out of memory");
 		return;

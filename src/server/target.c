@@ -62,5 +62,8 @@ void target_unref(struct target *t)
 	mem_free(t->check_query);
 	mem_free(t->reset_query);
 	mem_free(t->replication);
+	if (t->extra != NULL)
+		params_fini(t->extra);
+	mem_free(t->extra);
 	mem_free(t);
 }

@@ -11,6 +11,7 @@
 
 #include "auth/credential.h"
 #include "net/listener.h"
+#include "server/params.h"
 
 #include <stdatomic.h>
 
@@ -37,6 +38,7 @@ struct target {
 	char *connect_query;						 /* NULL or "": none */
 	char *check_query;						 /* NULL: no ping; "": empty query */
 	char *reset_query;						 /* "": none */
+	struct params *extra; /* further startup parameters; NULL: none */
 	char *replication; /* NULL: none; else the parameter as the client sent it, and the server is that client's alone */
 	uint64_t connect_timeout, clean_timeout, cancel_timeout;	 /* microseconds */
 	uint8_t newest_minor;	      /* of protocol 3, that is asked for: 0 or 2 */

@@ -17,6 +17,7 @@
 #include "session/entry_impl.h"
 #include "session/keyring.h"
 #include "session/relay.h"
+#include "session/replica.h"
 #include "session/rider.h"
 #include "session/vars.h"
 #include "session/worker.h"
@@ -198,6 +199,10 @@ static void admit_console(struct client *c)
 {
 	struct buf out;
 
+	if (c->replication != 0) {
+		client_fail(c, CLIENT_END_NOT_ALLOWED, "the console has no replication");
+		return;
+	}
 	if (!identity_has(c->identity, IDENTITY_STATS)) {
 		client_fail(c, CLIENT_END_NOT_ALLOWED, "user \"%s\" is not allowed on the console: see admin_users and stats_users",
 			    identity_user(c->identity));
@@ -267,8 +272,7 @@ static void admit_finish(struct client *c)
 	share_welcome_unref(welcome);
 }
 
-/* session_attach = login: the client keeps this server, and is told its process id */
-static void admit_attach(struct client *c)
+void admit_attach(struct client *c)
 {
 	struct server *s = c->lease.server;
 
@@ -308,15 +312,19 @@ static void admit_on_granted(struct lease *l)
 	admit_finish(c);
 }
 
-static void admit_on_refused(struct lease *l, const struct server_failure *why)
+void admit_no_server(struct client *c, const struct server_failure *why)
 {
-	struct client *c = container_of(l, struct client, lease);
 	const char *sqlstate = why->sqlstate[0] != '\0' ? why->sqlstate : "08006";
 
 	c->pool->stats.errors++;
 	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
 		sqlstate = "08P01";
 	client_fail_as(c, CLIENT_END_NO_SERVER, sqlstate, why->message);
+}
+
+static void admit_on_refused(struct lease *l, const struct server_failure *why)
+{
+	admit_no_server(container_of(l, struct client, lease), why);
 }
 
 static const struct lease_ops admit_lease_ops = {
@@ -363,7 +371,7 @@ static void admit_ask_welcome(struct client *c)
 /* limits of this client; the pool's are those of the server's user */
 static int admit_limits(struct client *c, const struct conf_database *db, const struct conf_limits *limits)
 {
-	if (db->force_user == NULL || strcmp(db->force_user, identity_user(c->identity)) == 0) {
+	if (c->replication == 0 && (db->force_user == NULL || strcmp(db->force_user, identity_user(c->identity)) == 0)) {
 		c->limits = &c->pool->limits;
 		return 0;
 	}
@@ -372,6 +380,8 @@ static int admit_limits(struct client *c, const struct conf_database *db, const 
 		return -1;
 	*c->limits = *limits;
 	c->owns_limits = true;
+	if (c->replication != 0)
+		replica_limits(c->limits);
 	return 0;
 }
 
@@ -411,7 +421,10 @@ static void admit_database(struct client *c)
 	admit_log(c);
 	if (c->login->keys.is_set && db->force_user == NULL)
 		keeper_learn_keys(c->pool, &c->login->keys);
-	admit_ask_welcome(c);
+	if (c->replication != 0)
+		replica_begin(c);
+	else
+		admit_ask_welcome(c);
 }
 
 static void admit_proved(struct client *c)

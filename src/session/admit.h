@@ -13,4 +13,9 @@ void admit_begin(struct client *c);			      /* the startup packet is accepted: s
 void admit_proof(struct client *c, const void *body, size_t n); /* one 'p' message */
 void admit_refuse(struct client *c, bool malformed);	      /* a 'p' message beyond its bounds */
 
+/* State ATTACHING, the lease is granted: the client keeps this server from now on, and is told its process id. */
+void admit_attach(struct client *c);
+/* There is no server for this login: why, in the words and with the code of the profile. */
+void admit_no_server(struct client *c, const struct server_failure *why);
+
 #endif

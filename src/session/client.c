@@ -136,7 +136,7 @@ void client_let_go(struct client *c)
 	struct lease *l = &c->lease;
 	bool reset = c->pool_mode == CONF_POOL_SESSION || c->worker->home.conf->set.server_reset_query_always;
 
-	if (l->state == LEASE_QUEUED || l->state == LEASE_TESTING) {
+	if (l->state == LEASE_QUEUED || l->state == LEASE_TESTING || l->state == LEASE_SOLO) {
 		lease_leave(l);
 	} else if (l->state == LEASE_HELD) {
 		if (l->server->state != SERVER_ACTIVE)

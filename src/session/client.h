@@ -72,6 +72,7 @@ struct client {
 	bool is_teeing : 1;    /* the current message's body is also kept (an unnamed Parse in pieces) */
 	bool is_stalled : 1;   /* paused until what was sent is answered */
 	bool has_answered : 1; /* since it got this server, bytes of answers went to the client */
+	uint8_t replication : 2; /* enum startup_replication */
 };
 
 /* Takes fd.  refused: the hub's answer if it may not stay. */

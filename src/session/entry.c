@@ -16,6 +16,7 @@
 #include "session/cancelreq.h"
 #include "session/entry_impl.h"
 #include "session/relay.h"
+#include "session/replica.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -52,6 +53,10 @@ void entry_free(struct client *c)
 	buf_wipe(&l->in);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
+	if (l->extra != NULL)
+		params_fini(l->extra);
+	mem_free(l->extra);
+	mem_free(l->replication);
 	mem_free(l->user);
 	mem_free(l->database);
 	mem_free(l);
@@ -135,11 +140,7 @@ static void entry_login(struct client *c, const struct startup *s)
 	}
 	l->user = mem_strdup(s->user);
 	l->database = mem_strdup(s->database);
-	if (startup_replication(s) != STARTUP_REPLICATION_NONE) {
-		client_fail(c, CLIENT_END_NOT_SUPPORTED, "replication connections are not supported");
-		return;
-	}
-	if (!entry_parameters(c, s))
+	if (startup_replication(s) != STARTUP_REPLICATION_NONE ? !replica_take(c, s) : !entry_parameters(c, s))
 		return;
 	c->has_long_key = s->protocol == WIRE_PROTOCOL_3_2;
 	entry_negotiate(c, s);

@@ -21,6 +21,8 @@ struct login {
 	struct clientauth *auth;
 	struct credential_keys keys; /* learnt */
 	char *user, *database;
+	char *replication;    /* replica.c; NULL: an ordinary client */
+	struct params *extra; /* ... what else it said */
 	enum hub_answer refused; /* HUB_OK: it may stay */
 	bool saw_ssl, saw_gss;
 	bool is_own_uid; /* Unix socket, and the peer is who we are */

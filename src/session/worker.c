@@ -10,6 +10,7 @@
 #include "session/canon.h"
 #include "session/deadline.h"
 #include "session/desk.h"
+#include "session/replica.h"
 #include "session/watch.h"
 
 #include <string.h>
@@ -210,6 +211,8 @@ static void worker_reload_client(struct client *c, struct conf *conf)
 		db = conf_find_database(conf, identity_database(c->identity));
 		if (db != NULL)
 			conf_resolve(conf, db, identity_user(c->identity), c->limits);
+		if (c->replication != 0)
+			replica_limits(c->limits);
 	}
 	deadline_rearm(c);
 }

@@ -41,7 +41,9 @@ def pw(user):
 
 
 class Cluster:
-    def __init__(self, top, max_connections=300, reserved=3, template=None):
+    def __init__(self, top, max_connections=300, reserved=3, template=None, more=None, hba=""):
+        """more: settings of postgres; hba: lines in front of the others."""
+        self.more = more or {}
         self.top = str(top)
         self.data = self.top + "/data"
         self.log = self.top + "/postgresql.log"
@@ -61,7 +63,7 @@ class Cluster:
             self.run([self.bin + "/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8",
                       "--locale=C.UTF-8"])
             with open(self.data + "/pg_hba.conf", "w") as f:
-                f.write(HBA)
+                f.write(hba + HBA)
         self._admin = None
         self.proc = None
 
@@ -80,6 +82,7 @@ class Cluster:
             "log_min_messages": "warning", "log_line_prefix": "%m [%p] %u@%d %e ", "timezone": "UTC",
             "password_encryption": "scram-sha-256", "ssl": "off", "jit": "off",
         }
+        opts.update(self.more)
         argv = [self.bin + "/postgres", "-D", self.data] + [f"--{k}={v}" for k, v in opts.items()]
         self.logf = open(self.log, "ab")
         self.proc = subprocess.Popen(owner_run(argv), stdout=self.logf, stderr=self.logf, cwd=self.top,
