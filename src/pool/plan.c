@@ -96,6 +96,7 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	check = conf_check_query(conf);
 	t->check_query = check != NULL ? mem_strdup(check) : NULL;
 	t->reset_query = mem_strdup(set->server_reset_query);
+	t->max_packet_size = set->max_packet_size;
 	t->connect_timeout = set->server_connect_timeout;
 	t->clean_timeout = set->server_clean_timeout;
 	t->cancel_timeout = set->cancel_wait_timeout;

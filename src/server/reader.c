@@ -227,6 +227,11 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 		}
 		return READER_WHOLE;
 	}
+	if (FX_UNLIKELY(length - 4 > s->target->max_packet_size)) {
+		server_log(s, LOG_WARNING, "server sent a message of %u bytes, more than max_packet_size", length - 4);
+		reader_violation(s, type);
+		return -1;
+	}
 	verdict = expect_reply(&s->expect, type);
 	if (verdict == EXPECT_DESYNC) {
 		reader_violation(s, type);

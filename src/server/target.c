@@ -10,6 +10,7 @@ struct target *target_new(void)
 	struct target *t = mem_zalloc(sizeof(*t));
 
 	atomic_init(&t->refs, 1);
+	t->max_packet_size = UINT64_MAX;
 	return t;
 }
 
@@ -39,6 +40,7 @@ void target_inherit(struct target *t, const struct target *old)
 {
 	atomic_store(&t->next_host, atomic_load(&old->next_host));
 	atomic_store(&t->firm_host, atomic_load(&old->firm_host));
+	atomic_store(&t->speaks_3_0_only, atomic_load(&old->speaks_3_0_only));
 }
 
 void target_unref(struct target *t)

@@ -39,6 +39,7 @@ struct target {
 	char *check_query;						 /* NULL: no ping; "": empty query */
 	char *reset_query;						 /* "": none */
 	struct params *extra; /* further startup parameters; NULL: none */
+	uint64_t max_packet_size;					 /* bytes of a message's body */
 	char *replication; /* NULL: none; else the parameter as the client sent it, and the server is that client's alone */
 	uint64_t connect_timeout, clean_timeout, cancel_timeout;	 /* microseconds */
 	uint8_t newest_minor;	      /* of protocol 3, that is asked for: 0 or 2 */

@@ -90,7 +90,8 @@ static struct target *replica_target(struct client *c)
 	lock_take(&share->lock);
 	if (share->target != NULL) {
 		t->keys = share->target->keys;
-		atomic_store(&t->next_host, atomic_fetch_add(&share->target->next_host, 1));
+		(void)atomic_fetch_add(&share->target->next_host, 1);
+		target_inherit(t, share->target);
 	}
 	lock_drop(&share->lock);
 	replica_override(l->extra, "client_encoding", &t->client_encoding);

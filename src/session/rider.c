@@ -9,6 +9,7 @@
 #include "session/special.h"
 #include "session/statements.h"
 #include "session/vars.h"
+#include "session/watch.h"
 #include "session/worker.h"
 
 #include <string.h>
@@ -81,7 +82,8 @@ static void rider_on_quiet(struct server *s)
 	if (FX_UNLIKELY(c->is_stalled))
 		conn_resume(&c->conn);
 	if (c->pool_mode == CONF_POOL_SESSION) {
-		rider_rest(c, s);
+		if (!watch_fast_close(c))
+			rider_rest(c, s);
 		return;
 	}
 	lease_return(&c->lease, c->worker->home.conf->set.server_reset_query_always ||

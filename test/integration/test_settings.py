@@ -608,6 +608,20 @@ def test_max_packet_size(pooler):
         c.quit()
 
 
+def test_max_packet_size_of_servers(pooler):
+    p = pooler(max_packet_size=10000)
+    with p.client() as c:
+        assert len(c.value("SELECT repeat('x', 9000)")) == 9000
+        c.send(q("SELECT repeat('x', 11000)"))
+        e, _ = farewell(c)
+        assert e["C"] in ("08P01", "08006")
+    assert "more than max_packet_size" in p.log_text()
+    p.console("SET max_packet_size = 100000")
+    with p.client() as c:
+        assert len(c.value("SELECT repeat('x', 50000)")) == 50000
+        c.quit()
+
+
 def test_nothing_here_is_announced_as_missing(pooler):
     """Settings that are in effect give no warning."""
     p = pooler(pool_idle_timeout=5, autodb_idle_timeout=7, server_round_robin=1, server_fast_close=1, query_wait_notify=3,
