@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "server/cancel.h"
 #include "session/watch.h"
 
 #include <stdlib.h>
@@ -31,15 +32,6 @@ static struct sample_pool *sample_add(struct sample *s)
 	return &s->pool[s->count++];
 }
 
-static unsigned sample_cancels(const struct server *s)
-{
-	unsigned n = 0;
-
-	for (const struct dlist *it = s->cancels.next; it != &s->cancels; it = it->next)
-		n++;
-	return n;
-}
-
 static void sample_active(struct sample_pool *p, const struct pool *pool, uint64_t now)
 {
 	for (const struct dlist *it = pool->active.next; it != &pool->active; it = it->next) {
@@ -48,7 +40,7 @@ static void sample_active(struct sample_pool *p, const struct pool *pool, uint64
 		uint64_t query = 0, xact = 0;
 
 		p->active++;
-		p->cancels += sample_cancels(s);
+		cancel_tally(s, &p->cancels, &p->cancels_waiting);
 		p->outdated += s->is_outdated;
 		if (watch_look(s, &query, &xact) != WATCH_NONE && c->limits->long_query_time > 0 &&
 			now - query >= c->limits->long_query_time)
@@ -61,7 +53,7 @@ static void sample_busy(struct sample_pool *p, const struct pool *pool)
 	for (const struct dlist *it = pool->busy.next; it != &pool->busy; it = it->next) {
 		const struct server *s = container_of(it, struct server, link);
 
-		p->cancels += sample_cancels(s);
+		cancel_tally(s, &p->cancels, &p->cancels_waiting);
 		p->outdated += s->is_outdated;
 		if (!dlist_is_empty(&s->cancels))
 			p->being_canceled++;
@@ -122,6 +114,7 @@ static void sample_fold(struct sample_pool *to, const struct sample_pool *from)
 	to->opening += from->opening;
 	to->closing += from->closing;
 	to->cancels += from->cancels;
+	to->cancels_waiting += from->cancels_waiting;
 	to->long_queries += from->long_queries;
 	to->outdated += from->outdated;
 	if (from->max_wait > to->max_wait)

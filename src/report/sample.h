@@ -15,7 +15,7 @@ struct sample_pool {
 	unsigned waiting;
 	unsigned active;                                         /* servers that clients ride */
 	unsigned idle, tested, being_canceled, opening, closing; /* tested: pinged or cleaned */
-	unsigned cancels;                                        /* cancel requests under way */
+	unsigned cancels, cancels_waiting;                       /* cancel requests under way, and behind those */
 	unsigned long_queries;                                   /* at present */
 	unsigned outdated;                                       /* servers that close when they are free */
 	uint64_t parts;    /* workers whose part is in here, one bit each */

@@ -41,7 +41,7 @@ static void show_pools_row(const struct report_view *view, const struct sample_p
 	rowset_uint(out, p->clients - p->waiting);
 	rowset_uint(out, p->waiting);
 	rowset_uint(out, p->cancels);
-	rowset_uint(out, 0);
+	rowset_uint(out, p->cancels_waiting);
 	rowset_uint(out, p->active);
 	rowset_uint(out, p->cancels);
 	rowset_uint(out, p->being_canceled);

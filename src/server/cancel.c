@@ -271,6 +271,6 @@ void cancel_tally(const struct server *s, unsigned *active, unsigned *waiting)
 		const struct cancel *c = container_of(it, struct cancel, link);
 
 		*active += c->state != CANCEL_QUEUED;
-		*waiting += c->waiting > 1 ? c->waiting - 1 : c->state == CANCEL_QUEUED;
+		*waiting += c->state == CANCEL_QUEUED;
 	}
 }

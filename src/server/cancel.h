@@ -22,7 +22,7 @@ bool cancel_start(struct server *s, void (*done)(void *arg), void *arg);
 void cancel_proceed(struct server *s);
 /* The server is gone: cancels that were sent lose it and end by themselves, others end now. */
 void cancel_forget(struct server *s);
-/* Adds how many are under way, and how many wishes wait for one that is. */
+/* Adds how many are under way, and how many wait for the end of one that is. */
 void cancel_tally(const struct server *s, unsigned *active, unsigned *waiting);
 
 #endif
