@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+#define PREPARED_SEEN 128
+
 struct prepared_op {
 	struct prepared_entry *entry;
 	enum prepared_kind kind;
@@ -35,6 +37,7 @@ void prepared_fini(struct prepared *p)
 			prepared_free_entry(p, p->slot[i]);
 	mem_free(p->slot);
 	mem_free(p->ops);
+	mem_free(p->seen);
 	prepared_init(p);
 }
 
@@ -221,6 +224,21 @@ void prepared_spoil(struct prepared *p, bool gone)
 	entry->is_there = false;
 	prepared_want(p, entry, false);
 	prepared_tidy(p, entry);
+}
+
+bool prepared_was_seen(struct prepared *p, struct stmt_id id)
+{
+	uint64_t *place;
+	bool was_seen;
+
+	if (p->seen == NULL)
+		p->seen = mem_try_zalloc(PREPARED_SEEN * sizeof(*p->seen));
+	if (p->seen == NULL)
+		return false;
+	place = &p->seen[id.word[0] % PREPARED_SEEN];
+	was_seen = *place == id.word[1];
+	*place = id.word[1];
+	return was_seen;
 }
 
 void prepared_forget_all(struct prepared *p)

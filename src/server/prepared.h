@@ -40,6 +40,7 @@ struct prepared {
 	struct dlist lru;
 	struct prepared_op *ops; /* a ring */
 	uint32_t op_head, op_count, op_cap;
+	uint64_t *seen;	       /* unnamed statements that passed by lately; NULL: none was looked at */
 	struct stmt_id failed; /* what the message used that failed last */
 	bool has_failed;
 };
@@ -61,6 +62,8 @@ int prepared_use(struct prepared *p, struct prepared_entry *entry) FX_MUST_USE; 
 void prepared_ended(struct prepared *p, enum expect_outcome outcome);
 /* What the message used that failed last: it is not there at all (gone), or must be closed before it is used again. */
 void prepared_spoil(struct prepared *p, bool gone);
+/* Has this text passed by lately?  It has now. */
+bool prepared_was_seen(struct prepared *p, struct stmt_id id);
 /* DEALLOCATE ALL or DISCARD ALL has been done: nothing is there. */
 void prepared_forget_all(struct prepared *p);
 

@@ -116,8 +116,11 @@ static void reader_ready(struct server *s, const uint8_t *body, size_t n)
 	s->reader.saw_ready = true;
 	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
 		s->rider_ops->on_ready(s, status);
-	if (s->expect.count == 0 && !s->expect.in_batch)
-		s->request_since = 0;
+	if (s->expect.count == 0) {
+		s->known_batch = s->expect.batch;
+		if (!s->expect.in_batch)
+			s->request_since = 0;
+	}
 	if (status == TRANSACTION_IDLE && s->request_since == 0)
 		s->xact_since = 0;
 }

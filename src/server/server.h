@@ -123,6 +123,7 @@ struct server {
 	bool is_leaving;  /* the owner has claimed it to be closed */
 	uint8_t asked_minor, minor; /* of protocol 3: what login.c has asked for, what is spoken */
 	bool was_refused, has_answered; /* login.c: the version was too new; the server has said anything else */
+	uint32_t known_batch; /* expect.batch when all was answered last: while it is the same, status is what it will be */
 	struct expect expect;
 	struct prepared prepared;
 	struct server_reader reader;
@@ -178,6 +179,11 @@ void server_send(struct server *s, const void *data, size_t n, struct chunk *chu
 bool server_is_full(struct server *s);
 /* Quiet, and the rider is done with it: back to the owner's hands (state IDLE). */
 void server_dismount(struct server *s);
+/* May what is sent now be read within a failed transaction? */
+static inline bool server_may_have_failed(const struct server *s)
+{
+	return s->status == TRANSACTION_FAILED || s->expect.batch != s->known_batch;
+}
 bool server_is_quiet(const struct server *s);
 /* A reply has been forwarded in part: nothing of ours can be said to the client until the rest has followed. */
 bool server_is_mid_reply(const struct server *s);

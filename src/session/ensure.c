@@ -83,3 +83,14 @@ enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stm
 	*entry = e;
 	return REWRITE_SENT;
 }
+
+bool ensure_parsed_again(struct server *s, uint8_t flags)
+{
+	struct buf out;
+
+	if (server_note_flagged(s, FE_CLOSE, flags) < 0)
+		return false;
+	buf_init(&out, 0);
+	(void)frontend_close(&out, 'S', "fx_none");
+	return ensure_send(s, &out);
+}

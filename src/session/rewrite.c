@@ -107,18 +107,6 @@ static enum rewrite_verdict rewrite_clash(struct client *c, struct server *s, st
 	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }
 
-/* the server has it already: a Close of what is not there keeps the place of the answer */
-static bool rewrite_parse_again(struct server *s)
-{
-	struct buf out;
-
-	if (server_note_flagged(s, FE_CLOSE, EXPECT_TOLD | EXPECT_PARSED) < 0)
-		return false;
-	buf_init(&out, 0);
-	(void)frontend_close(&out, 'S', "fx_none");
-	return ensure_send(s, &out);
-}
-
 static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s, const uint8_t *text, size_t text_len,
 					      struct stmt *stmt)
 {
@@ -131,7 +119,7 @@ static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s
 		return REWRITE_STALL;
 	}
 	/* in a failed transaction PostgreSQL decides by the text whether Parse is allowed */
-	if (e != NULL && e->is_wanted && (e->is_stale || s->status == TRANSACTION_FAILED) && !ensure_closed(s, e)) {
+	if (e != NULL && e->is_wanted && (e->is_stale || server_may_have_failed(s)) && !ensure_closed(s, e)) {
 		stmt_unref(stmt);
 		return REWRITE_END;
 	}
@@ -141,7 +129,7 @@ static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s
 	server_note_text(s, stmt->body, strnlen((const char *)stmt->body, stmt->len));
 	if (e != NULL && e->is_wanted) {
 		prepared_touch(&s->prepared, e);
-		ok = rewrite_parse_again(s);
+		ok = ensure_parsed_again(s, EXPECT_TOLD | EXPECT_PARSED);
 	} else {
 		ok = ensure_parse(c, s, stmt, EXPECT_NOTED | EXPECT_TOLD);
 	}
@@ -220,6 +208,12 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		name = have == len ? rewrite_find_deallocated(c, nul + 1, rest) : NULL;
 		if (name != NULL && statements_is_uncertain(name, s->expect.batch))
 			return REWRITE_STALL;
+		if (name == NULL && have == len && c->worker->home.conf->set.reuse_unnamed_statements) {
+			enum rewrite_verdict verdict = unnamed_reuse(c, s, nul + 1, rest);
+
+			if (verdict != REWRITE_PLAIN)
+				return verdict;
+		}
 		unnamed_drop(c, unnamed);
 		c->has_unnamed = true;
 		if (name != NULL) {
@@ -246,12 +240,26 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 	return rewrite_parse_new(c, s, body, (size_t)(nul - body), stmt);
 }
 
+/* The statement that these bytes name; NULL: none of ours. */
+static enum rewrite_verdict rewrite_look_up(const struct client *c, const uint8_t *at, size_t n, struct stmt **stmt)
+{
+	struct statements_name *name;
+
+	*stmt = n == 0 ? c->statements->unnamed : NULL;
+	if (n == 0)
+		return REWRITE_SENT;
+	name = statements_find(c->statements, (const char *)at, n);
+	if (name != NULL && statements_is_uncertain(name, c->lease.server->expect.batch))
+		return REWRITE_STALL;
+	*stmt = name != NULL ? name->now : NULL;
+	return *stmt != NULL ? REWRITE_SENT : REWRITE_PLAIN;
+}
+
 /* Sends what stands before the statement's name, and the name; *used: how far that was in the client's words. */
 static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t len, const uint8_t *body,
 					const uint8_t *name_at, const uint8_t *nul, size_t *used)
 {
 	struct server *s = c->lease.server;
-	struct statements_name *name = statements_find(c->statements, (const char *)name_at, (size_t)(nul - name_at));
 	size_t before = (size_t)(name_at - body);
 	struct prepared_entry *entry = NULL;
 	enum rewrite_verdict verdict;
@@ -259,11 +267,11 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 	uint8_t out[WIRE_HEADER_LEN + REWRITE_NAME_MAX + STMT_NAME_LEN + 1];
 	uint32_t length;
 
-	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
-		return REWRITE_STALL;
-	if (name == NULL || name->now == NULL || before > REWRITE_NAME_MAX)
+	if (before > REWRITE_NAME_MAX)
 		return REWRITE_PLAIN;
-	stmt = name->now;
+	verdict = rewrite_look_up(c, name_at, (size_t)(nul - name_at), &stmt);
+	if (verdict != REWRITE_SENT)
+		return verdict;
 	verdict = ensure_there(c, s, stmt, &entry);
 	if (verdict != REWRITE_SENT)
 		return verdict;
@@ -285,6 +293,11 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 	return REWRITE_SENT;
 }
 
+static bool rewrite_is_aliased(const struct client *c)
+{
+	return c->statements != NULL && c->statements->is_aliased;
+}
+
 static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const uint8_t *body, size_t have,
 					 struct rewrite_unnamed *unnamed, size_t *used)
 {
@@ -294,7 +307,7 @@ static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const u
 
 	if (nul == NULL)
 		return REWRITE_PLAIN;
-	if (nul == portal + 1)
+	if (nul == portal + 1 && !rewrite_is_aliased(c))
 		return unnamed_use(c, c->lease.server, unnamed);
 	if (c->statements == NULL)
 		return REWRITE_PLAIN;
@@ -349,7 +362,7 @@ static enum rewrite_verdict rewrite_short(struct client *c, uint8_t type, uint32
 	*used = len;
 	if (type == FE_CLOSE)
 		return rewrite_close_name(c, body + 1, nul, unnamed);
-	if (nul == body + 1)
+	if (nul == body + 1 && !rewrite_is_aliased(c))
 		return c->has_unnamed ? REWRITE_PLAIN : unnamed_use(c, c->lease.server, unnamed);
 	return c->statements != NULL ? rewrite_use(c, type, len, body, body + 1, nul, used) : REWRITE_PLAIN;
 }

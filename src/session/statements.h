@@ -36,7 +36,8 @@ struct statements {
 	struct statements_op *ops; /* a ring */
 	uint32_t op_head, op_count, op_cap;
 	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
-	struct stmt *unnamed; /* what the unnamed statement was when its batch ended without a Bind; NULL: none */
+	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
+	bool is_aliased;      /* and servers have it under its name of ours: Bind and Describe go there */
 	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */
 	struct buf origin; /* the client's own bytes of the request so far, while it may have to be said anew */
 	uint32_t binds, describes; /* in origin */

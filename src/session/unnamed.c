@@ -6,6 +6,8 @@
 #include "proto/frontend.h"
 #include "session/ensure.h"
 
+#include <string.h>
+
 #define UNNAMED_TEE_MAX ((size_t)1024 * 1024)
 
 void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed)
@@ -48,6 +50,45 @@ void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed)
 		return;
 	stmt_unref(c->statements->unnamed);
 	c->statements->unnamed = NULL;
+	c->statements->is_aliased = false;
+}
+
+/* the client's unnamed statement is this one; false: no memory for that */
+static bool unnamed_set(struct client *c, struct stmt_id id, const uint8_t *rest, size_t n)
+{
+	struct stmt_store *store = c->worker->home.hub->statements;
+	struct statements *st = c->statements;
+
+	if (st == NULL)
+		st = c->statements = statements_new(store);
+	if (st == NULL)
+		return false;
+	st->is_aliased = true;
+	if (st->unnamed != NULL && stmt_id_is_equal(st->unnamed->id, id))
+		return true;
+	stmt_unref(st->unnamed);
+	st->unnamed = NULL;
+	st->is_aliased = stmt_intern(store, rest, n, &st->unnamed) == STMT_OK;
+	return st->is_aliased;
+}
+
+enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uint8_t *rest, size_t n)
+{
+	struct stmt_id id = stmt_id_of(c->worker->home.hub->statements, rest, n);
+	struct prepared_entry *e = prepared_find(&s->prepared, id);
+
+	/* in a failed transaction PostgreSQL decides by the text whether Parse is allowed */
+	if (server_may_have_failed(s) || (e != NULL && (e->is_stale || !e->is_wanted)))
+		return REWRITE_PLAIN;
+	if (e != NULL && prepared_is_uncertain(e, s->expect.batch))
+		return REWRITE_PLAIN;
+	if ((e == NULL && !prepared_was_seen(&s->prepared, id)) || !unnamed_set(c, id, rest, n))
+		return REWRITE_PLAIN;
+	server_note_text(s, rest, strnlen((const char *)rest, n));
+	if (e == NULL)
+		return ensure_parse(c, s, c->statements->unnamed, EXPECT_NOTED) ? REWRITE_SENT : REWRITE_END;
+	prepared_touch(&s->prepared, e);
+	return ensure_parsed_again(s, EXPECT_PARSED) ? REWRITE_SENT : REWRITE_END;
 }
 
 enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewrite_unnamed *unnamed)

@@ -370,3 +370,59 @@ def test_disable_pqexec(pooler):
         c.send(q("SELECT 1"))
         last = c.rest()[-1]
         assert last.type == "E" and "PQexec disallowed" in wire.fields(last.body)["M"]
+
+
+# ---- reuse_unnamed_statements ----
+
+REUSE = dict(workers=1, pool_size=1, max_overflow=0, reuse_unnamed_statements=1)
+
+
+def test_reuse_answers_as_without(pooler):
+    """Each batch, first, second and third time, answers as it does without the setting."""
+    batches = [
+        wire.extended("SELECT $1::int + 1 AS n", ["4"]),
+        parse("SELECT $1::int") + describe("S") + sync(),
+        parse("SELECT 1/$1::int") + bind(["0"]) + describe("P") + execute() + sync(),
+        wire.extended("SELEKT"),
+        wire.extended("SELECT a FROM no_such_table"),
+        parse("SELECT 5") + bind() + execute() + sync() + bind() + execute() + sync(),
+        parse("SELECT 5") + sync() + bind() + describe("P") + execute() + sync(),
+        parse("SELECT 6") + close("S") + bind() + execute() + sync(),
+        parse("SELECT 7") + sync() + q("SELECT 8") + bind() + execute() + sync(),
+        parse("SELECT $1", oids=[23]) + describe("S") + bind(["9"]) + execute() + sync(),
+        parse("SELECT $1", oids=[25]) + describe("S") + bind(["9"]) + execute() + sync(),
+        q("BEGIN") + q("SELECT 1/0") + wire.extended("SELECT $1::int + 1 AS n", ["4"]) + wire.extended("ROLLBACK"),
+    ]
+
+    def answers(p):
+        out = []
+        with p.client() as c:
+            for b in batches * 4:
+                c.send(b)
+                syncs = b.count(sync()) + b.count(b"Q\0\0\0")
+                out.append(wire.describe_msgs(c.until("Z", syncs)))
+        return out
+
+    assert answers(pooler(**REUSE)) == answers(pooler(workers=1, pool_size=1, max_overflow=0))
+
+
+def test_reuse_parses_a_text_once_it_is_seen_again(pooler):
+    p = pooler(**REUSE)
+    for _ in range(3):
+        with p.client() as c:
+            for i in range(100):
+                assert c.run(wire.extended("SELECT $1::int", [i])).rows == [(str(i),)]
+                assert c.run(wire.extended(f"SELECT {i} + $1::int", [1])).rows == [(str(i + 1),)]
+    row = stats(p)
+    assert int(row["total_server_parse_count"]) <= 101
+
+
+def test_reuse_follows_over_servers(pooler):
+    p = pooler(**dict(REUSE, pool_size=2))
+    with p.client() as c, p.client() as d:
+        for _ in range(3):
+            assert c.run(wire.extended("SELECT 'mine'")).rows == [("mine",)]
+        assert c.run(parse("SELECT 'mine'"), sync()).types == "1Z"
+        d.query("BEGIN")
+        assert c.run(bind(), execute(), sync()).rows == [("mine",)]
+        d.query("COMMIT")

@@ -37,7 +37,8 @@ static const struct {
 	{"Log and statistics", "logfile log_format verbose log_connections log_disconnections "
 			       "log_pooler_errors log_stats stats_period syslog "
 			       "syslog_facility syslog_ident"},
-	{"Protocol", "max_packet_size max_prepared_statements max_statement_memory track_extra_parameters "
+	{"Protocol", "max_packet_size max_prepared_statements max_statement_memory reuse_unnamed_statements "
+		     "track_extra_parameters "
 		     "application_name_add_host disable_pqexec pkt_buf "
 		     "sbuf_loopcnt"},
 	{"Network", "tcp_keepalive tcp_keepidle tcp_keepintvl tcp_keepcnt tcp_user_timeout tcp_defer_accept "
