@@ -102,10 +102,10 @@ void *hash_map_find(const struct hash_map *m, const char *key)
 }
 
 /* -1: no memory; with slots already there, longer chains will do */
-static int hash_map_grow(struct hash_map *m)
+static int hash_map_grow(struct hash_map *m, bool must)
 {
-	size_t slots = m->slots ? m->slots * 2 : 16;
-	struct hash_node **slot = mem_try_zalloc(slots * sizeof(struct hash_node *));
+	size_t slots = m->slots ? m->slots * 2 : 16, bytes = slots * sizeof(struct hash_node *);
+	struct hash_node **slot = must ? mem_zalloc(bytes) : mem_try_zalloc(bytes);
 
 	if (slot == NULL)
 		return m->slots != 0 ? 0 : -1;
@@ -126,13 +126,13 @@ static int hash_map_grow(struct hash_map *m)
 	return 0;
 }
 
-static int hash_map_link_new(struct hash_map *m, const void *key, size_t n, uint64_t hash, void *value)
+static int hash_map_link_new(struct hash_map *m, const void *key, size_t n, uint64_t hash, void *value, bool must)
 {
 	struct hash_node *node, **link;
 
-	if (m->count >= m->slots && hash_map_grow(m) < 0)
+	if (m->count >= m->slots && hash_map_grow(m, must) < 0)
 		return -1;
-	node = mem_try_alloc(sizeof(*node) + n + 1);
+	node = must ? mem_alloc(sizeof(*node) + n + 1) : mem_try_alloc(sizeof(*node) + n + 1);
 	if (node == NULL)
 		return -1;
 	link = &m->slot[hash & (m->slots - 1)];
@@ -155,14 +155,14 @@ void *hash_map_put(struct hash_map *m, const void *key, size_t n, void *value)
 		old = node->value;
 		node->value = value;
 	} else {
-		CHECK(hash_map_link_new(m, key, n, hash, value) == 0);
+		CHECK(hash_map_link_new(m, key, n, hash, value, true) == 0);
 	}
 	return old;
 }
 
 int hash_map_try_add(struct hash_map *m, const void *key, size_t n, void *value)
 {
-	return hash_map_link_new(m, key, n, hash_bytes(m->seed, key, n), value);
+	return hash_map_link_new(m, key, n, hash_bytes(m->seed, key, n), value, false);
 }
 
 void *hash_map_take(struct hash_map *m, const void *key, size_t n)

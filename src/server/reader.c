@@ -350,6 +350,8 @@ size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data,
 	struct server *s = container_of(c, struct server, conn);
 	struct reader_run run = {.s = s, .chunk = chunk, .from = data, .to = data};
 	const uint8_t *p = data, *end = data + n;
+	/* half a notice behind ReadyForQuery: what was quiet but for that is so now */
+	bool was_torn = s->reader.left > 0 || s->reader.have > 0;
 
 	s->reader.saw_ready = false;
 	s->reader.run = &run;
@@ -373,7 +375,7 @@ size_t reader_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data,
 	reader_flush_run(&run, end);
 	if (FX_UNLIKELY(s->reader.saw_ready && !dlist_is_empty(&s->cancels)))
 		cancel_proceed(s);
-	if (reader_is_on(s) && (s->reader.saw_ready || s->is_throttled || s->has_spoken || s->state != SERVER_ACTIVE))
+	if (reader_is_on(s) && (s->reader.saw_ready || (was_torn && s->expect.count == 0) || s->is_throttled || s->has_spoken || s->state != SERVER_ACTIVE))
 		settle_server(s);
 	return n;
 }

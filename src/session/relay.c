@@ -248,6 +248,8 @@ static const uint8_t *relay_pass(struct relay_run *run, const struct relay_messa
 			server_send(s, m->body, m->have, NULL);
 		else if (verdict == VERDICT_SENT && m->have > m->used)
 			server_send(s, m->body + m->used, m->have - m->used, NULL);
+		/* it does not lie in the slice */
+		unnamed_keep(c, &run->unnamed);
 		rewrite_drop_part(c);
 	} else if (FX_UNLIKELY(c->statements != NULL && c->statements->part.len > 0)) {
 		/* refused while it was waited for: what was put together of it is dropped with the rest */

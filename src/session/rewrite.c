@@ -41,7 +41,7 @@ static const uint8_t *rewrite_nul(const uint8_t *p, size_t n)
 	return n > 0 ? memchr(p, 0, n) : NULL;
 }
 
-bool rewrite_has_enough(const struct client *c FX_UNUSED, uint8_t type, uint32_t len, const uint8_t *body, size_t have)
+bool rewrite_has_enough(const struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have)
 {
 	const uint8_t *nul;
 
@@ -49,7 +49,8 @@ bool rewrite_has_enough(const struct client *c FX_UNUSED, uint8_t type, uint32_t
 		return true;
 	switch (type) {
 	case FE_PARSE:
-		return have > 0 && body[0] == '\0';
+		/* a short unnamed one may be DEALLOCATE of a name that we know */
+		return have > 0 && body[0] == '\0' && (len > DEALLOC_TEXT_MAX || statements_count(c->statements) == 0);
 	case FE_BIND:
 		nul = rewrite_nul(body, have);
 		return have > 2 * REWRITE_NAME_MAX ||
