@@ -53,6 +53,7 @@ void home_reload(struct home *home, struct conf *conf)
 
 	home->conf = conf_ref(conf);
 	home->must_found = true;
+	home_moved(home);
 	scram_cache_clear(&home->scram_cache);
 	DLIST_EACH(it, &home->pools) {
 		struct pool *pool = container_of(it, struct pool, link);
@@ -65,6 +66,16 @@ void home_reload(struct home *home, struct conf *conf)
 		opener_launch(pool);
 	}
 	conf_unref(old);
+}
+
+void home_stir(struct home *home)
+{
+	atomic_fetch_add(&home->stirs, 1);
+	atomic_store(&home->is_resting, false);
+	home->quiet = 0;
+	keeper_wake(home);
+	if (home->on_stir != NULL)
+		home->on_stir(home);
 }
 
 static struct pool *home_pool(struct home *home, struct share *share)

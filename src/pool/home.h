@@ -28,6 +28,11 @@ struct home {
 	struct rnd rnd;
 	struct timeout janitor;
 	bool must_found; /* the snapshot is new: keeper_found looks at it */
+	bool has_moved;	 /* a server has changed its place or somebody waits, since the keeper last looked */
+	uint8_t quiet;	 /* looks at which nothing had moved and nothing was going on */
+	_Atomic bool is_resting; /* such that the ticks are few, or none; home_moved ends it.  Read by the monitor */
+	_Atomic unsigned stirs;	 /* how often it has ended */
+	void (*on_stir)(struct home *home); /* called then; NULL: none */
 	void *owner; /* session's struct worker */
 };
 
@@ -37,6 +42,14 @@ void home_init(struct home *home, struct loop *loop, struct hub *hub, unsigned i
 void home_fini(struct home *home);
 /* A new snapshot: limits and targets anew; servers whose target has changed are outdated. */
 void home_reload(struct home *home, struct conf *conf);
+/* The end of rest. */
+void home_stir(struct home *home);
+static inline void home_moved(struct home *home)
+{
+	home->has_moved = true;
+	if (FX_UNLIKELY(atomic_load_explicit(&home->is_resting, memory_order_relaxed)))
+		home_stir(home);
+}
 
 /* Any thread: asks the workers that have waiters (or, if none, nobody) to serve and open. */
 void home_wake_waiters(struct share *share);

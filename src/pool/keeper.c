@@ -1,5 +1,5 @@
 /*
- * keeper.c - housekeeping of one worker's pools, three times a second.
+ * keeper.c - housekeeping of one worker's pools, three times a second, or once when the worker rests.
  *
  * O(pools + servers of this worker); never on the path of a query.
  */
@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define KEEPER_TICK_US (UINT64_C(333) * 1000)
+#define KEEPER_REST_US (UINT64_C(1) * 1000000)
+#define KEEPER_REST_AFTER 4 /* quiet ticks */
 #define KEEPER_PROBE_FOR_US (UINT64_C(600) * 1000000) /* a pool that nobody has asked for so long is not probed */
 
 int keeper_configure(struct pool *pool, bool replace)
@@ -307,22 +309,49 @@ static void keeper_found(struct home *home)
 	}
 }
 
+static bool keeper_is_calm(const struct pool *pool)
+{
+	return pool->waiting == 0 && pool->active_count == 0 && pool->busy_count == 0 && pool->opening_count == 0 &&
+	       pool->closing_count == 0;
+}
+
+/* Idle servers and idle clients need no haste; whatever else begins comes through home_moved. */
+static void keeper_rest(struct home *home, bool calm)
+{
+	bool quiet = calm && !home->has_moved;
+
+	home->has_moved = false;
+	if (!quiet)
+		home->quiet = 0;
+	else if (home->quiet < KEEPER_REST_AFTER && ++home->quiet == KEEPER_REST_AFTER)
+		atomic_store(&home->is_resting, true);
+}
+
+void keeper_wake(struct home *home)
+{
+	loop_arm(home->loop, &home->janitor, KEEPER_TICK_US);
+}
+
 static void keeper_on_tick(struct timeout *t)
 {
 	struct home *home = container_of(t, struct home, janitor);
+	bool calm = true;
 
 	keeper_found(home);
 	DLIST_EACH(it, &home->pools) {
 		struct pool *pool = container_of(it, struct pool, link);
 
-		if (!keeper_clear_away(pool))
-			keeper_tend(pool);
+		if (keeper_clear_away(pool))
+			continue;
+		keeper_tend(pool);
+		calm &= keeper_is_calm(pool);
 	}
-	loop_arm(home->loop, &home->janitor, KEEPER_TICK_US);
+	keeper_rest(home, calm);
+	loop_arm(home->loop, &home->janitor, atomic_load(&home->is_resting) ? KEEPER_REST_US : KEEPER_TICK_US);
 }
 
 void keeper_start(struct home *home)
 {
 	timeout_init(&home->janitor, keeper_on_tick);
-	loop_arm(home->loop, &home->janitor, KEEPER_TICK_US);
+	keeper_wake(home);
 }

@@ -11,6 +11,8 @@
 
 /* Begins the worker's housekeeping timer. */
 void keeper_start(struct home *home);
+/* The worker does not rest any more: the next look comes as soon as ever. */
+void keeper_wake(struct home *home);
 /* Limits and target of a pool from the home's snapshot.  replace: the snapshot is newer than what the share has.
  * -1: the snapshot knows no such database. */
 int keeper_configure(struct pool *pool, bool replace) FX_MUST_USE;

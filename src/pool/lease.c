@@ -46,6 +46,7 @@ static void lease_enqueue(struct lease *l)
 {
 	struct share *share = l->pool->share;
 
+	home_moved(l->pool->home);
 	l->state = LEASE_QUEUED;
 	l->pool->waiting++;
 	lock_take(&share->lock);

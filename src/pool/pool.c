@@ -121,6 +121,7 @@ void pool_list(struct pool *pool, struct server *s, enum pool_place place)
 {
 	struct dlist *to;
 
+	home_moved(pool->home);
 	pool_unlist(pool, s);
 	s->place = (uint8_t)place;
 	to = pool_list_of(pool, s);

@@ -70,22 +70,29 @@ static void memory_rlimit(struct memory_use *m, int which)
 		memory_least(m, limit.rlim_cur);
 }
 
+uint64_t memory_used(void)
+{
+	unsigned long long size, resident;
+	long page = sysconf(_SC_PAGESIZE);
+	FILE *f = fopen("/proc/self/statm", "re");
+	bool known;
+
+	if (f == NULL)
+		return 0;
+	known = fscanf(f, "%llu %llu", &size, &resident) == 2 && page > 0;
+	fclose(f);
+	return known ? resident * (uint64_t)page : 0;
+}
+
 struct memory_use memory_read(void)
 {
-	struct memory_use m = {.used = 0};
+	struct memory_use m = {.used = memory_used()};
 	long page = sysconf(_SC_PAGESIZE), pages = sysconf(_SC_PHYS_PAGES);
-	unsigned long long size, resident;
-	FILE *f = fopen("/proc/self/statm", "re");
 
 	if (page > 0 && pages > 0)
 		memory_least(&m, (uint64_t)page * (uint64_t)pages);
 	memory_groups(&m);
 	memory_rlimit(&m, RLIMIT_AS);
 	memory_rlimit(&m, RLIMIT_DATA);
-	if (f == NULL)
-		return m;
-	if (fscanf(f, "%llu %llu", &size, &resident) == 2 && page > 0)
-		m.used = resident * (uint64_t)page;
-	fclose(f);
 	return m;
 }

@@ -15,5 +15,7 @@ struct memory_use {
 };
 
 struct memory_use memory_read(void);
+/* Only what is used: the limits are several files. */
+uint64_t memory_used(void);
 
 #endif

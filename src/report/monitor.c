@@ -1,7 +1,8 @@
 /*
  * monitor.c - the last ten seconds and the last period of every pool.
  *
- * A pool that has just come into being is taken to have been unused before.
+ * A pool that has just come into being is taken to have been unused before.  While all
+ * workers rest nothing changes, so they are not woken: their last parts count again.
  */
 #include "report/monitor.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define MONITOR_TICK_US  (UINT64_C(1) * 1000000)
+#define MONITOR_REST_TICKS 5 /* resting workers are asked so often at least: clients come and go unseen */
 #define MONITOR_SLACK_US (UINT64_C(100) * 1000) /* a period may end so much early: ticks are a second apart */
 
 struct monitor_second {
@@ -39,6 +41,9 @@ struct monitor {
 	struct sample *parts;
 	unsigned at; /* in the rings */
 	bool is_looking;
+	bool have_rested; /* all workers, when they were last asked, */
+	unsigned stirs;	  /* with so many ends of rest before, all together */
+	unsigned rest_ticks;
 	struct stats console_newer, console_older;
 	uint64_t stamp, duration; /* end and length of the last period */
 	struct memory_use memory;
@@ -245,7 +250,11 @@ static void monitor_look(struct monitor *m, const struct sample *now)
 	const struct conf_settings *set = &m->ops->conf(m->owner)->set;
 	bool is_period = loop_now(m->control) - m->stamp + MONITOR_SLACK_US >= set->stats_period;
 
-	m->memory = memory_read();
+	/* limits seldom change, and reading them is most of the work of an idle second */
+	if (m->at == 0)
+		m->memory = memory_read();
+	else
+		m->memory.used = memory_used();
 	for (size_t i = 0; i < now->count; i++) {
 		const struct sample_pool *p = &now->pool[i];
 		struct monitor_second *s = &monitor_pool(m, p->share)->second[m->at];
@@ -278,14 +287,30 @@ static void monitor_joined(void *arg)
 
 	sample_init(&now);
 	sample_join(&now, m->parts, m->n, loop_now(m->control));
-	for (unsigned i = 0; i < m->n; i++)
-		sample_fini(&m->parts[i]);
 	monitor_look(m, &now);
 	sample_fini(&now);
 	m->is_looking = false;
 }
 
 static const struct gather_ops monitor_gather = {.part = monitor_part, .joined = monitor_joined};
+
+/* Is what the workers said last still true? */
+static bool monitor_may_rest(struct monitor *m)
+{
+	bool did_rest = m->have_rested;
+	unsigned before = m->stirs;
+
+	m->stirs = 0;
+	m->have_rested = true;
+	for (unsigned i = 0; i < m->n; i++) {
+		m->stirs += atomic_load(&m->workers[i]->home.stirs);
+		m->have_rested &= atomic_load(&m->workers[i]->home.is_resting);
+	}
+	if (did_rest && m->have_rested && m->stirs == before && ++m->rest_ticks < MONITOR_REST_TICKS)
+		return true;
+	m->rest_ticks = 0;
+	return false;
+}
 
 static void monitor_on_tick(struct timeout *t)
 {
@@ -295,6 +320,12 @@ static void monitor_on_tick(struct timeout *t)
 	if (m->is_looking)
 		return; /* a worker is very busy */
 	m->is_looking = true;
+	if (monitor_may_rest(m)) {
+		monitor_joined(m);
+		return;
+	}
+	for (unsigned i = 0; i < m->n; i++)
+		sample_fini(&m->parts[i]);
 	gather_start(m->control, m->workers, m->n, &monitor_gather, m);
 }
 
