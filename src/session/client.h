@@ -59,6 +59,7 @@ struct client {
 	uint8_t state;	   /* enum client_state */
 	uint8_t end;	   /* enum client_end */
 	uint8_t pool_mode; /* enum conf_pool_mode, fixed at login */
+	uint8_t key_len;   /* of its cancel key: 4, or 32 with protocol 3.2.  Other workers read it: no bit among bits that change */
 	bool is_forwarding : 1; /* the current message's body goes to the server */
 	bool is_refusing : 1;	/* the next message begins the request that is refused */
 	bool is_skipping : 1;	/* drop everything up to Sync */
@@ -66,7 +67,6 @@ struct client {
 	bool is_relaying : 1;	/* inside relay_on_bytes */
 	bool was_notified : 1;	/* query_wait_notify was sent */
 	bool is_keyed : 1;	/* in the worker's keyring */
-	bool has_long_key : 1;	/* speaks protocol 3.2 */
 	bool owns_limits : 1;
 	bool has_unnamed : 1;  /* the unnamed statement of the server it rides is its own */
 	bool is_teeing : 1;    /* the current message's body is also kept (an unnamed Parse in pieces) */

@@ -15,6 +15,7 @@
 #include "session/admit.h"
 #include "session/cancelreq.h"
 #include "session/entry_impl.h"
+#include "session/keyring.h"
 #include "session/relay.h"
 #include "session/replica.h"
 #include "session/vars.h"
@@ -142,7 +143,7 @@ static void entry_login(struct client *c, const struct startup *s)
 	l->database = mem_strdup(s->database);
 	if (startup_replication(s) != STARTUP_REPLICATION_NONE ? !replica_take(c, s) : !entry_parameters(c, s))
 		return;
-	c->has_long_key = s->protocol == WIRE_PROTOCOL_3_2;
+	c->key_len = s->protocol == WIRE_PROTOCOL_3_2 ? KEYRING_KEY_LEN : KEYRING_KEY_LEN_3_0;
 	entry_negotiate(c, s);
 	client_enter(c, CLIENT_AUTH);
 	admit_begin(c);

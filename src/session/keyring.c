@@ -53,11 +53,6 @@ static void keyring_key(const struct keyring *r, uint64_t id, uint32_t pid, uint
 	scramkey_sign(r->secret, &text, sizeof(text), key);
 }
 
-static size_t keyring_key_len(const struct client *c)
-{
-	return c->has_long_key ? KEYRING_KEY_LEN : KEYRING_KEY_LEN_3_0;
-}
-
 static void keyring_push(struct keyring *r, struct client *c)
 {
 	struct client **slot = keyring_slot(r, c->cancel_pid);
@@ -96,7 +91,7 @@ void keyring_enter(struct client *c, uint32_t pid)
 {
 	struct keyring *r = &c->worker->keyring;
 
-	CHECK(!c->is_keyed);
+	CHECK(!c->is_keyed && (c->key_len == KEYRING_KEY_LEN || c->key_len == KEYRING_KEY_LEN_3_0));
 	lock_take(&r->lock);
 	c->cancel_pid = pid;
 	while (c->cancel_pid == 0) {
@@ -134,7 +129,7 @@ void keyring_greet(const struct client *c, struct buf *out)
 	uint8_t key[KEYRING_KEY_LEN];
 
 	keyring_key(&c->worker->keyring, c->id, c->cancel_pid, key);
-	(void)reply_backend_key(out, c->cancel_pid, key, keyring_key_len(c));
+	(void)reply_backend_key(out, c->cancel_pid, key, c->key_len);
 	secret_wipe(key, sizeof(key));
 }
 
@@ -152,7 +147,7 @@ static unsigned keyring_find_in(struct worker *w, uint32_t pid, const void *key,
 			continue;
 		(*compared)++;
 		keyring_key(r, c->id, pid, want);
-		if (secret_is_equal(want, keyring_key_len(c), key, key_len)) {
+		if (secret_is_equal(want, c->key_len, key, key_len)) {
 			*hit = (struct keyring_hit){.worker = w, .handle = c->handle};
 			found++;
 		}

@@ -17,7 +17,7 @@
 #define KEYRING_KEY_LEN_3_0 4
 
 struct keyring {
-	struct lock lock; /* of all but the secret, and of key_next of the clients */
+	struct lock lock; /* of all but the secret; of the clients: key_next; id, handle, cancel_pid and key_len do not change */
 	struct client **slot; /* by pid, chained with key_next */
 	unsigned slots, count;
 	uint8_t secret[KEYRING_SECRET_LEN];

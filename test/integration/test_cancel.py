@@ -357,3 +357,26 @@ def test_T_CAN_05_client_leaves_with_its_cancel_on_the_way(pg, pooler):
         d.settimeout(10)
         assert d.value("SELECT 1") == "1"
         d.quit()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("proto", [wire.PROTO_3_0, wire.PROTO_3_2], ids=["client30", "client32"])
+def test_session_mode_tells_the_servers_own_pid(pg, pooler, workers, proto):
+    """session_attach = login: one pid after the other is told to several clients, on any worker; the key says who is meant."""
+    p = pooler(workers=workers, pool_mode="session", pool_size=1, max_overflow=0)
+    old = []
+    for _ in range(6):
+        c = p.client(proto=proto)
+        assert c.pid == int(c.value("SELECT pg_backend_pid()"))
+        assert {pid for pid, _ in old} <= {c.pid}, "the pool has one server"
+        c.send(q("SELECT pg_sleep(0.4), 'unharmed'"))
+        time.sleep(0.05)
+        for pid, key in old:
+            send_cancel(p.addr, pid, key)
+        assert c.result().rows == [("", "unharmed")]
+        c.send(q("SELECT pg_sleep(30)"))
+        wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+        c.cancel()
+        assert c.result().error["C"] == "57014"
+        old.append((c.pid, c.key))
+        c.quit()

@@ -31,7 +31,7 @@ static void setup(void)
 		client[i].worker = &worker[i % WORKERS];
 		client[i].id = i + 1;
 		client[i].handle = 1000 + i;
-		client[i].has_long_key = i % 2;
+		client[i].key_len = i % 2 ? KEYRING_KEY_LEN : KEYRING_KEY_LEN_3_0;
 	}
 }
 
@@ -60,7 +60,7 @@ static struct greeting greeting_of(const struct client *c)
 	ck_assert(!out.bad);
 	ck_assert_int_eq(out.data[0], 'K');
 	g.len = out.len - 9;
-	ck_assert_uint_eq(g.len, c->has_long_key ? 32 : 4);
+	ck_assert_uint_eq(g.len, c->key_len);
 	g.pid = (uint32_t)out.data[5] << 24 | (uint32_t)out.data[6] << 16 | (uint32_t)out.data[7] << 8 | out.data[8];
 	memcpy(g.key, out.data + 9, g.len);
 	buf_fini(&out);
@@ -153,7 +153,7 @@ START_TEST(keys_are_unique_and_look_random)
 	unsigned bits[KEYRING_KEY_LEN * 8] = {0}, longs = 0;
 
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		client[i].has_long_key = true;
+		client[i].key_len = KEYRING_KEY_LEN;
 		keyring_enter(&client[i], 0);
 		g[i] = greeting_of(&client[i]);
 		for (unsigned b = 0; b < KEYRING_KEY_LEN * 8; b++)
@@ -169,7 +169,7 @@ START_TEST(keys_are_unique_and_look_random)
 	/* the next life of the process, same numbers */
 	teardown();
 	setup();
-	client[0].has_long_key = true;
+	client[0].key_len = KEYRING_KEY_LEN;
 	keyring_enter(&client[0], g[0].pid);
 	struct greeting again = greeting_of(&client[0]);
 
