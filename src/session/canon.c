@@ -145,6 +145,9 @@ static void canon_replace(struct client *c, struct server *s)
 	while (params_next(c->vars, &it, &name, &value)) {
 		const char *is = params_get(&s->params, name);
 
+		if (is != NULL && strcmp(is, value) != 0)
+			client_log(c, LOG_DEBUG, "varcache_set_canonical: setting %s to its canonical version %s -> %s",
+				   name, value, is);
 		if (params_set(&known, name, is != NULL ? is : value) < 0)
 			break; /* the client's own spelling stays: the same value in other words */
 	}

