@@ -15,7 +15,7 @@ from harness.cluster import pw  # noqa: E402
 
 import clients  # noqa: E402
 
-USERS = 20
+USERS = {"transaction": 20, "direct": 5, "session": 5}
 POOLERS = {
     "transaction": dict(pool_mode="transaction", pool_size=2, max_overflow=0),
     "session": dict(pool_mode="session", pool_size=100, max_overflow=0),
@@ -121,7 +121,7 @@ def outcomes(pg, poolers, programs):
             argv = programs(client)
             port = pg.port if mode == "direct" else poolers(mode).port
             target = dict(host="127.0.0.1", port=port, user="app", password=pw("app"), database="db0", bindir=pg.bin)
-            known[client, mode] = clients.run(client, argv, mode, target, USERS)
+            known[client, mode] = clients.run(client, argv, mode, target, USERS[mode])
         return known[client, mode]
 
     return get

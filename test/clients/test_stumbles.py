@@ -3,8 +3,9 @@
 import psycopg
 import pytest
 
-from harness import wire
+from harness import scratch, wire
 from harness.cluster import pw
+from harness.pooler import Pooler
 from harness.wire import bind, close, describe, execute, extended, flush, parse, sync
 
 MODES = ("direct", "transaction", "session")
@@ -39,15 +40,33 @@ class Way:
                 c.send(wire.terminate())
 
 
+@pytest.fixture(scope="module")
+def shared(pg, top):
+    """One pooler for each mode, for all tests that want nothing special of it."""
+    running = {}
+
+    def get(mode):
+        if mode not in running:
+            running[mode] = Pooler(pg, scratch.folder(), **conf_of(mode)).start()
+        return running[mode]
+
+    yield get
+    for p in running.values():
+        p.stop()
+
+
+def conf_of(mode):
+    return dict(auth_type="scram-sha-256", pool_mode=mode, pool_size=5 if mode == "session" else 1, max_overflow=0)
+
+
 @pytest.fixture
-def way(pg, maker):
+def way(pg, shared, maker):
     made = []
 
-    def get(mode, **conf):
+    def get(mode, own=False, **conf):
         p = None
         if mode != "direct":
-            conf = dict(dict(auth_type="scram-sha-256", pool_size=5 if mode == "session" else 1, max_overflow=0), **conf)
-            p = maker(pg, pool_mode=mode, **conf)
+            p = maker(pg, **dict(conf_of(mode), **conf)) if conf or own else shared(mode)
         made.append(Way(pg, p, mode))
         return made[-1]
 
@@ -127,7 +146,7 @@ RESETS = {
 @pytest.mark.parametrize("how", RESETS)
 @pytest.mark.parametrize("extended_protocol", [False, True], ids=["simple", "extended"])
 def test_reset_falls_back_to_the_startup_values(way, mode, how, extended_protocol):
-    w = way(mode)
+    w = way(mode, own=True)
     c = w.client(params=STARTUP)
     assert c.query(SEE).rows == [STARTED]
     w.others()
@@ -150,7 +169,7 @@ def test_reset_falls_back_to_the_startup_values(way, mode, how, extended_protoco
 
 @every_mode
 def test_a_reset_that_is_rolled_back(way, mode):
-    w = way(mode)
+    w = way(mode, own=True)
     c = w.client(params=STARTUP)
     c.query("SET TimeZone = 'Europe/Paris'")
     c.query("BEGIN; RESET ALL")
@@ -166,7 +185,7 @@ def test_a_reset_that_is_rolled_back(way, mode):
 @every_mode
 def test_reset_reports_what_changed(way, mode):
     """ParameterStatus for each parameter that the reset changes, with the client's own value."""
-    w = way(mode)
+    w = way(mode, own=True)
     c = w.client(params=STARTUP)
     c.query("SET TimeZone = 'Europe/Paris'")
     r = c.query("RESET ALL")

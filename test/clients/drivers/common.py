@@ -1,4 +1,4 @@
-"""What the drivers in Python share: cases, twenty users at a time, one line of JSON for each case.
+"""What the drivers in Python share: cases, many users at a time, one line of JSON for each case.
 
 A case is a function of one user. All users run it at the same moment, each with connections of its own; what it gives must
 be the same for all of them, and the same as against PostgreSQL directly.

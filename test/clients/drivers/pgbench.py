@@ -5,12 +5,12 @@ import re
 import subprocess
 import tempfile
 
-from common import DATABASE, HOST, MODE, PASSWORD, PORT, USER, USERS, case, main, same
+from common import DATABASE, HOST, MODE, PASSWORD, PORT, USER, case, main, same
 
 BINDIR = os.environ["CLIENT_BINDIR"]
 # A thread for each client: pgbench prepares with calls that block, and a thread that waits for a server in one of its clients' names keeps
 # the servers that its other clients have in their transactions.
-CROWD = ("-c", str(USERS), "-j", str(USERS))
+CROWD = ("-c", "20", "-j", "20")
 
 
 def pgbench(*args, scripts=()):

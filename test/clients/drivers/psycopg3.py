@@ -125,7 +125,7 @@ def prepare_more_than_the_pooler_keeps(me):
     with connect(prepare_threshold=0) as c:
         c.prepared_max = 1000
         for round_ in range(2):
-            for i in range(250):
+            for i in range(210):
                 same(c.execute(f"SELECT %s::int + {i} + {me.number}", (round_,)).fetchone(), (round_ + i + me.number,))
 
 

@@ -1,4 +1,4 @@
-// What the drivers in JavaScript share: cases, twenty users at a time, one line of JSON for each case.
+// What the drivers in JavaScript share: cases, many users at a time, one line of JSON for each case.
 // See drivers/common.py, which does the same.
 
 export const { CLIENT_HOST: host, CLIENT_USER: user, CLIENT_PASSWORD: password, CLIENT_DATABASE: database, CLIENT_MODE: mode } =
