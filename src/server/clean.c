@@ -48,6 +48,14 @@ static void clean_end_request(struct server *s)
 			return;
 		}
 	}
+	/* a Sync alone would commit what the batch has done so far; without it PostgreSQL would have rolled it back */
+	if (s->expect.in_batch && !s->expect.is_skipping) {
+		(void)frontend_bind(&out, "", "fx_none", NULL, 0);
+		if (!server_note(s, FE_BIND)) {
+			buf_fini(&out);
+			return;
+		}
+	}
 	if (s->expect.in_batch || s->expect.is_skipping) {
 		(void)frontend_sync(&out);
 		if (!server_note(s, FE_SYNC)) {

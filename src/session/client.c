@@ -291,6 +291,8 @@ static void client_on_closed(struct conn *conn, enum conn_end end, int err FX_UN
 {
 	struct client *c = client_of(conn);
 
+	if (c->is_leaving && end == CONN_END_EOF && c->state == CLIENT_RUNNING)
+		return; /* it may still read; the rider ends it */
 	if (c->state == CLIENT_STARTUP && end == CONN_END_EOF && entry_is_untouched(c))
 		client_close(c, CLIENT_END_SILENT);
 	else

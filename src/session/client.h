@@ -71,6 +71,7 @@ struct client {
 	bool has_unnamed : 1;  /* the unnamed statement of the server it rides is its own */
 	bool is_teeing : 1;    /* the current message's body is also kept (an unnamed Parse in pieces) */
 	bool is_stalled : 1;   /* paused until what was sent is answered */
+	bool is_leaving : 1;   /* has said Terminate behind requests that are still answered */
 	bool has_answered : 1; /* since it got this server, bytes of answers went to the client */
 	uint8_t replication : 2; /* enum startup_replication */
 };

@@ -77,6 +77,13 @@ static void relay_note_text(struct server *s, uint8_t type, const uint8_t *body,
 	server_note_text(s, body, end != NULL ? (size_t)(end - body) : n);
 }
 
+/* whole requests stand in front of the Terminate: they are done, and answered, before it */
+static bool relay_is_answering(const struct client *c)
+{
+	return c->lease.state == LEASE_HELD && c->state == CLIENT_RUNNING && !c->lease.server->expect.in_copy &&
+	       expect_ready_owed(&c->lease.server->expect) > 0;
+}
+
 /* May this message be said now? */
 static enum request_verdict relay_check(struct client *c, uint8_t type, uint32_t length)
 {
@@ -93,6 +100,11 @@ static enum request_verdict relay_check(struct client *c, uint8_t type, uint32_t
 		return VERDICT_END;
 	}
 	if (rule == RULE_END) {
+		if (relay_is_answering(c)) {
+			c->is_leaving = true;
+			conn_pause(&c->conn, RELAY_KEEP);
+			return VERDICT_WAIT;
+		}
 		client_close(c, CLIENT_END_QUIT);
 		return VERDICT_END;
 	}
@@ -157,6 +169,7 @@ static enum request_verdict relay_rewrite(struct relay_run *run, struct relay_me
 		return VERDICT_SENT;
 	case REWRITE_STALL:
 		c->is_stalled = true;
+		c->lease.server->is_throttled = true; /* the answer may come without a ReadyForQuery */
 		conn_pause(&c->conn, RELAY_KEEP);
 		return VERDICT_WAIT;
 	case REWRITE_END:

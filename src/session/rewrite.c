@@ -224,15 +224,17 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		}
 		if (have == len)
 			*unnamed = (struct rewrite_unnamed){nul + 1, rest};
-		else
+		if (unnamed->body != NULL && c->statements != NULL && body == c->statements->part.data)
+			unnamed_keep(c, unnamed); /* what came in pieces does not lie in the slice */
+		if (have < len)
 			c->is_teeing = c->statements != NULL ||
 				       (c->statements = statements_new(c->worker->home.hub->statements)) != NULL;
 		return REWRITE_PLAIN;
 	}
-	c->pool->stats.client_parse_count++;
 	name = statements_find(c->statements, (const char *)body, (size_t)(nul - body));
 	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
 		return REWRITE_STALL;
+	c->pool->stats.client_parse_count++;
 	if (name != NULL && name->now != NULL)
 		return rewrite_clash(c, s, name, nul + 1, rest);
 	answer = stmt_intern(c->worker->home.hub->statements, nul + 1, rest, &stmt);
@@ -385,16 +387,9 @@ static enum rewrite_verdict rewrite_query(struct client *c, uint32_t len, const 
 	return rewrite_deallocate(c, s, FE_QUERY, name, NULL, 0);
 }
 
-enum rewrite_verdict rewrite_message(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,
-				     struct rewrite_unnamed *unnamed, size_t *used)
+static enum rewrite_verdict rewrite_by_type(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,
+					    struct rewrite_unnamed *unnamed, size_t *used)
 {
-	*used = len;
-	if (c->statements != NULL) {
-		c->statements->binds += type == FE_BIND;
-		c->statements->describes += type == FE_DESCRIBE;
-	}
-	if (c->lease.server->expect.is_skipping)
-		return REWRITE_PLAIN;
 	switch (type) {
 	case FE_PARSE:
 		return rewrite_parse(c, c->lease.server, body, len, have, unnamed);
@@ -405,4 +400,19 @@ enum rewrite_verdict rewrite_message(struct client *c, uint8_t type, uint32_t le
 	default:
 		return rewrite_short(c, type, len, body, unnamed, used);
 	}
+}
+
+enum rewrite_verdict rewrite_message(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,
+				     struct rewrite_unnamed *unnamed, size_t *used)
+{
+	enum rewrite_verdict verdict = REWRITE_PLAIN;
+
+	*used = len;
+	if (!c->lease.server->expect.is_skipping)
+		verdict = rewrite_by_type(c, type, len, body, have, unnamed, used);
+	if (c->statements != NULL && verdict != REWRITE_STALL) {
+		c->statements->binds += type == FE_BIND;
+		c->statements->describes += type == FE_DESCRIBE;
+	}
+	return verdict;
 }

@@ -6,6 +6,7 @@
 #include "proto/wire.h"
 #include "session/record.h"
 #include "session/relay.h"
+#include "session/rewrite.h"
 #include "session/special.h"
 #include "session/statements.h"
 #include "session/vars.h"
@@ -21,8 +22,12 @@ static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t 
 	c->has_answered = true;
 	conn_send(&c->conn, data, n, chunk);
 	c->pool->stats.bytes_sent += n;
-	if (FX_UNLIKELY(conn_out_pending(&c->conn) >= CONN_HIGH))
-		conn_pause(&s->conn, 0);
+	if (FX_UNLIKELY(conn_out_pending(&c->conn) >= CONN_HIGH)) {
+		if (c->is_leaving && c->conn.is_write_dead)
+			client_close(c, CLIENT_END_RESET);
+		else
+			conn_pause(&s->conn, 0);
+	}
 }
 
 static void rider_on_ready(struct server *s, char status)
@@ -64,6 +69,10 @@ static void rider_on_settled(struct server *s)
 	struct client *c = s->rider;
 
 	rider_rest(c, s);
+	if (FX_UNLIKELY(c->is_leaving) && expect_ready_owed(&s->expect) == 0) {
+		client_close(c, CLIENT_END_QUIT);
+		return;
+	}
 	if (FX_UNLIKELY(c->is_stalled))
 		conn_resume(&c->conn);
 }
@@ -78,6 +87,11 @@ static void rider_on_quiet(struct server *s)
 		if (special_retry(c, s))
 			return;
 		record_end(c);
+		statements_tidy(c->statements);
+	}
+	if (FX_UNLIKELY(c->is_leaving)) {
+		client_close(c, CLIENT_END_QUIT);
+		return;
 	}
 	if (FX_UNLIKELY(c->is_stalled))
 		conn_resume(&c->conn);
@@ -142,10 +156,17 @@ static bool rider_take_back(struct client *c, struct server *s)
 	(void)conn_take_out(&s->conn, &unsent);
 	/* what we said ourselves in front is said anew, as the next server needs it */
 	buf_consume(&unsent, s->ours_unsent);
-	ok = buf_append(&unsent, c->hdr, c->have) == 0 && conn_unread(&c->conn, unsent.data, unsent.len) == 0;
+	(void)buf_append(&unsent, c->hdr, c->have);
+	/* of a message that is being put together; one that was passed on meanwhile is among what was not written */
+	if (c->statements != NULL && c->have > 0)
+		(void)buf_append(&unsent, c->statements->part.data, c->statements->part.len);
+	ok = !unsent.bad && conn_unread(&c->conn, unsent.data, unsent.len) == 0;
 	if (ok) {
 		c->have = 0;
 		c->left = 0;
+		c->is_teeing = false;
+		if (c->statements != NULL)
+			rewrite_drop_part(c);
 	}
 	buf_fini(&unsent);
 	return ok;
@@ -251,6 +272,11 @@ static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 	struct client *c = s->rider;
 	bool is_torn;
 
+	if (c->is_leaving) {
+		lease_lost(&c->lease);
+		client_finish(c, CLIENT_END_QUIT);
+		return;
+	}
 	if (!has_told && (rider_is_done(c, s) || rider_move(c, s)))
 		return;
 	if (rider_may_go_on(c, s) && (why == SERVER_END_CRASHED || why == SERVER_END_FAREWELL)) {

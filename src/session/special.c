@@ -8,6 +8,7 @@
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/rewrite.h"
+#include "session/unnamed.h"
 
 #include <string.h>
 
@@ -91,6 +92,8 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 	struct errfields e;
 
 	s->prepared.has_failed = false;
+	if (c->statements != NULL)
+		unnamed_on_error(c);
 	if (c->statements == NULL || !rewrite_is_on(c))
 		return false;
 	errfields_parse(body, n, &e);
@@ -106,9 +109,7 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 			return true;
 		}
 	}
-	if (is_gone || strcmp(e.sqlstate, "42P05") == 0)
-		return special_rename(c, body, n, e.message);
-	return false;
+	return strstr(e.message, "fx_") != NULL && special_rename(c, body, n, e.message);
 }
 
 /* A client knows its own pid only: the one of its BackendKeyData. */

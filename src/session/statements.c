@@ -146,6 +146,8 @@ enum stmt_answer statements_set(struct statements *st, const char *text, size_t 
 	}
 	stmt_unref(name->now);
 	name->now = stmt != NULL ? stmt_ref(stmt) : NULL;
+	if (stmt != NULL)
+		name->was = stmt->id;
 	name->batch = batch;
 	return STMT_OK;
 }
@@ -208,16 +210,36 @@ void statements_undo(struct statements *st)
 void statements_forget_all(struct statements *st)
 {
 	struct hash_iter it = {.slot = 0};
-	struct hash_node *node = hash_map_next(&st->names, &it);
+	struct hash_node *node;
 
 	stmt_unref(st->unnamed);
 	st->unnamed = NULL;
+	st->is_aliased = false;
+	while ((node = hash_map_next(&st->names, &it)) != NULL) {
+		struct statements_name *name = node->value;
+
+		statements_replace(&name->sure, NULL);
+		if (name->pending == 0)
+			statements_replace(&name->now, NULL);
+	}
+	st->has_ghosts = true;
+}
+
+void statements_tidy(struct statements *st)
+{
+	struct hash_iter it = {.slot = 0};
+	struct hash_node *node;
+
+	st->is_unnamed_new = false;
+	if (!st->has_ghosts)
+		return;
+	st->has_ghosts = false;
+	node = hash_map_next(&st->names, &it);
 	while (node != NULL) {
 		struct statements_name *name = node->value;
 
 		node = hash_map_next(&st->names, &it);
-		statements_replace(&name->sure, NULL);
-		if (name->pending == 0)
+		if (name->now == NULL && name->pending == 0)
 			statements_free_name(st, name);
 	}
 }
@@ -230,7 +252,7 @@ const char *statements_name_of(const struct statements *st, struct stmt_id id)
 	while ((node = hash_map_next(&st->names, &it)) != NULL) {
 		const struct statements_name *name = node->value;
 
-		if (name->now != NULL && stmt_id_is_equal(name->now->id, id))
+		if (stmt_id_is_equal(name->was, id))
 			return name->text;
 	}
 	return NULL;

@@ -22,6 +22,7 @@
 struct statements_name {
 	struct stmt *now;  /* when all that was sent is answered well; NULL: nothing.  A reference */
 	struct stmt *sure; /* what PostgreSQL has said.  A reference */
+	struct stmt_id was; /* the last one, for error texts */
 	uint32_t pending;
 	uint32_t batch; /* of the last operation that was sent */
 	size_t len;
@@ -37,6 +38,8 @@ struct statements {
 	uint32_t op_head, op_count, op_cap;
 	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
 	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
+	bool is_unnamed_new;  /* and what may still fail can have taken it away */
+	bool has_ghosts;      /* names that stand for nothing any more */
 	bool is_aliased;      /* and servers have it under its name of ours: Bind and Describe go there */
 	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */
 	struct buf origin; /* the client's own bytes of the request so far, while it may have to be said anew */
@@ -64,8 +67,10 @@ enum stmt_answer statements_clash(struct statements *st, struct statements_name 
 void statements_ended(struct statements *st, enum expect_outcome outcome);
 /* The server is gone, or the request is begun anew: nothing of what was not answered has happened. */
 void statements_undo(struct statements *st);
-/* DEALLOCATE ALL or DISCARD ALL was done. */
+/* DEALLOCATE ALL or DISCARD ALL was done.  The names are known for error texts until statements_tidy. */
 void statements_forget_all(struct statements *st);
+/* Everything is answered. */
+void statements_tidy(struct statements *st);
 /* The client's name for a statement; NULL: none.  A walk over all: for error texts only. */
 const char *statements_name_of(const struct statements *st, struct stmt_id id);
 

@@ -21,8 +21,14 @@ void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed)
 	if (c->statements == NULL)
 		c->statements = statements_new(store);
 	/* without memory for it the statement is lost with this server, and PostgreSQL says so if it is used again */
-	if (c->statements != NULL)
-		(void)!stmt_intern(store, body, unnamed->len, &c->statements->unnamed);
+	if (c->statements != NULL && stmt_intern(store, body, unnamed->len, &c->statements->unnamed) == STMT_OK)
+		c->statements->is_unnamed_new = true;
+}
+
+void unnamed_on_error(struct client *c)
+{
+	if (c->statements->is_unnamed_new)
+		unnamed_drop(c, &(struct rewrite_unnamed){.body = NULL});
 }
 
 void unnamed_tee(struct client *c, const uint8_t *p, size_t n)
