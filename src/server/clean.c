@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "proto/frontend.h"
 #include "server/cancel.h"
+#include "server/doubt.h"
 
 enum { CLEAN_DRAIN, CLEAN_ROLLBACK, CLEAN_RESET, CLEAN_PING };
 
@@ -136,6 +137,7 @@ void clean_settled(struct server *s)
 		server_close(s, SERVER_END_UNCLEAN);
 		return;
 	}
+	doubt_ask(s);
 	if (!clean_is_at_rest(s))
 		return;
 	switch (s->clean_step) {

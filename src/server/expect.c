@@ -103,24 +103,29 @@ static int expect_in_copy(struct expect *e, enum expect_kind kind)
 {
 	if (kind == EXPECT_COPY_END) {
 		e->in_copy = false;
+		e->has_flush = false;
 		return 0;
 	}
-	/* anything else ends the connection, unless the COPY has failed before it is read: whose the CopyDone
-	 * and the Sync after it are can't be told then */
-	e->has_odd_sync = true;
-	return kind == EXPECT_SYNC ? 0 : 1;
+	if (kind == EXPECT_SYNC) {
+		e->odd_syncs += e->odd_syncs < UINT32_MAX;
+		return 0;
+	}
+	e->has_intruder = true;
+	return 1;
 }
 
 int expect_request_noted(struct expect *e, uint8_t type, uint8_t flags)
 {
 	enum expect_kind kind = expect_kind_of(type);
 
-	if (kind == EXPECT_NONE)
+	if (kind == EXPECT_NONE) {
+		e->has_flush |= type == FE_FLUSH;
 		return 0;
+	}
 	if (e->is_skipping) {
 		if (kind != EXPECT_SYNC)
 			return 0;
-		e->is_skipping = false;
+		e->is_skipping = e->is_awake = false;
 		e->in_batch = false;
 		return expect_add(e, kind, flags);
 	}
@@ -128,10 +133,7 @@ int expect_request_noted(struct expect *e, uint8_t type, uint8_t flags)
 		return 0;
 	switch (kind) {
 	case EXPECT_COPY_END:
-		/* sent before the server asked for it; without a request it is ignored by the server */
-		if (e->count == 0)
-			return 0;
-		break;
+		return 0; /* no COPY is open: the server ignores it */
 	case EXPECT_QUERY:
 	case EXPECT_SYNC:
 		e->in_batch = false;
@@ -140,6 +142,7 @@ int expect_request_noted(struct expect *e, uint8_t type, uint8_t flags)
 		break;
 	default:
 		e->in_batch = true;
+		e->has_flush = false;
 		break;
 	}
 	return expect_add(e, kind, flags);
@@ -150,11 +153,44 @@ int expect_request(struct expect *e, uint8_t type, bool ours)
 	return expect_request_noted(e, type, ours ? EXPECT_OURS : 0) < 0 ? -1 : 0;
 }
 
-/* marks whose copy never began, or is over */
-static void expect_drop_marks(struct expect *e)
+enum expect_admission expect_admit_odd(const struct expect *e, uint8_t type)
 {
-	while (e->count > 0 && (expect_at(e, 0) & EXPECT_KIND) == EXPECT_COPY_END)
-		expect_pop(e, EXPECT_DONE);
+	enum expect_kind kind = expect_kind_of(type);
+
+	/* what is owed may yet begin a COPY: nobody knows where in it this would come */
+	if (type == FE_COPY_DATA || kind == EXPECT_COPY_END)
+		return e->in_copy || e->count <= e->had_error ? EXPECT_SEND : EXPECT_WAIT;
+	if (kind == EXPECT_NONE || kind == EXPECT_SYNC)
+		return EXPECT_SEND;
+	if (e->doubt > 0 || (e->odd_syncs > 0 && !e->in_copy))
+		return EXPECT_WAIT;
+	return e->is_awake && e->is_skipping ? EXPECT_DROP : EXPECT_SEND;
+}
+
+bool expect_wants_flush(const struct expect *e)
+{
+	return e->in_batch && e->count > 0 && !e->in_copy && !e->has_flush;
+}
+
+bool expect_wants_probe(const struct expect *e)
+{
+	return e->doubt > 0 && e->count == 0 && (!e->is_skipping || e->is_awake);
+}
+
+bool expect_wants_rouse(const struct expect *e)
+{
+	return e->doubt > 0 && e->count == 0 && e->is_skipping && !e->is_awake;
+}
+
+int expect_probe(struct expect *e)
+{
+	return expect_add(e, EXPECT_CLOSE, EXPECT_OURS) < 0 || expect_add(e, EXPECT_SYNC, EXPECT_OURS) < 0 ? -1 : 0;
+}
+
+int expect_rouse(struct expect *e)
+{
+	e->is_awake = true;
+	return expect_add(e, EXPECT_SYNC, EXPECT_OURS) < 0 ? -1 : 0;
 }
 
 /* does anything behind the front end a batch? */
@@ -169,32 +205,26 @@ static bool expect_has_end(const struct expect *e)
 	return false;
 }
 
-/* the server has begun copy-in for the entry at the front: it ignores the Syncs it finds before CopyDone */
+/* the server has begun copy-in for the entry at the front: what was sent behind that it reads as a part of the COPY */
 static void expect_begin_copy(struct expect *e)
 {
 	uint8_t *bytes = expect_bytes(e);
 	uint32_t to = 1, i;
-	bool ended = false;
 
 	for (i = 1; i < e->count; i++) {
 		uint8_t entry = expect_at(e, i);
-		uint8_t kind = entry & EXPECT_KIND;
 
-		if (!ended && kind == EXPECT_SYNC) {
-			e->has_odd_sync = true;
+		if ((entry & EXPECT_KIND) == EXPECT_SYNC) {
+			e->odd_syncs++;
 			continue;
 		}
-		if (!ended && kind == EXPECT_COPY_END) {
-			ended = true;
-			continue;
-		}
-		e->has_odd_sync |= !ended;
+		e->has_intruder = true;
 		bytes[(e->head + to++) & (e->cap - 1)] = entry;
 	}
 	e->count = to;
-	e->in_copy = !ended;
+	e->in_copy = true;
 	/* the Sync that was to end this batch counts for nothing: the batch waits for another one */
-	if (e->has_odd_sync && (expect_at(e, 0) & EXPECT_KIND) == EXPECT_EXECUTE && !expect_has_end(e))
+	if (e->odd_syncs > 0 && (expect_at(e, 0) & EXPECT_KIND) == EXPECT_EXECUTE && !expect_has_end(e))
 		e->in_batch = true;
 }
 
@@ -202,11 +232,13 @@ static void expect_error(struct expect *e)
 {
 	uint8_t kind = expect_at(e, 0) & EXPECT_KIND;
 
-	/* also when the end of the COPY was sent already: the error may have come before the Sync or after it */
-	if (e->has_odd_sync)
+	if (e->has_intruder)
 		e->is_ambiguous = true;
+	/* the answer to our probe, if any is in doubt here; which of a COPY's Syncs came after its end begins to be */
+	e->doubt = kind == EXPECT_CLOSE ? 0 : e->doubt + e->odd_syncs;
+	e->odd_syncs = 0;
 	e->in_copy = false;
-	e->has_odd_sync = false;
+	e->has_intruder = false;
 	if (kind == EXPECT_QUERY || kind == EXPECT_FUNCTION || kind == EXPECT_SYNC) {
 		e->had_error = true;
 		return; /* ReadyForQuery still comes */
@@ -216,6 +248,15 @@ static void expect_error(struct expect *e)
 		expect_pop(e, EXPECT_SKIPPED);
 	if (e->count == 0)
 		e->is_skipping = true;
+}
+
+/* a ReadyForQuery for a Sync that was sent into a COPY */
+static enum expect_verdict expect_odd_ready(struct expect *e)
+{
+	e->doubt--;
+	/* that Sync has ended the batch, and what the error made the server ignore */
+	e->in_batch = e->is_skipping = e->is_awake = false;
+	return EXPECT_FORWARD;
 }
 
 /* what a reply does to the entry at the front */
@@ -268,8 +309,9 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 	enum expect_effect effect;
 	uint8_t front;
 
-	expect_drop_marks(e);
 	if (e->count == 0) {
+		if (e->doubt > 0 && type == BE_READY_FOR_QUERY)
+			return expect_odd_ready(e);
 		if (type == BE_NOTICE_RESPONSE || type == BE_PARAMETER_STATUS || type == BE_NOTIFICATION_RESPONSE)
 			return EXPECT_STRAY;
 		if (type == BE_ERROR_RESPONSE)
@@ -279,13 +321,15 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 	front = expect_at(e, 0);
 	owner = front & EXPECT_OURS ? EXPECT_SWALLOW : EXPECT_FORWARD;
 	if (type == BE_NOTICE_RESPONSE || type == BE_PARAMETER_STATUS || type == BE_NOTIFICATION_RESPONSE)
-		return owner;
+		return e->doubt > 0 ? EXPECT_FORWARD : owner;
 	if (type == BE_ERROR_RESPONSE) {
 		expect_error(e);
 		/* a statement that we prepare for the client once more: its failure is the answer to the client's Bind */
 		return front & (EXPECT_NOTED | EXPECT_TOLD) ? EXPECT_FORWARD : owner;
 	}
 	effect = expect_effect(front & EXPECT_KIND, type);
+	if (effect == EFFECT_NO && e->doubt > 0 && type == BE_READY_FOR_QUERY)
+		return expect_odd_ready(e);
 	if (effect == EFFECT_NO)
 		return e->is_ambiguous && type == BE_READY_FOR_QUERY ? owner : EXPECT_DESYNC;
 	if (type == BE_COPY_IN_RESPONSE || type == BE_COPY_BOTH_RESPONSE) {
@@ -293,12 +337,15 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 			return EXPECT_DESYNC;
 		expect_begin_copy(e);
 	} else if (type == BE_COMMAND_COMPLETE && !e->in_copy) {
-		e->has_odd_sync = false;
+		/* a COPY has read all to its end */
+		e->has_intruder = false;
+		e->odd_syncs = 0;
+	} else if (type == BE_CLOSE_COMPLETE) {
+		e->doubt = 0; /* of our probe: nothing else waits for that while there is doubt */
 	}
 	if (effect == EFFECT_POPS) {
 		expect_pop(e, e->had_error ? EXPECT_FAILED : EXPECT_DONE);
 		e->had_error = false;
-		expect_drop_marks(e);
 	}
 	return front & EXPECT_PARSED ? EXPECT_REPLACE : owner;
 }
@@ -310,7 +357,7 @@ bool expect_is_ours(const struct expect *e)
 
 bool expect_is_quiet(const struct expect *e)
 {
-	return e->count == 0 && !e->in_batch && !e->is_skipping && !e->in_copy && !e->is_ambiguous;
+	return e->count == 0 && !e->in_batch && !e->is_skipping && !e->in_copy && !e->is_ambiguous && e->doubt == 0;
 }
 
 unsigned expect_ready_owed(const struct expect *e)
@@ -331,7 +378,7 @@ bool expect_is_one_request(const struct expect *e)
 {
 	uint8_t last;
 
-	if (e->count == 0 || expect_ready_owed(e) != 1)
+	if (e->count == 0 || !expect_is_sure(e) || expect_ready_owed(e) != 1)
 		return false;
 	last = expect_at(e, e->count - 1);
 	return last == EXPECT_SYNC || e->count == 1;
@@ -341,6 +388,8 @@ bool expect_may_cancel(const struct expect *e)
 {
 	unsigned ready = 0;
 
+	if (e->doubt > 0)
+		return false;
 	for (uint32_t i = 0; i < e->count && ready < 2; i++) {
 		uint8_t kind = expect_at(e, i) & EXPECT_KIND;
 

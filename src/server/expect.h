@@ -4,8 +4,9 @@
  * PostgreSQL "Message Flow": every message sent that owes replies is an entry
  * (what kind, whose: the client's or ours), in the order sent; replies consume
  * them.  After an error in an extended-query batch everything up to the next
- * Sync is skipped by the server and dropped here; Flush ends nothing; Sync
- * during copy-in is ignored by the server and is not an entry.
+ * Sync is skipped by the server and dropped here; Flush ends nothing; a Sync
+ * during copy-in is ignored by the server, unless the COPY had failed by then:
+ * see struct expect, and doubt.h for how that is found out.
  *
  * Used on the server's worker only.  Memory: one byte an entry.
  */
@@ -24,7 +25,7 @@ enum expect_kind {
 	EXPECT_EXECUTE,
 	EXPECT_SYNC,
 	EXPECT_FUNCTION,
-	EXPECT_COPY_END, /* CopyDone or CopyFail: a mark, owes nothing by itself */
+	EXPECT_COPY_END, /* CopyDone or CopyFail: owes nothing by itself, is no entry */
 };
 
 /* flags of an entry */
@@ -54,9 +55,19 @@ struct expect {
 	void (*on_op)(struct expect *e, uint8_t flags, enum expect_outcome outcome);
 	bool in_batch;	   /* extended messages were sent and no Sync (or Query) since */
 	bool is_skipping;  /* the server ignores everything until a Sync that was not sent yet */
+	bool is_awake;	   /* ... or rather would have ignored: a Sync of ours has ended that, unknown to the client */
+	bool has_flush;	   /* a Flush was sent behind the last message of the batch */
 	bool in_copy;	   /* the server waits for CopyData */
-	bool has_odd_sync; /* a Sync (or what has no place there) was sent during copy-in: it may or may not count */
-	bool is_ambiguous; /* ... and an error came: only the end of the connection is safe */
+	bool has_intruder; /* what has no place in a COPY was sent into it: PostgreSQL will end the connection ... */
+	bool is_ambiguous; /* ... or the COPY had failed by then: only the end of the connection is safe */
+	uint32_t odd_syncs; /* Syncs sent into the COPY of the front: ignored if it was open when they were read */
+	uint32_t doubt;	   /* the same after that COPY has failed: at most so many ReadyForQuery come besides those owed */
+};
+
+enum expect_admission {
+	EXPECT_SEND,
+	EXPECT_WAIT, /* what it would owe can't be told yet; look again after each reply */
+	EXPECT_DROP, /* the server would have ignored it: must not be sent */
 };
 
 enum expect_verdict {
@@ -70,12 +81,34 @@ enum expect_verdict {
 
 void expect_init(struct expect *e);
 void expect_fini(struct expect *e);
+/* May a message of the client's of this type be sent now?  Ask before expect_request. */
+enum expect_admission expect_admit_odd(const struct expect *e, uint8_t type);
+static inline enum expect_admission expect_admit(const struct expect *e, uint8_t type)
+{
+	bool is_plain = (e->odd_syncs | e->doubt) == 0 && !e->is_awake && (type < 'c' || type > 'f');
+
+	return FX_LIKELY(is_plain) ? EXPECT_SEND : expect_admit_odd(e, type);
+}
 /* A message of this type was sent.  -1: no memory. */
 int expect_request(struct expect *e, uint8_t type, bool ours) FX_MUST_USE;
 /* The same with flags.  1: it is an entry now; 0: the server ignores it (nothing will be told); -1: no memory. */
 int expect_request_noted(struct expect *e, uint8_t type, uint8_t flags) FX_MUST_USE;
 /* A message of this type arrived; for ReadyForQuery the entry is gone afterwards. */
 enum expect_verdict expect_reply(struct expect *e, uint8_t type);
+/* Only a Flush makes the server say what it has to say. */
+bool expect_wants_flush(const struct expect *e);
+/* Whether more ReadyForQuery come is known only after [Close][Sync] of ours; CloseComplete ends the doubt. */
+bool expect_wants_probe(const struct expect *e);
+/* The same, and the server may be ignoring everything until a Sync: one of ours is needed first. */
+bool expect_wants_rouse(const struct expect *e);
+/* Those were sent, that Sync was sent.  -1: no memory. */
+int expect_probe(struct expect *e) FX_MUST_USE;
+int expect_rouse(struct expect *e) FX_MUST_USE;
+/* Is it known how many ReadyForQuery come? */
+static inline bool expect_is_sure(const struct expect *e)
+{
+	return (e->odd_syncs | e->doubt) == 0 && !e->is_ambiguous;
+}
 /* Is no reply owed and nothing half done? */
 bool expect_is_quiet(const struct expect *e);
 /* Is what the server works on now a message of ours, and no part of the client's request? */

@@ -16,7 +16,7 @@
 #include "session/entry.h"
 #include "session/entry_impl.h"
 #include "session/keyring.h"
-#include "session/relay.h"
+#include "session/request.h"
 #include "session/replica.h"
 #include "session/rider.h"
 #include "session/vars.h"
@@ -255,7 +255,7 @@ static void admit_greet(struct client *c, const struct share_welcome *welcome, u
 	conn_send(&c->conn, out.data, out.len, NULL);
 	buf_fini(&out);
 	entry_free(c);
-	c->lease.ops = &relay_lease_ops;
+	c->lease.ops = &request_lease_ops;
 	client_enter(c, welcome != NULL ? CLIENT_IDLE : CLIENT_LINKED);
 	conn_resume(&c->conn);
 }

@@ -11,7 +11,7 @@
 #include "server/cancel.h"
 #include "session/entry.h"
 #include "session/keyring.h"
-#include "session/relay.h"
+#include "session/request.h"
 #include "session/worker.h"
 
 struct cancelreq {
@@ -47,7 +47,7 @@ bool cancelreq_cancel(struct client *victim, void (*done)(void *arg), void *arg)
 		w->console->on_cancel(w, victim->handle, false);
 		return false;
 	case CLIENT_WAITING:
-		relay_refuse_request(victim, "57014", "canceling statement due to user request");
+		request_refuse(victim, "57014", "canceling statement due to user request");
 		return false;
 	case CLIENT_RUNNING:
 		victim->pool->stats.cancels++;

@@ -15,6 +15,7 @@
 #include "session/keyring.h"
 #include "session/record.h"
 #include "session/relay.h"
+#include "session/request.h"
 #include "session/statements.h"
 #include "session/vars.h"
 #include "session/worker.h"
@@ -331,7 +332,7 @@ void client_new(struct worker *w, int fd, const struct addr *peer, enum hub_answ
 	}
 	c->worker = w;
 	c->peer = *peer;
-	lease_init(&c->lease, &relay_lease_ops);
+	lease_init(&c->lease, &request_lease_ops);
 	dlist_init(&c->link);
 	c->id = hub_next_id(w->home.hub);
 	c->connected_wall = clock_wall_us();

@@ -6,6 +6,7 @@
  */
 #include "session/relay.h"
 
+#include "server/doubt.h"
 #include "server/expect.h"
 #include "session/desk.h"
 #include "session/record.h"
@@ -180,6 +181,17 @@ static enum request_verdict relay_rewrite(struct relay_run *run, struct relay_me
 	return VERDICT_FORWARD;
 }
 
+/* The server must say more before this message can be sent to it. */
+static enum request_verdict relay_wait(struct relay_run *run, const struct relay_message *m)
+{
+	struct client *c = run->c;
+
+	relay_flush_run(run, m->split ? m->next : m->hdr);
+	c->is_stalled = true;
+	conn_pause(&c->conn, RELAY_KEEP);
+	return doubt_wait(c->lease.server) ? VERDICT_WAIT : VERDICT_END;
+}
+
 /* What to do with a message that is allowed. */
 static enum request_verdict relay_begin(struct relay_run *run, struct relay_message *m)
 {
@@ -191,6 +203,14 @@ static enum request_verdict relay_begin(struct relay_run *run, struct relay_mess
 		return verdict;
 	if (!had_server)
 		run->record = m->split ? m->next : m->hdr;
+	switch (expect_admit(&c->lease.server->expect, m->hdr[0])) {
+	case EXPECT_SEND:
+		break;
+	case EXPECT_WAIT:
+		return relay_wait(run, m);
+	case EXPECT_DROP:
+		return VERDICT_DROP;
+	}
 	if (FX_UNLIKELY(m->wanted))
 		verdict = relay_rewrite(run, m);
 	if (verdict != VERDICT_FORWARD)
@@ -389,52 +409,8 @@ size_t relay_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 	if (server_is_full(c->lease.server))
 		conn_pause(&c->conn, 0);
 	/* the end of a message that nobody answers, such as CopyData that came too late */
-	if (c->left == 0 && c->state == CLIENT_RUNNING && expect_is_quiet(&c->lease.server->expect))
+	if (c->left == 0 && ((c->state == CLIENT_RUNNING && expect_is_quiet(&c->lease.server->expect)) ||
+			     expect_wants_probe(&c->lease.server->expect)))
 		conn_notify_empty(&c->lease.server->conn);
 	return used;
 }
-
-static void relay_on_granted(struct lease *l)
-{
-	struct client *c = container_of(l, struct client, lease);
-
-	request_ride(c);
-	if (c->state == CLIENT_RUNNING && c->have == WIRE_HEADER_LEN)
-		(void)relay_on_bytes(c, NULL, NULL, 0);
-	if (c->state != CLIENT_GONE)
-		conn_resume(&c->conn);
-}
-
-void relay_granted_again(struct client *c)
-{
-	relay_on_granted(&c->lease);
-}
-
-void relay_refuse_request(struct client *c, const char *sqlstate, const char *message)
-{
-	CHECK(c->state == CLIENT_WAITING);
-	lease_leave(&c->lease);
-	client_enter(c, CLIENT_IDLE);
-	client_send_error(c, "ERROR", sqlstate, message);
-	c->is_refusing = true;
-	if (c->have == WIRE_HEADER_LEN)
-		(void)relay_on_bytes(c, NULL, NULL, 0);
-	if (c->state != CLIENT_GONE)
-		conn_resume(&c->conn);
-}
-
-static void relay_on_refused(struct lease *l, const struct server_failure *why)
-{
-	struct client *c = container_of(l, struct client, lease);
-
-	c->pool->stats.errors++;
-	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
-		client_fail(c, CLIENT_END_NO_SERVER, "%s", why->message);
-	else
-		relay_refuse_request(c, why->sqlstate[0] != '\0' ? why->sqlstate : "08006", why->message);
-}
-
-const struct lease_ops relay_lease_ops = {
-	.on_granted = relay_on_granted,
-	.on_refused = relay_on_refused,
-};

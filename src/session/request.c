@@ -33,7 +33,7 @@ enum request_verdict request_skip(struct client *c, uint8_t type)
 	return VERDICT_DROP;
 }
 
-void request_ride(struct client *c)
+static void request_ride(struct client *c)
 {
 	server_ride(c->lease.server, &rider_ops, c);
 	c->has_unnamed = c->has_answered = false;
@@ -75,3 +75,48 @@ enum request_verdict request_ask(struct client *c)
 	c->is_refusing = true;
 	return VERDICT_DROP;
 }
+
+static void request_on_granted(struct lease *l)
+{
+	struct client *c = container_of(l, struct client, lease);
+
+	request_ride(c);
+	if (c->state == CLIENT_RUNNING && c->have == WIRE_HEADER_LEN)
+		(void)relay_on_bytes(c, NULL, NULL, 0);
+	if (c->state != CLIENT_GONE)
+		conn_resume(&c->conn);
+}
+
+void request_granted_again(struct client *c)
+{
+	request_on_granted(&c->lease);
+}
+
+void request_refuse(struct client *c, const char *sqlstate, const char *message)
+{
+	CHECK(c->state == CLIENT_WAITING);
+	lease_leave(&c->lease);
+	client_enter(c, CLIENT_IDLE);
+	client_send_error(c, "ERROR", sqlstate, message);
+	c->is_refusing = true;
+	if (c->have == WIRE_HEADER_LEN)
+		(void)relay_on_bytes(c, NULL, NULL, 0);
+	if (c->state != CLIENT_GONE)
+		conn_resume(&c->conn);
+}
+
+static void request_on_refused(struct lease *l, const struct server_failure *why)
+{
+	struct client *c = container_of(l, struct client, lease);
+
+	c->pool->stats.errors++;
+	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
+		client_fail(c, CLIENT_END_NO_SERVER, "%s", why->message);
+	else
+		request_refuse(c, why->sqlstate[0] != '\0' ? why->sqlstate : "08006", why->message);
+}
+
+const struct lease_ops request_lease_ops = {
+	.on_granted = request_on_granted,
+	.on_refused = request_on_refused,
+};

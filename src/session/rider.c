@@ -4,8 +4,10 @@
 #include "session/rider.h"
 
 #include "proto/wire.h"
+#include "server/doubt.h"
 #include "session/record.h"
 #include "session/relay.h"
+#include "session/request.h"
 #include "session/rewrite.h"
 #include "session/special.h"
 #include "session/statements.h"
@@ -75,6 +77,8 @@ static void rider_on_settled(struct server *s)
 	}
 	if (FX_UNLIKELY(c->is_stalled))
 		conn_resume(&c->conn);
+	if (!(c->left > 0 && c->is_forwarding))
+		doubt_ask(s);
 }
 
 static void rider_on_quiet(struct server *s)
@@ -192,7 +196,7 @@ static bool rider_move(struct client *c, struct server *s)
 	client_enter(c, CLIENT_IDLE);
 	switch (lease_ask(&c->lease, c->pool, c->request_since, &why)) {
 	case LEASE_GRANTED:
-		relay_granted_again(c);
+		request_granted_again(c);
 		break;
 	case LEASE_WAITS:
 		client_enter(c, CLIENT_WAITING);
@@ -247,7 +251,7 @@ static bool rider_may_go_on(const struct client *c, const struct server *s)
 	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER || c->pool_mode == CONF_POOL_SESSION)
 		return false;
 	if (c->state != CLIENT_RUNNING || s->status != TRANSACTION_IDLE || s->reader.left > 0 || s->expect.in_copy ||
-	    s->expect.is_ambiguous)
+	    !expect_is_sure(&s->expect))
 		return false;
 	return owed == 1 ? expect_is_one_request(&s->expect) && !s->expect.in_batch && c->left == 0
 			 : owed == 0 && s->expect.in_batch;

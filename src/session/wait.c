@@ -4,7 +4,7 @@
 #include "session/wait.h"
 
 #include "proto/reply.h"
-#include "session/relay.h"
+#include "session/request.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -125,5 +125,5 @@ void wait_on_deadline(struct client *c, uint64_t spent)
 		return;
 	}
 	wait_sentence(c, text, sizeof(text));
-	relay_refuse_request(c, client_sqlstate(c, CLIENT_END_WAIT_TIMEOUT), text);
+	request_refuse(c, client_sqlstate(c, CLIENT_END_WAIT_TIMEOUT), text);
 }

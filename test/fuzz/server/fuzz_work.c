@@ -142,6 +142,17 @@ static void rider_parameter(struct server *s FX_UNUSED, const char *name, const 
 	CHECK(w.is_riding && name != NULL && value != NULL);
 }
 
+static void rider_tag(struct server *s FX_UNUSED, const char *tag)
+{
+	CHECK(w.is_riding && tag[0] != '\0');
+}
+
+static bool rider_special(struct server *s FX_UNUSED, uint8_t type, const uint8_t *body, size_t n)
+{
+	CHECK(w.is_riding && (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE) && (body != NULL || n == 0));
+	return false;
+}
+
 static void rider_failed(struct server *s FX_UNUSED, const char *sqlstate, const char *message)
 {
 	CHECK(w.is_riding && strlen(sqlstate) == 5 && message[0] != '\0');
@@ -169,6 +180,8 @@ static const struct server_rider_ops rider = {
 	.on_settled = rider_settled,
 	.on_quiet = rider_quiet,
 	.on_parameter = rider_parameter,
+	.on_tag = rider_tag,
+	.on_special = rider_special,
 	.on_ours_failed = rider_failed,
 	.on_room = rider_room,
 	.on_lost = rider_lost,

@@ -25,11 +25,13 @@ static void put(struct pgscript *p, uint8_t type, struct pgscript_message to)
 	if (p->last == PGSCRIPT_REPLIES)
 		abort();
 	p->out[p->last++] = (struct pgscript_reply){.type = type, .to = to};
+	if (type == 'E' || type == 'G' || type == 'Z')
+		p->visible = p->last;
 }
 
 static void say(struct pgscript *p, uint8_t type, struct pgscript_message to)
 {
-	while (below(p, 12) == 0)
+	while (!to.is_probe && below(p, 12) == 0)
 		put(p, (uint8_t)"NSA"[below(p, 3)], to);
 	put(p, type, to);
 }
@@ -79,7 +81,8 @@ static void run_query(struct pgscript *p, struct pgscript_message m)
 			say(p, 'E', m);
 			break;
 		}
-		switch (below(p, 5)) {
+		/* nothing of ours is a COPY */
+		switch (below(p, m.ours ? 3 : 5)) {
 		case 0:
 			say(p, 'T', m);
 			say_some(p, 'D', m);
@@ -91,7 +94,7 @@ static void run_query(struct pgscript *p, struct pgscript_message m)
 		case 2:
 			copy_out(p, m);
 			break;
-		case 3:
+		case 4:
 			begin_copy(p, m);
 			return;
 		default:
@@ -117,7 +120,7 @@ static void take_query(struct pgscript *p, struct pgscript_message m)
 
 static void take_execute(struct pgscript *p, struct pgscript_message m)
 {
-	switch (below(p, 6)) {
+	switch (below(p, m.ours ? 5 : 6)) {
 	case 0:
 		say_some(p, 'D', m);
 		say(p, 'C', m);
@@ -129,7 +132,7 @@ static void take_execute(struct pgscript *p, struct pgscript_message m)
 	case 2:
 		say(p, 'I', m);
 		break;
-	case 3:
+	case 5:
 		begin_copy(p, m);
 		break;
 	case 4:
@@ -191,8 +194,12 @@ static void take_in_copy(struct pgscript *p, struct pgscript_message m)
 
 void pgscript_take(struct pgscript *p, struct pgscript_message m)
 {
+	bool had_failed = p->is_skipping, had_batch = p->has_batch;
+
 	if (p->is_dead)
 		return;
+	if (p->seed != 0)
+		rnd_seed(p->rnd, (p->seed * 4096 + m.no) * 4 + m.ours * 2 + m.is_probe);
 	if (p->in_copy) {
 		take_in_copy(p, m);
 		return;
@@ -203,9 +210,13 @@ void pgscript_take(struct pgscript *p, struct pgscript_message m)
 	case 'S':
 		p->is_skipping = false;
 		p->has_batch = false;
-		if (fails(p))
+		/* there is something to commit */
+		if (had_batch && !had_failed && fails(p))
 			say(p, 'E', m);
 		say(p, 'Z', m);
+		return;
+	case 'H':
+		p->visible = p->last;
 		return;
 	case 'Q':
 		take_query(p, m);
@@ -231,17 +242,17 @@ void pgscript_take(struct pgscript *p, struct pgscript_message m)
 		} else
 			say(p, m.type == 'P' ? '1' : m.type == 'B' ? '2' : '3', m);
 		return;
-	default: /* d, c, f outside of COPY, H */
+	default: /* d, c, f outside of COPY */
 		return;
 	}
 }
 
 bool pgscript_next(struct pgscript *p, struct pgscript_reply *out)
 {
-	if (p->first == p->last)
+	if (p->first == p->visible)
 		return false;
 	*out = p->out[p->first++];
 	if (p->first == p->last)
-		p->first = p->last = 0;
+		p->first = p->visible = p->last = 0;
 	return true;
 }

@@ -17,6 +17,7 @@
 struct pgscript_message {
 	uint8_t type;
 	bool ours;
+	bool is_probe; /* nothing asynchronous comes with its answer */
 	unsigned no;
 };
 
@@ -28,11 +29,12 @@ struct pgscript_reply {
 
 struct pgscript {
 	struct rnd *rnd;
+	uint64_t seed;	   /* what happens to a message depends on this and its number alone; 0: on rnd */
 	unsigned error_in; /* an error in one of so many steps; 0: never */
 	bool is_skipping, has_batch, in_copy, is_dead;
 	struct pgscript_message copy_of; /* the message whose COPY runs */
 	unsigned statements;		 /* of that Query, still to come */
-	unsigned first, last;
+	unsigned first, visible, last; /* what is behind visible waits for a flush */
 	struct pgscript_reply out[PGSCRIPT_REPLIES];
 };
 
