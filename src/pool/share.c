@@ -21,6 +21,7 @@ struct share *share_new(struct hub *h, const char *database, const char *user)
 	share->database = mem_strdup(database);
 	share->user = mem_strdup(user);
 	lock_init(&share->lock);
+	params_init(&share->forbidden);
 	dlist_init(&share->starved_link);
 	for (unsigned i = 0; i < h->workers; i++)
 		dlist_init(&share->side[i].queue);
@@ -31,6 +32,7 @@ void share_free(struct share *share)
 {
 	share_welcome_unref(share->welcome);
 	target_unref(share->target);
+	params_fini(&share->forbidden);
 	mem_free(share->database);
 	mem_free(share->user);
 	lock_fini(&share->lock);
@@ -53,6 +55,27 @@ void share_welcome_unref(struct share_welcome *w)
 {
 	if (w != NULL && atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) == 1)
 		mem_free(w);
+}
+
+void share_forbid(struct share *share, const char *name)
+{
+	lock_take(&share->lock);
+	/* more of them than anybody has: the next one is refused again */
+	if (params_set(&share->forbidden, name, "") == 0)
+		atomic_store(&share->has_forbidden, true);
+	lock_drop(&share->lock);
+}
+
+bool share_is_forbidden(struct share *share, const char *name)
+{
+	bool is;
+
+	if (FX_LIKELY(!atomic_load_explicit(&share->has_forbidden, memory_order_acquire)))
+		return false;
+	lock_take(&share->lock);
+	is = params_get(&share->forbidden, name) != NULL;
+	lock_drop(&share->lock);
+	return is;
 }
 
 static struct share_welcome *share_welcome_make(const struct params *params)

@@ -47,6 +47,7 @@ struct share {
 	_Atomic unsigned claims;  /* ... servers of the pool that are to make room when they come back */
 	_Atomic bool is_paused;	  /* no server is given out */
 	_Atomic bool is_disabled; /* no new clients */
+	_Atomic bool has_forbidden;
 	struct lock lock;
 	unsigned connecting;   /* opening now, on any worker */
 	unsigned ready;	       /* logged in and not ending, on any worker */
@@ -62,6 +63,7 @@ struct share {
 	struct server_failure failure;
 	struct target *target; /* NULL until a worker has made it */
 	struct share_welcome *welcome;
+	struct params forbidden; /* names of parameters that its servers report and nobody can set */
 	struct share_side side[]; /* one for each worker */
 };
 
@@ -73,6 +75,10 @@ struct share_welcome *share_welcome_get(struct share *share);
 void share_welcome_unref(struct share_welcome *w);
 /* A server is ready: what it reports becomes the welcome of new clients. */
 void share_ready(struct share *share, const struct params *params);
+
+/* A parameter that the pool's servers report and refuse to set: it follows no client from now on.  Take the lock. */
+void share_forbid(struct share *share, const char *name);
+bool share_is_forbidden(struct share *share, const char *name);
 
 /* The queue; all with share->lock held. */
 void share_enqueue(struct share *share, unsigned worker, struct lease *lease);

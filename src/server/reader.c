@@ -94,9 +94,12 @@ static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
 		reader_violation(s, BE_PARAMETER_STATUS);
 		return;
 	}
-	if (params_set(&s->params, name, value) < 0 && !s->has_many) {
+	if (params_set(&s->params, name, value) < 0) {
+		/* a value that stays is not so any more: nobody else shall meet it */
+		s->is_outdated |= params_get(&s->params, name) != NULL;
+		if (!s->has_many)
+			server_log(s, LOG_WARNING, "server reports more parameters than we keep");
 		s->has_many = true;
-		server_log(s, LOG_WARNING, "server reports more parameters than we keep");
 	}
 	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
 		s->rider_ops->on_parameter(s, name, value);
@@ -236,6 +239,9 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 		return -1;
 	}
 	verdict = expect_reply(&s->expect, type);
+	/* of START_REPLICATION, which no other connection may say */
+	if (type == BE_COPY_BOTH_RESPONSE && s->target->replication == NULL)
+		verdict = EXPECT_DESYNC;
 	if (verdict == EXPECT_DESYNC) {
 		reader_violation(s, type);
 		return -1;

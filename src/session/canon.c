@@ -72,36 +72,6 @@ bool canon_is_known(struct client *c, const struct share_welcome *welcome)
 	return all;
 }
 
-static bool canon_name_key(const struct client *c, const char *name, struct buf *key)
-{
-	(void)buf_append(key, &c->pool->share, sizeof(c->pool->share));
-	(void)buf_printf(key, "!%s", name);
-	return !key->bad;
-}
-
-bool canon_is_forbidden(const struct client *c, const char *name)
-{
-	struct buf key;
-	bool is;
-
-	if (c->pool == NULL || c->worker->spellings.count == 0)
-		return false;
-	buf_init(&key, 0);
-	is = canon_name_key(c, name, &key) && hash_map_get(&c->worker->spellings, key.data, key.len) != NULL;
-	buf_fini(&key);
-	return is;
-}
-
-void canon_forbid(struct client *c, const char *name)
-{
-	struct buf key;
-
-	buf_init(&key, 0);
-	if (canon_name_key(c, name, &key))
-		mem_free(hash_map_put(&c->worker->spellings, key.data, key.len, mem_strdup(name)));
-	buf_fini(&key);
-}
-
 static void canon_keep(struct client *c, struct server *s)
 {
 	struct worker *w = c->worker;

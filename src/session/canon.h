@@ -20,9 +20,6 @@ bool canon_is_known(struct client *c, const struct share_welcome *welcome);
 /* The client's lease has been granted: rides it until the answer is there, then done(c). The client fails if the server
  * refuses.  The server has gone back to the pool then, but that of a client in state ATTACHING is idle and still held. */
 void canon_ask(struct client *c, void (*done)(struct client *c));
-/* A parameter that this pool's servers report and nobody can set, as was learnt. */
-bool canon_is_forbidden(const struct client *c, const char *name);
-void canon_forbid(struct client *c, const char *name);
 void canon_fini(struct worker *w);
 
 #endif

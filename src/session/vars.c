@@ -12,7 +12,6 @@
 #include "base/str.h"
 #include "proto/frontend.h"
 #include "proto/reply.h"
-#include "session/canon.h"
 #include "session/varset.h"
 #include "session/varsql.h"
 #include "session/worker.h"
@@ -114,7 +113,8 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 {
 	bool was_known = s->vars_hash == c->vars_hash;
 
-	if (!varset_is_tracked(c, name))
+	/* beyond what is kept of a server, which the log has said, it is the server's affair */
+	if (params_get(&s->params, name) == NULL || !varset_is_tracked(c, name))
 		return;
 	if (expect_is_quiet(&s->expect)) {
 		/* nobody has asked for it: it is the server's own */
@@ -172,13 +172,13 @@ static bool vars_take_away(const struct client *c, struct server *s, struct buf 
 }
 
 /* one of the client's own values */
-static bool vars_give(struct server *s, struct buf *sql, const char *name, const char *value, const char *encoding)
+static bool vars_give(const struct client *c, struct server *s, struct buf *sql, const char *name, const char *value)
 {
 	const char *have = params_get(&s->params, name);
 
 	if (have != NULL) {
-		if (strcmp(have, value) != 0)
-			varsql_set(sql, name, value, encoding, false);
+		if (strcmp(have, value) != 0 && varset_is_tracked(c, name))
+			varsql_set(sql, name, value, vars_encoding(s, c->vars), false);
 		return true;
 	}
 	have = s->is_loose_stale ? NULL : params_get(&s->loose, name);
@@ -214,7 +214,7 @@ static bool vars_difference(const struct client *c, struct server *s, struct buf
 
 	vars_give_base(c, s, sql, true);
 	while (c->vars != NULL && ok && params_next(c->vars, &it, &name, &value))
-		ok = vars_give(s, sql, name, value, vars_encoding(s, c->vars));
+		ok = vars_give(c, s, sql, name, value);
 	vars_give_base(c, s, sql, false);
 	return ok && !sql->bad;
 }
@@ -294,7 +294,7 @@ void vars_failed(struct client *c, struct server *s, const char *sqlstate, const
 	if (strcmp(sqlstate, "55P02") == 0 && to != NULL && (size_t)(to - from) < sizeof(name)) {
 		(void)str_copy(name, (size_t)(to - from), from + 1);
 		if (params_get(&s->params, name) != NULL)
-			canon_forbid(c, name);
+			share_forbid(c->pool->share, name);
 	}
 	client_fail_as(c, CLIENT_END_STARTUP, sqlstate, message);
 }

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "session/canon.h"
+#include "pool/pool.h"
 #include "session/varsql.h"
 #include "session/worker.h"
 
@@ -53,7 +53,7 @@ bool varset_is_tracked(const struct client *c, const char *name)
 	if (varset_is_volatile(name))
 		return false;
 	if (!varset_is_bouncer(c))
-		return varsql_is_name(name) && !canon_is_forbidden(c, name);
+		return varsql_is_name(name) && (c->pool == NULL || !share_is_forbidden(c->pool->share, name));
 	return varset_is_listed("client_encoding,DateStyle,TimeZone,standard_conforming_strings,application_name", name) ||
 	       varset_is_listed(c->worker->home.conf->set.track_extra_parameters, name);
 }
@@ -64,28 +64,28 @@ static uint64_t varset_hash(const struct client *c)
 {
 	const char *name, *value;
 	uint64_t sum = 0;
-	struct buf pair;
 	size_t it = 0;
 
 	if (c->vars == NULL || c->vars->pairs.len == 0)
 		return 0;
-	buf_init(&pair, 0);
 	while (params_next(c->vars, &it, &name, &value)) {
-		buf_reset(&pair);
-		for (; *name != '\0'; name++)
-			(void)buf_append_u8(&pair, (uint8_t)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name));
-		(void)buf_append_u8(&pair, 0);
-		(void)buf_append_cstr(&pair, value);
-		sum += hash_bytes(c->worker->vars_seed, pair.data, pair.len);
+		char lower[VARSQL_NAME_SIZE];
+		uint64_t pair[2];
+		size_t n = 0;
+
+		for (; name[n] != '\0' && n < sizeof(lower); n++)
+			lower[n] = name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] + 32) : name[n];
+		pair[0] = hash_bytes(c->worker->vars_seed, lower, n);
+		pair[1] = hash_bytes(c->worker->vars_seed, value, strlen(value));
+		sum += hash_bytes(c->worker->vars_seed, pair, sizeof(pair));
 	}
-	if (pair.bad)
-		sum = c->id; /* compared one by one, then */
-	buf_fini(&pair);
 	return sum != 0 && sum != UINT64_MAX ? sum : 1;
 }
 
 bool varset_put(struct client *c, const char *name, const char *value)
 {
+	const char *have;
+
 	if (c->vars == NULL) {
 		struct varset *v = mem_object_new(MEM_VAR_LIST, sizeof(*v));
 
@@ -95,6 +95,9 @@ bool varset_put(struct client *c, const char *name, const char *value)
 		params_init(&v->start);
 		c->vars = &v->now;
 	}
+	have = params_get(c->vars, name);
+	if (have != NULL && strcmp(have, value) == 0)
+		return true;
 	if (params_set(c->vars, name, value) < 0)
 		return false;
 	c->vars_hash = varset_hash(c);

@@ -70,10 +70,10 @@ def rig(request):
 
     r = Rig()
     r.fake = fakepg.FakePG()
-    conf = dict(databases={"*": ""}, workers=int(os.environ.get("FYNIX_WORKERS", "1")), pool_size=1, max_overflow=0, server_connect_timeout="3s", pool_timeout="6s",
-                server_login_retry="1s", max_client_conn=500, pool_pre_ping="off", max_unauthenticated_percent=100)
-    conf.update(getattr(request.module, "CONF", {}))
-    r.pooler = pooler_mod.Pooler(r.fake, scratch.folder() + "/p", **conf).start()
+    r.conf = dict(databases={"*": ""}, workers=int(os.environ.get("FYNIX_WORKERS", "1")), pool_size=1, max_overflow=0, server_connect_timeout="3s", pool_timeout="6s",
+                  server_login_retry="1s", max_client_conn=500, pool_pre_ping="off", max_unauthenticated_percent=100)
+    r.conf.update(getattr(request.module, "CONF", {}))
+    r.pooler = pooler_mod.Pooler(r.fake, scratch.folder() + "/p", **r.conf).start()
     r.bystander = Bystander(r.pooler.addr)
     yield r
     problems = []
@@ -87,6 +87,14 @@ def rig(request):
         problems.append("fake server: " + "; ".join(r.fake.troubles[:5]))
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def four_workers(rig):
+    """Another pooler in front of rig.fake, with four workers whatever the run's number is."""
+    p = pooler_mod.Pooler(rig.fake, scratch.folder() + "/w", **dict(rig.conf, workers=4)).start()
+    yield p
+    p.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,64 @@ def test_what_nobody_can_set_is_learnt(rig):
         a.quit(), c.quit()
 
 
+def test_what_is_learnt_is_learnt_by_all_workers(rig, four_workers):
+    """One client is refused, on whatever worker; nobody after it, nor who has carried the value since before."""
+    db, told = "vendors", []
+
+    def on_query(peer, sql):
+        if sql.startswith("SELECT change to "):
+            peer.send(row_description("x"), data_row("y"), complete("SELECT 1"), parameter("vendor_fact", sql[-1]), ready())
+        elif "vendor_fact" in sql:
+            told.append(sql)
+            peer.send(error("55P02", 'parameter "vendor_fact" cannot be changed'), ready())
+        else:
+            return False
+        return True
+
+    def script(peer):
+        peer.send(auth(0), PARAMETERS, parameter("vendor_fact", "a"), key_data(), ready())
+        peer.serve(on_query)
+
+    rig.fake.scripts[db] = script
+    first, *others = [Client(four_workers.addr, "app", db) for _ in range(16)]
+    assert first.value("SELECT change to b") == "y"
+    with pytest.raises((PgError, Closed)):
+        others.pop().value("SELECT 1")
+    assert len(told) == 1
+    for i, c in enumerate(others):
+        assert c.value(f"SELECT change to {i % 10}") == "y"
+        assert first.value("SELECT 2") == "2"
+    for c in [first] + others:
+        assert c.value("SELECT 3") == "3"
+        c.quit()
+    assert len(told) == 1
+
+
+def test_a_value_that_is_too_long_to_be_kept_is_not_lost_in_silence(rig):
+    """Its client could not be served as it was told, so it is not; nobody else gets that server."""
+    db = "long_value"
+
+    def on_query(peer, sql):
+        if sql != "SELECT change":
+            return False
+        peer.send(row_description("x"), data_row("y"), complete("SELECT 1"), parameter("fact", "f" * 70000), ready())
+        return True
+
+    def script(peer):
+        peer.send(auth(0), PARAMETERS, parameter("fact", "short"), key_data(), ready())
+        peer.serve(on_query)
+
+    rig.fake.scripts[db] = script
+    a, b = (Client(rig.pooler.addr, "app", db) for _ in range(2))
+    with pytest.raises((PgError, Closed)) as e:
+        for _ in range(2):
+            a.value("SELECT change")
+    assert [b"53200" in m.body for m in e.value.msgs if m.type == "E"] == [True]
+    assert b.value("SELECT 1") == "1" and b.params["fact"] == "short"
+    assert len(rig.fake.peers[db]) == 2
+    b.quit(), a.close()
+
+
 @pytest.mark.parametrize("code", ["57014", "53200", "XX000"])
 def test_a_set_that_fails_later_ends_that_client_only(rig, code):
     """What was accepted at login is refused at work: the client learns it; what is on the server stays known."""
