@@ -656,6 +656,7 @@ static void cancels_order(uint64_t seed, bool verbose)
 		.mode = shape.is_session ? "session" : "transaction",
 		.pool_size = 1,
 		.max_clients = 100,
+		.attaches_late = true,
 		.linger_ms = 5000,
 		.lifetime_ms = 3600000,
 		.ping_idle_ms = 3600000,

@@ -77,10 +77,12 @@ static int pooler_write_conf(unsigned dbs, int users_fd)
 		 "reserve_pool_timeout = 1s\nmax_db_connections = %u\nmax_user_connections = %u\n"
 		 "max_client_conn = %u\nmax_unauthenticated_percent = 100\noverflow_linger = %ums\n"
 		 "server_lifetime = %ums\npre_ping_idle = %ums\npool_pre_ping = %d\nserver_login_retry = %ums\n"
-		 "server_connect_timeout = %us\nserver_idle_timeout = 20s\nserver_tls_sslmode = disable\n",
+		 "server_connect_timeout = %us\nserver_idle_timeout = 20s\nserver_tls_sslmode = disable\n"
+		 "session_attach = %s\n",
 		 m->is_bouncer ? "pgbouncer" : "fynixpool", m->is_plain_auth ? "plain" : "trust", users_fd, m->mode,
 		 m->pool_size, m->max_overflow, m->min_pool_size, m->reserve, m->max_db, m->max_user, m->max_clients,
-		 m->linger_ms, m->lifetime_ms, m->ping_idle_ms, m->has_ping, m->retry_ms, m->connect_timeout_s);
+		 m->linger_ms, m->lifetime_ms, m->ping_idle_ms, m->has_ping, m->retry_ms, m->connect_timeout_s,
+		 m->attaches_late ? "first_query" : "login");
 	put_text(fd, text);
 	snprintf(text, sizeof(text),
 		 "query_wait_timeout = %ums\nquery_wait_notify = %ums\nclient_login_timeout = %ums\n"

@@ -16,6 +16,7 @@ struct pooler_manners {
 	uint32_t linger_ms, lifetime_ms, ping_idle_ms, retry_ms, connect_timeout_s;
 	uint32_t wait_ms, query_ms, idle_xact_ms, idle_client_ms, login_ms, notify_ms; /* timeouts; 0: none */
 	bool is_bouncer; /* profile [pgbouncer] */
+	bool attaches_late; /* session_attach = first_query */
 	bool always_resets;
 	bool has_ping;
 	bool is_plain_auth;
