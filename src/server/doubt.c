@@ -20,10 +20,15 @@ static bool doubt_probe(struct server *s)
 	return server_say(s, &out) == 0;
 }
 
-void doubt_ask(struct server *s)
+bool doubt_may_ask(const struct server *s)
 {
 	/* a cancel under way would hit the question; its end leads here again */
-	if (expect_wants_probe(&s->expect) && dlist_is_empty(&s->cancels))
+	return expect_wants_probe(&s->expect) && dlist_is_empty(&s->cancels);
+}
+
+void doubt_ask(struct server *s)
+{
+	if (doubt_may_ask(s))
 		(void)doubt_probe(s);
 }
 
@@ -54,7 +59,7 @@ static bool doubt_flush(struct server *s)
 bool doubt_wait(struct server *s)
 {
 	s->is_throttled = true;
-	if (expect_wants_probe(&s->expect) && dlist_is_empty(&s->cancels))
+	if (doubt_may_ask(s))
 		return doubt_probe(s);
 	if (expect_wants_rouse(&s->expect))
 		return doubt_rouse(s);

@@ -13,6 +13,8 @@
 
 #include "server/server.h"
 
+/* There is doubt that has not been asked about, and it could be now. */
+bool doubt_may_ask(const struct server *s);
 /* Nobody is in the middle of a message to this server: asks it, if there is doubt and it has not been asked. */
 void doubt_ask(struct server *s);
 /* The rider has a message that must not be sent yet (EXPECT_WAIT), and has sent nothing of it: makes the server say

@@ -238,6 +238,8 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 		reader_violation(s, type);
 		return -1;
 	}
+	if (type == BE_ERROR_RESPONSE)
+		s->prepared.has_failed = false; /* what failed before was for another rider, who did not wait for it */
 	verdict = expect_reply(&s->expect, type);
 	/* of START_REPLICATION, which no other connection may say */
 	if (type == BE_COPY_BOTH_RESPONSE && s->target->replication == NULL)

@@ -165,7 +165,7 @@ static enum request_verdict relay_rewrite(struct relay_run *run, struct relay_me
 
 	switch (rewrite_message(c, m->hdr[0], m->length - 4, m->body, m->have, &run->unnamed, &m->used)) {
 	case REWRITE_SENT:
-		c->statements->is_rewritten = true;
+		c->is_rewritten = true;
 		run->is_rewritten = true;
 		return VERDICT_SENT;
 	case REWRITE_STALL:
@@ -410,7 +410,7 @@ size_t relay_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 		conn_pause(&c->conn, 0);
 	/* the end of a message that nobody answers, such as CopyData that came too late */
 	if (c->left == 0 && ((c->state == CLIENT_RUNNING && expect_is_quiet(&c->lease.server->expect)) ||
-			     expect_wants_probe(&c->lease.server->expect)))
+			     doubt_may_ask(c->lease.server)))
 		conn_notify_empty(&c->lease.server->conn);
 	return used;
 }

@@ -36,7 +36,7 @@ enum request_verdict request_skip(struct client *c, uint8_t type)
 static void request_ride(struct client *c)
 {
 	server_ride(c->lease.server, &rider_ops, c);
-	c->has_unnamed = c->has_answered = false;
+	c->has_unnamed = c->has_answered = c->is_rewritten = false;
 	record_begin(c);
 	c->lease.server->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
 	client_enter(c, CLIENT_RUNNING);

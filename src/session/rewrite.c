@@ -315,7 +315,8 @@ static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const u
 	if (c->statements == NULL)
 		return REWRITE_PLAIN;
 	verdict = rewrite_use(c, FE_BIND, len, body, portal + 1, nul, used);
-	c->pool->stats.bind_count += verdict == REWRITE_SENT;
+	if (verdict == REWRITE_SENT)
+		c->pool->stats.bind_count++;
 	return verdict;
 }
 

@@ -53,6 +53,16 @@ static void rider_on_ready(struct server *s, char status)
 	}
 }
 
+/* The client's bytes are read again; a message that was put together of pieces and had to wait is in none of them. */
+static void rider_wake(struct client *c)
+{
+	if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE)
+		return;
+	conn_resume(&c->conn);
+	if (FX_UNLIKELY(c->is_stalled && c->have == WIRE_HEADER_LEN))
+		(void)relay_on_bytes(c, NULL, NULL, 0);
+}
+
 /* all of this turn's bytes are read: what is the client doing now? */
 static void rider_rest(struct client *c, struct server *s)
 {
@@ -75,10 +85,10 @@ static void rider_on_settled(struct server *s)
 		client_close(c, CLIENT_END_QUIT);
 		return;
 	}
-	if (FX_UNLIKELY(c->is_stalled))
-		conn_resume(&c->conn);
 	if (!(c->left > 0 && c->is_forwarding))
 		doubt_ask(s);
+	if (FX_UNLIKELY(c->is_stalled))
+		rider_wake(c);
 }
 
 static void rider_on_quiet(struct server *s)
@@ -97,16 +107,15 @@ static void rider_on_quiet(struct server *s)
 		client_close(c, CLIENT_END_QUIT);
 		return;
 	}
-	if (FX_UNLIKELY(c->is_stalled))
-		conn_resume(&c->conn);
 	if (c->pool_mode == CONF_POOL_SESSION) {
 		if (!watch_fast_close(c))
 			rider_rest(c, s);
-		return;
+	} else {
+		lease_return(&c->lease, c->worker->home.conf->set.server_reset_query_always);
+		client_enter(c, CLIENT_IDLE);
 	}
-	lease_return(&c->lease, c->worker->home.conf->set.server_reset_query_always ||
-					c->pool_mode == CONF_POOL_SESSION);
-	client_enter(c, CLIENT_IDLE);
+	if (FX_UNLIKELY(c->is_stalled))
+		rider_wake(c);
 }
 
 static void rider_on_told(struct server *s, enum expect_outcome outcome)
@@ -184,7 +193,7 @@ static bool rider_move(struct client *c, struct server *s)
 	if (conn_written(&s->conn) != s->request_mark || c->is_relaying || c->state != CLIENT_RUNNING)
 		return false;
 	conn_pause(&c->conn, RELAY_KEEP);
-	if (c->statements != NULL && c->statements->is_rewritten) {
+	if (c->is_rewritten) {
 		if (!record_is_whole(c) || record_rewind(c) < 0) {
 			conn_resume(&c->conn);
 			return false;
@@ -239,7 +248,7 @@ static void rider_end_request(struct client *c, struct server *s, bool has_told)
 	if (c->left > 0)
 		c->is_forwarding = false;
 	client_enter(c, CLIENT_IDLE);
-	conn_resume(&c->conn);
+	rider_wake(c);
 }
 
 /* May the session go on after the loss?  Only where the client can't take the next statement for a part of a
@@ -267,7 +276,7 @@ static bool rider_is_done(struct client *c, struct server *s)
 	rider_forget(c);
 	lease_lost(&c->lease);
 	client_enter(c, CLIENT_IDLE);
-	conn_resume(&c->conn);
+	rider_wake(c);
 	return true;
 }
 

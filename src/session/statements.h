@@ -46,7 +46,6 @@ struct statements {
 	uint32_t binds, describes; /* in origin */
 	bool is_recording; /* origin is being written */
 	bool is_whole;	   /* and has all of the request */
-	bool is_rewritten; /* a message of the request went out in other words */
 	bool is_retrying;  /* the request failed for a reason that the client need not see */
 	bool has_retried;
 };

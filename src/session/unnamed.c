@@ -105,7 +105,7 @@ enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewr
 	unnamed->body = NULL;
 	if (c->has_unnamed)
 		return REWRITE_PLAIN;
-	c->has_unnamed = true;
+	c->has_unnamed = c->is_rewritten = true;
 	buf_init(&out, 0);
 	if (st != NULL && st->unnamed != NULL) {
 		if (statements_clash(st, NULL, s->expect.batch) != STMT_OK)
