@@ -1,7 +1,7 @@
 /*
  * client_script.c - what a fake client says next.
  */
-#include "fakeclient.h"
+#include "client_script.h"
 
 #include "fakepg.h"
 
@@ -11,7 +11,7 @@
 
 /* --- steps and messages --- */
 
-static struct bytes *script_step(struct fclient *c, bool waits)
+struct bytes *script_step(struct fclient *c, bool waits)
 {
 	struct client_step *s;
 
@@ -19,11 +19,11 @@ static struct bytes *script_step(struct fclient *c, bool waits)
 	s = &c->step[c->step_count++];
 	s->msgs.len = s->msgs.pos = 0;
 	s->waits = waits;
-	s->pauses = false;
+	s->pauses = s->hides = false;
 	return &s->msgs;
 }
 
-static const char *script_token(struct fclient *c)
+const char *script_token(struct fclient *c)
 {
 	static char text[4][32];
 	static unsigned at;
@@ -33,8 +33,7 @@ static const char *script_token(struct fclient *c)
 	return t;
 }
 
-static void script_q(struct bytes *b, const char *fmt, ...) FX_PRINTF(2, 3);
-static void script_q(struct bytes *b, const char *fmt, ...)
+void script_q(struct bytes *b, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -67,7 +66,7 @@ static void script_b(struct bytes *b, const char *portal, const char *name)
 	bytes_end(b, at);
 }
 
-static void script_named(struct bytes *b, char type, char what, const char *name)
+void script_named(struct bytes *b, char type, char what, const char *name)
 {
 	uint32_t at = bytes_begin(b, type);
 
@@ -76,7 +75,7 @@ static void script_named(struct bytes *b, char type, char what, const char *name
 	bytes_end(b, at);
 }
 
-static void script_e(struct bytes *b, const char *portal, uint32_t rows)
+void script_e(struct bytes *b, const char *portal, uint32_t rows)
 {
 	uint32_t at = bytes_begin(b, 'E');
 
@@ -370,26 +369,6 @@ static void script_syncs(struct fclient *c)
 		bytes_msg(b, 'S');
 }
 
-static void script_named_statement(struct fclient *c)
-{
-	struct bytes *b = script_step(c, false);
-	char one[PGM_TEXT];
-
-	script_statement(c, one, sizeof(one));
-	if (!fclients.manners.has_session_state)
-		fakeclient_excuse(c->name, "a named statement");
-	script_p(b, "n1", one);
-	bytes_msg(b, 'S');
-	if (!fclients.manners.has_session_state)
-		return;
-	b = script_step(c, sim_one_in(2));
-	script_b(b, "", "n1");
-	script_e(b, "", 0);
-	if (sim_one_in(2))
-		script_named(b, 'C', 'S', "n1");
-	bytes_msg(b, 'S');
-}
-
 static void script_forbidden_block(struct fclient *c)
 {
 	fakeclient_excuse(c->name, "a transaction block in statement mode");
@@ -402,7 +381,10 @@ void client_script(struct fclient *c)
 	unsigned dice = sim_rnd(20);
 
 	c->step_at = c->step_count = 0;
-	if (m->has_copy && m->likes_copy && sim_one_in(2))
+	c->gives_up = false;
+	if (m->statements_one_in > 0 && sim_one_in(m->statements_one_in))
+		script_prepared(c);
+	else if (m->has_copy && m->likes_copy && sim_one_in(2))
 		script_copy(c);
 	else if (dice < 5 && m->has_transactions)
 		script_transaction(c);
@@ -416,8 +398,6 @@ void client_script(struct fclient *c)
 		script_session(c);
 	else if (dice >= 18 && m->has_parameters && !m->is_autonomous)
 		script_parameter(c);
-	else if (dice == 17 && m->has_named && m->has_extended)
-		script_named_statement(c);
 	else if (dice == 18 && m->is_autonomous)
 		script_forbidden_block(c);
 	else if (dice == 16 && m->has_stray_sync)

@@ -44,6 +44,7 @@ void fakeclient_add(uint64_t delay)
 	if (m->has_parameters && sim_one_in(2)) {
 		snprintf(c->app, sizeof(c->app), "app-%u", c->id);
 		memcpy(c->model.app, c->app, sizeof(c->app));
+		memcpy(c->model.app_base, c->app, sizeof(c->app));
 	}
 	c->wake.fire = client_on_wake;
 	c->wake.is_background = true;
@@ -66,6 +67,7 @@ static void client_free(struct fclient *c)
 	bytes_free(&c->out);
 	bytes_free(&c->sent);
 	pgm_fini(&c->model);
+	free(c->stmt_before.at);
 	free(c);
 }
 
@@ -134,14 +136,13 @@ bool fakeclient_may_cancel(const char *owner)
 /* Would the server say anything before it is told more? */
 static bool client_is_owed(struct fclient *c)
 {
-	static struct pgm copy;
+	struct pgm copy;
 	struct bytes sent = c->sent;
 	bool owed = false;
 
 	if (bytes_left(&c->model.out) > 0 || (pgm_is_busy(&c->model) && !c->model.is_copying))
 		return true;
-	copy = c->model;
-	copy.out = (struct bytes){.data = NULL};
+	pgm_fork(&copy, &c->model);
 	for (;;) {
 		const uint8_t *body;
 		uint32_t len;
@@ -156,7 +157,7 @@ static bool client_is_owed(struct fclient *c)
 			break;
 		pgm_message(&copy, type, body, len);
 	}
-	bytes_free(&copy.out);
+	pgm_fini(&copy);
 	return owed;
 }
 
@@ -224,11 +225,51 @@ static bool client_expect(struct fclient *c, bool cancelled)
 			c->current = type;
 			memcpy(c->var_before, m->var, sizeof(m->var));
 			memcpy(c->app_before, m->app, sizeof(m->app));
+			pgm_set_copy(&c->stmt_before, &m->stmt);
 			pgm_message(m, type, body, len);
 		}
 		bytes_skip(&c->sent, 0);
 	}
 	return true;
+}
+
+/* Whose plan is stale is the server's to say; where it can be hidden from the client it must be. */
+static void client_note_stale(struct fclient *c, char type, const uint8_t *body, uint32_t len)
+{
+	if (type != 'E' || pgm_schema == 0 || memmem(body, len, PGM_STALE, strlen(PGM_STALE)) == NULL)
+		return;
+	if (c->hides && c->schema_at == pgm_schema)
+		sim_fail("I9: client %s is told of a plan that could have been made anew", c->name);
+	c->model.is_stale = true;
+}
+
+void fakeclient_refuse(const char *owner, const char *text)
+{
+	struct fclient *c = client_by_name(owner);
+
+	if (c == NULL)
+		return;
+	snprintf(c->refused[c->refused_count++ % CLIENT_REFUSED], PGM_TEXT, "%s", text);
+	sim_trace("client %s: '%s' can't be prepared now", c->name, text);
+}
+
+/* PostgreSQL describes a statement without rows in a failed transaction, too; but it does not prepare one, and where
+ * it is missing that is what was done first. */
+static bool client_is_refused(struct fclient *c, char type, const uint8_t *body, uint32_t len)
+{
+	struct pgm *m = &c->model;
+
+	if (type != 'E' || *bytes_at(&m->out) != 't' || m->tx != 'E' || memmem(body, len, "C25P02", 6) == NULL)
+		return false;
+	for (unsigned i = 0; i < CLIENT_REFUSED; i++) {
+		if (c->refused[i][0] == '\0' || strcmp(c->refused[i], m->described) != 0)
+			continue;
+		c->refused[i][0] = '\0';
+		bytes_skip(&m->out, bytes_left(&m->out));
+		m->is_skipping = true;
+		return true;
+	}
+	return false;
 }
 
 static void client_show(char *to, size_t size, char type, const uint8_t *body, uint32_t len)
@@ -268,14 +309,19 @@ static void client_abandon(struct fclient *c, bool has_expected)
 	struct pgm *m = &c->model;
 	bool is_running = has_expected || m->is_copying;
 
+	if (c->gives_up)
+		c->step_at = c->step_count;
 	bytes_skip(&m->out, bytes_left(&m->out));
 	m->todo_at = m->todo_count = 0;
 	m->is_copying = false;
 	m->tx = 'I';
 	memcpy(m->var, c->var_before, sizeof(m->var));
 	memcpy(m->app, c->app_before, sizeof(m->app));
-	memset(m->stmt, 0, sizeof(m->stmt));
-	memset(m->portal, 0, sizeof(m->portal));
+	/* the end of a Query that dropped statements is what did not come: it may have been done */
+	if (c->current == 'Q' && c->stmt_before.count != m->stmt.count)
+		c->is_vague = true;
+	pgm_set_copy(&m->stmt, &c->stmt_before);
+	m->portal.count = 0;
 	if (m->is_extended && c->current != 'S') {
 		m->is_skipping = true;
 	} else if (is_running) {
@@ -333,10 +379,15 @@ static void client_reply(struct fclient *c, char type, const uint8_t *body, uint
 	}
 	if (c->is_broken)
 		return;
-	if (type == 'S' || type == 'A' || (type == 'N' && (memmem(body, len, "async", 5) != NULL || memmem(body, len, "being queued", 12) != NULL)))
+	if (type == 'S' || type == 'A' || (type == 'N' && (memmem(body, len, "async", 5) != NULL || memmem(body, len, "being queued", 12) != NULL))) {
+		c->hides = false; /* something has been said */
 		return;
+	}
+	client_note_stale(c, type, body, len);
 	has = client_expect(c, client_is_cancel_error(type, body, len));
 	p = bytes_at(&c->model.out);
+	if (has && client_is_refused(c, type, body, len))
+		return;
 	if (has) {
 		n = bytes_get_u32(p + 1) + 1;
 		if (n == len + 5 && p[0] == (uint8_t)type && memcmp(p + 5, body, len) == 0) {
@@ -525,6 +576,8 @@ static void client_write(struct fclient *c)
 			n = 1 + sim_rnd(n);
 		if (c->die_at > 0 && c->out_total + n > c->die_at)
 			n = (uint32_t)(c->die_at - c->out_total);
+		if (c->hides)
+			n = bytes_left(&c->out);
 		put = n > 0 ? net_sim_write(c->sock, bytes_at(&c->out), n) : 0;
 		if (put < 0)
 			return; /* reading tells */
@@ -611,6 +664,11 @@ static void client_pump(struct fclient *c)
 			break;
 		}
 		c->has_paused = false;
+		/* seen whole by the pooler, before anything of it is answered; and no cancel request keeps it on the server
+		 * where the one before was answered */
+		c->hides = m->hides_plans && s->hides && c->cancels_sent == 0 && bytes_left(&c->out) == 0 && c->model.tx == 'I' && fakeclient_is_answered(c) &&
+			   sim.weather.max_segment > 1000 && sim.weather.max_read > 1000 && sim.weather.window > 1000;
+		c->schema_at = pgm_schema;
 		bytes_put(&c->out, s->msgs.data, s->msgs.len);
 		bytes_put(&c->sent, s->msgs.data, s->msgs.len);
 		c->step_at++;
@@ -669,7 +727,7 @@ static void client_on_wake(struct sim_event *e)
 		return;
 	}
 	if (c->step_at == c->step_count) {
-		if (c->batches_left == 0) {
+		if (c->batches_left == 0 || c->is_vague) {
 			if (fakeclient_is_answered(c))
 				client_leave(c);
 			return;

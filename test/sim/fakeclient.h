@@ -13,6 +13,7 @@
 
 #define CLIENTS 64
 #define CLIENT_STEPS 12
+#define CLIENT_REFUSED 8
 
 struct fakeclient_manners {
 	unsigned batches;	   /* requests in a life, at most */
@@ -23,8 +24,11 @@ struct fakeclient_manners {
 	uint32_t pipeline_one_in;  /* next request without waiting; 0: never */
 	uint32_t sleep_us;	   /* longest sleep statement */
 	uint32_t big_one_in;	   /* big results */
-	bool has_transactions, has_extended, has_copy, has_session_state, has_named, has_stray_sync,
+	bool has_transactions, has_extended, has_copy, has_session_state, has_stray_sync,
 		has_odd_sync, has_huge, likes_copy, has_parameters;
+	uint32_t statements_one_in; /* requests with prepared statements; 0: none */
+	bool has_discard, has_alter;
+	bool hides_plans; /* who is between makes stale plans anew */
 	uint32_t evil_one_in; /* clients that end with garbage; 0: none */
 	bool is_autonomous; /* statement mode: no transaction blocks */
 	unsigned users, dbs;
@@ -43,6 +47,7 @@ struct client_step {
 	struct bytes msgs;
 	bool waits;  /* until everything sent so far is answered */
 	bool pauses; /* thinks first, and may vanish then */
+	bool hides;  /* uses one prepared statement and no more: that its plan was stale need not be seen */
 };
 
 struct fclient {
@@ -69,6 +74,15 @@ struct fclient {
 	char app[40]; /* application_name it logs in with; "": none */
 	char current; /* type of the message whose answers are awaited */
 	struct pgm model;
+	/* prepared statements */
+	struct pgm_set stmt_before; /* as var_before */
+	bool is_vague;		    /* what it has prepared can't be told any more: it leaves */
+	bool gives_up;		    /* when a request is refused or lost, what was to follow makes no sense */
+	bool hides;		    /* the last step said so, */
+	uint32_t schema_at;	    /* and this was when */
+	char refused[CLIENT_REFUSED][PGM_TEXT]; /* a failed transaction had no room for these, which a server had not */
+	unsigned refused_count;
+	unsigned types[8];	    /* what the script thinks its names stand for + 1 */
 	uint64_t waiting_since; /* of an answer, 0: none */
 	unsigned long replies;
 };
@@ -103,7 +117,7 @@ struct fclient *fakeclient_by_port(uint16_t port);
 /* Somebody else asks that what the client runs is cancelled. */
 void fakeclient_credit(struct fclient *c);
 
-/* For client_script.c. */
+/* For the scripts. */
 void client_script(struct fclient *c);
 bool fakeclient_is_answered(struct fclient *c);
 

@@ -24,6 +24,7 @@ void fakepg_start(const struct fakepg_manners *manners)
 	memset(&fakepg, 0, sizeof(fakepg));
 	fakepg.manners = *manners;
 	fakepg.next_pid = 100;
+	pgm_schema = 0;
 	net_sim_on_lost = fakepg_on_lost;
 }
 
@@ -425,7 +426,7 @@ static void backend_new_rider(struct backend *b, const char *owner)
 	if (b->owner[0] != '\0') {
 		if (m->tx != 'I')
 			sim_fail("I1: %s rides on backend %u in %s's transaction", owner, b->pid, b->owner);
-		if (m->is_copying || m->is_skipping || m->is_extended)
+		if (!b->was_clean)
 			sim_fail("I2: %s rides on backend %u, %s left something open", owner, b->pid, b->owner);
 		if (!b->has_spoken_async && !b->has_anonymous && (bytes_left(&m->out) > 0 || peer->coming_bytes > 0 || peer->len > 0))
 			sim_fail("I2: %s rides on backend %u before %s's replies were read", owner, b->pid,
@@ -437,7 +438,21 @@ static void backend_new_rider(struct backend *b, const char *owner)
 	snprintf(b->owner, sizeof(b->owner), "%s", owner);
 }
 
-static void backend_look(struct backend *b, const uint8_t *body, uint32_t len)
+/* Does a message of this type tell whose it is, or at least that it is somebody's? */
+static bool backend_tells(const struct backend *b, char type, const uint8_t *body, uint32_t len)
+{
+	if (type == 'S')
+		return !b->m.is_extended;
+	/* a named statement may be anybody's, and the unnamed one may be closed for whoever comes next */
+	if (type == 'D' || type == 'C')
+		return (len > 2 && body[0] == 'S' && body[1] != '\0') || (type == 'C' && !b->m.is_extended);
+	/* of a portal that nobody has made */
+	if (type == 'E')
+		return !b->m.is_extended;
+	return strchr("QPdFB", type) != NULL;
+}
+
+static void backend_look(struct backend *b, char type, const uint8_t *body, uint32_t len)
 {
 	char text[PGM_TEXT + 32], owner[16];
 	uint32_t n = len < sizeof(text) - 1 ? len : (uint32_t)sizeof(text) - 1;
@@ -449,9 +464,21 @@ static void backend_look(struct backend *b, const uint8_t *body, uint32_t len)
 	text[n] = '\0';
 	pgm_owner(text, owner);
 	if (owner[0] == '\0')
-		b->has_anonymous = true;
+		b->has_anonymous = b->has_anonymous || type != 'B';
 	else if (strcmp(owner, b->owner) != 0)
 		backend_new_rider(b, owner);
+	if (owner[0] != '\0')
+		b->was_clean = false;
+}
+
+/* a Parse of the pooler's in a failed transaction */
+static void backend_parse(struct backend *b, const uint8_t *body, uint32_t len)
+{
+	bool is_ours = b->m.tx == 'E' && !b->m.is_skipping && len > 3 && memcmp(body, "fx_", 3) == 0;
+
+	pgm_message(&b->m, 'P', body, len);
+	if (is_ours && b->m.is_skipping)
+		fakeclient_refuse(b->owner, (const char *)body + strlen((const char *)body) + 1);
 }
 
 /* one message, or its first step; false: nothing to do */
@@ -473,9 +500,13 @@ static bool backend_message(struct backend *b)
 		b->m.has_ignored_sync = b->m.has_ignored_sync || type == 'S';
 		pgm_cancel_copy(&b->m);
 	} else {
-		if (strchr("QPdF", type) != NULL || (type == 'S' && !b->m.is_extended))
-			backend_look(b, body, len);
-		pgm_message(&b->m, type, body, len);
+		b->was_clean = b->was_clean || !(b->m.is_copying || b->m.is_skipping || b->m.is_extended);
+		if (backend_tells(b, type, body, len))
+			backend_look(b, type, body, len);
+		if (type == 'P')
+			backend_parse(b, body, len);
+		else
+			pgm_message(&b->m, type, body, len);
 	}
 	bytes_skip(&b->in, 0);
 	if (b->m.garbage != NULL)

@@ -32,6 +32,7 @@ struct backend {
 	bool says_farewell; /* FATAL before exiting */
 	bool has_spoken_async; /* since its last rider change */
 	bool has_anonymous;    /* answered something that names no owner since */
+	bool was_clean;	       /* nothing was open at some time since the owner's last message */
 	bool is_cut;	    /* its network is gone: not counted against limits */
 	bool was_seen_eof;
 	char db[24], user[24];
@@ -100,6 +101,8 @@ void fakepg_review(void);
 bool fakeclient_may_cancel(const char *owner);
 /* The owner's request may be lost: its server died.  owner NULL: anybody's. */
 void fakeclient_excuse(const char *owner, const char *why);
+/* A statement of the pooler's could not be prepared, for the transaction of this client has failed. */
+void fakeclient_refuse(const char *owner, const char *text);
 /* The same, and not only until the next ReadyForQuery: replies to several requests are on their way. */
 void fakeclient_excuse_for_good(const char *owner, const char *why);
 

@@ -9,6 +9,8 @@
 
 #define CANCELLED "57014"
 
+uint32_t pgm_schema;
+
 void pgm_init(struct pgm *m)
 {
 	memset(m, 0, sizeof(*m));
@@ -18,6 +20,30 @@ void pgm_init(struct pgm *m)
 void pgm_fini(struct pgm *m)
 {
 	bytes_free(&m->out);
+	free(m->stmt.at);
+	free(m->portal.at);
+	m->stmt = m->portal = (struct pgm_set){.count = 0};
+}
+
+void pgm_set_copy(struct pgm_set *to, const struct pgm_set *from)
+{
+	if (to->cap < from->count) {
+		to->cap = from->count;
+		to->at = realloc(to->at, to->cap * sizeof(*to->at));
+		CHECK(to->at != NULL);
+	}
+	to->count = from->count;
+	if (from->count > 0)
+		memcpy(to->at, from->at, from->count * sizeof(*to->at));
+}
+
+void pgm_fork(struct pgm *copy, const struct pgm *of)
+{
+	*copy = *of;
+	copy->out = (struct bytes){.data = NULL};
+	copy->stmt = copy->portal = (struct pgm_set){.count = 0};
+	pgm_set_copy(&copy->stmt, &of->stmt);
+	pgm_set_copy(&copy->portal, &of->portal);
 }
 
 static void pgm_copy(char *to, const char *from, size_t size)
@@ -47,7 +73,8 @@ void pgm_owner(const char *text, char *out)
 	}
 }
 
-void pgm_report(struct bytes *out, char type, const char *severity, const char *code, const char *text)
+static void pgm_report_from(struct bytes *out, char type, const char *severity, const char *code, const char *text,
+			    const char *routine)
 {
 	uint32_t at = bytes_begin(out, type);
 
@@ -59,22 +86,33 @@ void pgm_report(struct bytes *out, char type, const char *severity, const char *
 	bytes_str(out, code);
 	bytes_u8(out, 'M');
 	bytes_str(out, text);
+	if (routine != NULL) {
+		bytes_u8(out, 'R');
+		bytes_str(out, routine);
+	}
 	bytes_u8(out, 0);
 	bytes_end(out, at);
+}
+
+void pgm_report(struct bytes *out, char type, const char *severity, const char *code, const char *text)
+{
+	pgm_report_from(out, type, severity, code, text, NULL);
 }
 
 static void pgm_ready(struct pgm *m)
 {
 	uint32_t at = bytes_begin(&m->out, 'Z');
 
+	if (m->tx == 'I')
+		m->portal.count = 0;
 	bytes_u8(&m->out, (uint8_t)m->tx);
 	bytes_end(&m->out, at);
 	m->wants_flush = true;
 }
 
-static void pgm_error(struct pgm *m, const char *code, const char *text)
+static void pgm_error_from(struct pgm *m, const char *code, const char *text, const char *routine)
 {
-	pgm_report(&m->out, 'E', "ERROR", code, text);
+	pgm_report_from(&m->out, 'E', "ERROR", code, text, routine);
 	m->wants_flush = true; /* PostgreSQL sends reports at once */
 	m->todo_at = m->todo_count = 0;
 	m->is_odd = m->is_odd || (m->is_copying && m->has_ignored_sync);
@@ -87,26 +125,54 @@ static void pgm_error(struct pgm *m, const char *code, const char *text)
 		pgm_ready(m);
 }
 
-static struct pgm_named *pgm_find(struct pgm_named *set, const char *name)
+static void pgm_error(struct pgm *m, const char *code, const char *text)
 {
-	for (int i = 0; i < PGM_NAMED; i++)
-		if (set[i].text[0] != '\0' && strcmp(set[i].name, name) == 0)
-			return &set[i];
+	pgm_error_from(m, code, text, NULL);
+}
+
+static void pgm_error_name(struct pgm *m, const char *code, const char *name, const char *what)
+{
+	char text[160];
+
+	if (name[0] == '\0')
+		snprintf(text, sizeof(text), "unnamed prepared statement %s", what);
+	else
+		snprintf(text, sizeof(text), "prepared statement \"%s\" %s", name, what);
+	pgm_error(m, code, text);
+}
+
+struct pgm_named *pgm_find(const struct pgm_set *set, const char *name)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		if (strcmp(set->at[i].name, name) == 0)
+			return &set->at[i];
 	return NULL;
 }
 
-static void pgm_store(struct pgm_named *set, const char *name, const char *text)
+static void pgm_drop(struct pgm_set *set, const char *name)
 {
 	struct pgm_named *n = pgm_find(set, name);
 
-	for (int i = 0; n == NULL && i < PGM_NAMED; i++)
-		if (set[i].text[0] == '\0')
-			n = &set[i];
-	CHECK(n != NULL);
+	if (n != NULL)
+		*n = set->at[--set->count];
+}
+
+static struct pgm_named *pgm_store(struct pgm_set *set, const char *name, const char *text)
+{
+	struct pgm_named *n;
+
+	pgm_drop(set, name);
+	if (set->count == set->cap) {
+		set->cap = set->cap * 2 + 4;
+		set->at = realloc(set->at, set->cap * sizeof(*set->at));
+		CHECK(set->at != NULL);
+	}
+	n = &set->at[set->count++];
+	memset(n, 0, sizeof(*n));
 	pgm_copy(n->name, name, sizeof(n->name));
 	/* an empty statement still exists */
 	pgm_copy(n->text, text[0] != '\0' ? text : " ", sizeof(n->text));
-	n->row = 0;
+	return n;
 }
 
 /* The next word of *p. */
@@ -153,7 +219,7 @@ static bool pgm_is(const struct pgm_call *c, const char *verb)
 static bool pgm_has_rows(const struct pgm_call *c)
 {
 	return pgm_is(c, "echo") || pgm_is(c, "sleep") || pgm_is(c, "show") || pgm_is(c, "select") ||
-	       pgm_is(c, "app");
+	       pgm_is(c, "app") || pgm_is(c, "tell") || pgm_is(c, "plan");
 }
 
 static void pgm_row_description(struct pgm *m)
@@ -208,7 +274,7 @@ static void pgm_tag(struct pgm *m, const char *tag, uint32_t n)
 
 static void pgm_rows(struct pgm *m, const struct pgm_call *c, const char *value, uint32_t rows)
 {
-	struct pgm_named *portal = m->is_extended ? pgm_find(m->portal, m->running) : NULL;
+	struct pgm_named *portal = m->is_extended ? pgm_find(&m->portal, m->running) : NULL;
 	uint32_t from = portal != NULL ? portal->row : 0, upto = rows;
 
 	if (!m->is_extended)
@@ -300,9 +366,72 @@ static void pgm_discard(struct pgm *m)
 {
 	pgm_set_app(m, m->app_base, strlen(m->app_base));
 	m->var[0] = '\0';
-	memset(m->stmt, 0, sizeof(m->stmt));
-	memset(m->portal, 0, sizeof(m->portal));
+	m->stmt.count = m->portal.count = 0;
 	pgm_tag(m, "DISCARD ALL", NO_COUNT);
+}
+
+/* what the statement was prepared with is in its answer */
+static void pgm_tell(struct pgm *m, const struct pgm_call *c)
+{
+	const struct pgm_named *portal = m->is_extended ? pgm_find(&m->portal, m->running) : NULL;
+	char value[128];
+	int n;
+
+	n = snprintf(value, sizeof(value), "%s%.20s", portal != NULL ? portal->arg : "", c->token);
+	for (unsigned i = 0; portal != NULL && i < portal->types; i++)
+		n += snprintf(value + n, sizeof(value) - (size_t)n, "/%u", portal->type[i]);
+	pgm_rows(m, c, value, c->n);
+}
+
+/* DEALLOCATE [PREPARE] name, with comments in front and quotes around, as the scripts say it */
+static void pgm_deallocate(struct pgm *m, const char *text)
+{
+	char word[96];
+	bool quoted;
+
+	for (;;) {
+		if (strncmp(text, "/*", 2) == 0)
+			text = strstr(text, "*/") + 2;
+		pgm_word(&text, word, sizeof(word));
+		if (strcasecmp(word, "deallocate") != 0 && strcasecmp(word, "prepare") != 0 &&
+		    strcmp(word, "/**/") != 0)
+			break;
+	}
+	if (strcasecmp(word, "all") == 0) {
+		m->stmt.count = 0;
+		pgm_tag(m, "DEALLOCATE ALL", NO_COUNT);
+		return;
+	}
+	quoted = word[0] == '"';
+	if (quoted) {
+		word[strlen(word) - 1] = '\0';
+		memmove(word, word + 1, strlen(word));
+	}
+	for (char *p = word; *p != '\0' && !quoted; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+	if (pgm_find(&m->stmt, word) == NULL) {
+		pgm_error_name(m, "26000", word, "does not exist");
+		return;
+	}
+	pgm_drop(&m->stmt, word);
+	pgm_tag(m, "DEALLOCATE", NO_COUNT);
+}
+
+static void pgm_alter(struct pgm *m)
+{
+	if (!m->is_mute)
+		pgm_schema++;
+	pgm_tag(m, "ALTER TABLE", NO_COUNT);
+}
+
+/* false: its result would be another than it was when it was prepared */
+static bool pgm_is_current(struct pgm *m, const struct pgm_named *stmt)
+{
+	if (strncmp(stmt->text, "plan ", 5) != 0 || (m->is_mute ? !m->is_stale : stmt->schema == pgm_schema))
+		return true;
+	m->is_stale = false;
+	pgm_error_from(m, "0A000", PGM_STALE, "RevalidateCachedQuery");
+	return false;
 }
 
 static bool pgm_ends_block(const char *text)
@@ -352,6 +481,14 @@ static void pgm_execute(struct pgm *m, const char *text)
 		pgm_set(m, &c);
 	else if (pgm_is(&c, "reset"))
 		pgm_tag(m, c.verb, NO_COUNT);
+	else if (pgm_is(&c, "tell") || pgm_is(&c, "plan"))
+		pgm_tell(m, &c);
+	else if (pgm_is(&c, "alter"))
+		pgm_alter(m);
+	else if (strstr(text, "eallocate") != NULL || strstr(text, "EALLOCATE") != NULL)
+		pgm_deallocate(m, text);
+	else if (pgm_is(&c, "discard") && m->tx == 'T')
+		pgm_error(m, "25001", "DISCARD ALL cannot run inside a transaction block");
 	else if (pgm_is(&c, "discard"))
 		pgm_discard(m);
 	else {
@@ -380,7 +517,7 @@ void pgm_run(struct pgm *m, enum pgm_outcome outcome)
 		pgm_copy(m->rider, owner, sizeof(m->rider));
 	if (outcome == PGM_CANCELLED)
 		pgm_error(m, CANCELLED, "canceling statement due to user request");
-	else if (m->tx == 'E' && !pgm_ends_block(text))
+	else if (m->tx == 'E' && text[0] != '\0' && !pgm_ends_block(text))
 		pgm_error(m, "25P02", "current transaction is aborted");
 	else
 		pgm_execute(m, text);
@@ -396,6 +533,7 @@ static void pgm_query(struct pgm *m, const char *text)
 {
 	m->is_extended = false;
 	m->todo_at = m->todo_count = 0;
+	pgm_drop(&m->stmt, "");
 	for (;;) {
 		size_t n = strcspn(text, ";");
 
@@ -423,53 +561,99 @@ static const char *pgm_string(const uint8_t *body, uint32_t len, uint32_t *at)
 	return s;
 }
 
+static uint32_t pgm_u16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
 static void pgm_parse_message(struct pgm *m, const uint8_t *body, uint32_t len)
 {
 	uint32_t at = 0;
 	const char *name = pgm_string(body, len, &at);
 	const char *text = name != NULL ? pgm_string(body, len, &at) : NULL;
+	struct pgm_named *stmt;
 
-	if (text == NULL) {
+	if (text == NULL || len < at + 2 || len != at + 2 + 4 * pgm_u16(body + at) || pgm_u16(body + at) > PGM_TYPES) {
 		m->garbage = "a broken Parse";
 		return;
 	}
-	if (m->tx == 'E' && !pgm_ends_block(text)) {
-		pgm_error(m, "25P02", "current transaction is aborted");
-		return;
-	}
+	if (name[0] == '\0')
+		pgm_drop(&m->stmt, ""); /* before anything can go wrong */
 	if (strncmp(text, "bogus", 5) == 0) {
 		pgm_error(m, "42601", text);
 		return;
 	}
-	if (name[0] != '\0' && pgm_find(m->stmt, name) != NULL) {
-		pgm_error(m, "42P05", "prepared statement already exists");
+	if (m->tx == 'E' && text[0] != '\0' && !pgm_ends_block(text)) {
+		pgm_error(m, "25P02", "current transaction is aborted");
 		return;
 	}
-	pgm_store(m->stmt, name, text);
+	if (name[0] != '\0' && pgm_find(&m->stmt, name) != NULL) {
+		pgm_error_name(m, "42P05", name, "already exists");
+		return;
+	}
+	stmt = pgm_store(&m->stmt, name, text);
+	stmt->schema = pgm_schema;
+	stmt->types = pgm_u16(body + at);
+	for (unsigned i = 0; i < stmt->types; i++)
+		stmt->type[i] = bytes_get_u32(body + at + 2 + 4 * i);
 	bytes_msg(&m->out, '1');
+}
+
+/* how many parameters; the first of them into arg.  -1: the message is broken */
+static int pgm_parameters(const uint8_t *body, uint32_t len, uint32_t at, char *arg, size_t size)
+{
+	uint32_t n;
+
+	if (len < at + 2 || len < at + 4 + 2 * pgm_u16(body + at))
+		return -1;
+	at += 2 + 2 * pgm_u16(body + at);
+	n = pgm_u16(body + at);
+	at += 2;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t size_of = len >= at + 4 ? bytes_get_u32(body + at) : UINT32_MAX;
+
+		if (size_of > len - at - 4)
+			return -1;
+		if (i == 0)
+			snprintf(arg, size, "%.*s", (int)size_of, (const char *)body + at + 4);
+		at += 4 + size_of;
+	}
+	return (int)n;
 }
 
 static void pgm_bind(struct pgm *m, const uint8_t *body, uint32_t len)
 {
 	uint32_t at = 0;
-	const char *portal = pgm_string(body, len, &at);
-	const char *name = portal != NULL ? pgm_string(body, len, &at) : NULL;
-	struct pgm_named *stmt;
+	const char *name = pgm_string(body, len, &at);
+	const char *of = name != NULL ? pgm_string(body, len, &at) : NULL;
+	struct pgm_named *stmt, *portal;
+	char arg[24] = "";
+	int n = of != NULL ? pgm_parameters(body, len, at, arg, sizeof(arg)) : -1;
 
-	if (name == NULL) {
+	if (n < 0) {
 		m->garbage = "a broken Bind";
 		return;
 	}
-	stmt = pgm_find(m->stmt, name);
+	stmt = pgm_find(&m->stmt, of);
 	if (stmt == NULL) {
-		pgm_error(m, "26000", "prepared statement does not exist");
+		pgm_error_name(m, "26000", of, "does not exist");
 		return;
 	}
-	if (m->tx == 'E' && !pgm_ends_block(stmt->text)) {
+	/* PostgreSQL looks at the parameters first; a pooler that has to prepare it here first is told this first */
+	if (m->tx == 'E' && (!pgm_ends_block(stmt->text) || n > 0)) {
 		pgm_error(m, "25P02", "current transaction is aborted");
 		return;
 	}
-	pgm_store(m->portal, portal, stmt->text);
+	if ((unsigned)n != stmt->types) {
+		pgm_error(m, "08P01", "bind message supplies another number of parameters");
+		return;
+	}
+	if (!pgm_is_current(m, stmt))
+		return;
+	portal = pgm_store(&m->portal, name, stmt->text);
+	portal->types = stmt->types;
+	memcpy(portal->type, stmt->type, sizeof(portal->type));
+	pgm_copy(portal->arg, arg, sizeof(portal->arg));
 	bytes_msg(&m->out, '2');
 }
 
@@ -483,17 +667,30 @@ static void pgm_describe(struct pgm *m, const uint8_t *body, uint32_t len)
 		m->garbage = "a broken Describe";
 		return;
 	}
-	n = pgm_find(body[0] == 'S' ? m->stmt : m->portal, (const char *)body + 1);
+	n = pgm_find(body[0] == 'S' ? &m->stmt : &m->portal, (const char *)body + 1);
+	if (n == NULL && body[0] == 'S') {
+		pgm_error_name(m, "26000", (const char *)body + 1, "does not exist");
+		return;
+	}
 	if (n == NULL) {
-		pgm_error(m, body[0] == 'S' ? "26000" : "34000", "does not exist");
+		pgm_error(m, "34000", "does not exist");
+		return;
+	}
+	pgm_parse(n->text, &c);
+	if (m->tx == 'E' && pgm_has_rows(&c)) {
+		pgm_error(m, "25P02", "current transaction is aborted");
 		return;
 	}
 	if (body[0] == 'S') {
+		if (!pgm_is_current(m, n))
+			return;
+		pgm_copy(m->described, n->text, sizeof(m->described));
 		at = bytes_begin(&m->out, 't');
-		bytes_u16(&m->out, 0);
+		bytes_u16(&m->out, (uint16_t)n->types);
+		for (unsigned i = 0; i < n->types; i++)
+			bytes_u32(&m->out, n->type[i]);
 		bytes_end(&m->out, at);
 	}
-	pgm_parse(n->text, &c);
 	if (pgm_has_rows(&c))
 		pgm_row_description(m);
 	else
@@ -510,7 +707,7 @@ static void pgm_execute_message(struct pgm *m, const uint8_t *body, uint32_t len
 		m->garbage = "a broken Execute";
 		return;
 	}
-	portal = pgm_find(m->portal, name);
+	portal = pgm_find(&m->portal, name);
 	if (portal == NULL) {
 		pgm_error(m, "34000", "portal does not exist");
 		return;
@@ -524,15 +721,11 @@ static void pgm_execute_message(struct pgm *m, const uint8_t *body, uint32_t len
 
 static void pgm_close(struct pgm *m, const uint8_t *body, uint32_t len)
 {
-	struct pgm_named *n;
-
 	if (len < 2) {
 		m->garbage = "a broken Close";
 		return;
 	}
-	n = pgm_find(body[0] == 'S' ? m->stmt : m->portal, (const char *)body + 1);
-	if (n != NULL)
-		memset(n, 0, sizeof(*n));
+	pgm_drop(body[0] == 'S' ? &m->stmt : &m->portal, (const char *)body + 1);
 	bytes_msg(&m->out, '3');
 }
 
@@ -540,8 +733,6 @@ static void pgm_sync(struct pgm *m)
 {
 	m->is_skipping = false;
 	m->is_extended = false;
-	if (m->tx == 'I')
-		memset(m->portal, 0, sizeof(m->portal));
 	pgm_ready(m);
 }
 

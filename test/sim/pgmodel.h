@@ -13,6 +13,10 @@
  *   copyout TOKEN n [w]
  *   set TOKEN, show TOKEN session state
  *   setapp TOKEN, app TOKEN application_name
+ *   tell KEY n            n rows with the key, the types and the first parameter
+ *   plan KEY n            the same, but its plan goes stale when somebody says
+ *   alter TOKEN           ... this
+ *   deallocate NAME, deallocate all
  *   begin commit rollback discard-all; and SELECT 1, SET, RESET, empty ones (ours)
  */
 #ifndef SIM_PGMODEL_H
@@ -22,17 +26,28 @@
 
 #define PGM_TEXT 160
 #define PGM_STMTS 8
-#define PGM_NAMED 8
+#define PGM_TYPES 4
+#define PGM_STALE "cached plan must not change result type"
 
 enum pgm_outcome {
 	PGM_DONE,
 	PGM_CANCELLED,
 };
 
+/* a prepared statement or a portal */
 struct pgm_named {
-	char name[24];
-	char text[PGM_TEXT];
-	uint32_t row; /* a portal's position */
+	char name[80];
+	char text[PGM_TEXT]; /* never empty: " " */
+	uint32_t type[PGM_TYPES];
+	unsigned types;
+	uint32_t schema; /* when it was planned */
+	char arg[24];	 /* a portal's first parameter */
+	uint32_t row;	 /* a portal's position */
+};
+
+struct pgm_set {
+	struct pgm_named *at;
+	unsigned count, cap;
 };
 
 struct pgm {
@@ -51,8 +66,10 @@ struct pgm {
 	/* statements of the message being worked on */
 	char todo[PGM_STMTS][PGM_TEXT];
 	unsigned todo_at, todo_count;
-	struct pgm_named stmt[PGM_NAMED], portal[PGM_NAMED];
-	char running[24]; /* portal of the Execute being worked on */
+	struct pgm_set stmt, portal;
+	bool is_stale; /* an oracle: the next use of a plan fails */
+	char described[PGM_TEXT]; /* the statement of the last Describe */
+	char running[80]; /* portal of the Execute being worked on */
 	uint32_t max_rows;
 	/* COPY FROM STDIN */
 	char copy_token[40];
@@ -66,6 +83,13 @@ struct pgm {
 
 void pgm_init(struct pgm *m);
 void pgm_fini(struct pgm *m);
+/* A copy that can be played with, without what it has said; pgm_fini it. */
+void pgm_fork(struct pgm *copy, const struct pgm *of);
+void pgm_set_copy(struct pgm_set *to, const struct pgm_set *from);
+/* NULL: none. */
+struct pgm_named *pgm_find(const struct pgm_set *set, const char *name);
+/* How often something was altered, in the one database there is. */
+extern uint32_t pgm_schema;
 /* Takes a message; afterwards pgm_is_busy tells whether statements wait to be run. */
 void pgm_message(struct pgm *m, char type, const uint8_t *body, uint32_t len);
 static inline bool pgm_is_busy(const struct pgm *m)

@@ -6,6 +6,7 @@
 #include "engine_sim.h"
 #include "fakeclient.h"
 #include "fakepg.h"
+#include "prepared_check.h"
 
 #include "base/mem.h"
 #include "session/orders.h"
@@ -87,9 +88,9 @@ static int pooler_write_conf(unsigned dbs, int users_fd)
 	snprintf(text, sizeof(text),
 		 "query_wait_timeout = %ums\nquery_wait_notify = %ums\nclient_login_timeout = %ums\n"
 		 "query_timeout = %ums\nidle_transaction_timeout = %ums\nclient_idle_timeout = %ums\n"
-		 "server_reset_query_always = %d\nserver_reset_query = DISCARD ALL\n",
+		 "server_reset_query_always = %d\nserver_reset_query = DISCARD ALL\nmax_prepared_statements = %u\n",
 		 m->wait_ms > 0 ? m->wait_ms : 3000000, m->notify_ms, m->login_ms > 0 ? m->login_ms : 3000000,
-		 m->query_ms, m->idle_xact_ms, m->idle_client_ms, m->always_resets);
+		 m->query_ms, m->idle_xact_ms, m->idle_client_ms, m->always_resets, m->max_prepared);
 	put_text(fd, text);
 	return fd;
 }
@@ -154,6 +155,7 @@ void pooler_start(const struct pooler_manners *m, unsigned users, unsigned dbs)
 	manners = *m;
 	first_size = m->pool_size;
 	memset(seen, 0, sizeof(seen));
+	prepared_check_start();
 	clients_before = objects(MEM_CLIENT);
 	servers_before = objects(MEM_SERVER);
 	sim.in_setup = true;
@@ -283,6 +285,7 @@ static void pooler_check_turn(struct loop *loop)
 
 	DLIST_EACH(it, &w->clients)
 		check_client(w, container_of(it, struct client, link));
+	prepared_check_turn(w, manners.max_prepared);
 	for (unsigned i = 0; i < manners.workers; i++)
 		DLIST_EACH(it, &workers[i].clients)
 			in += container_of(it, struct client, link)->is_counted;
@@ -356,6 +359,8 @@ static void check_share_rest(struct share *share, void *arg FX_UNUSED)
 void pooler_check_rest(void)
 {
 	each_share(check_share_rest, NULL);
+	if (strcmp(manners.mode, "session") != 0)
+		prepared_check_rest(workers, manners.workers);
 }
 
 static void check_share_no_clients(struct share *share, void *arg FX_UNUSED)
@@ -381,6 +386,9 @@ void pooler_check_no_clients(void)
 			 counts.logins);
 	if (objects(MEM_CLIENT) != clients_before)
 		sim_fail("I8: %zu clients are in memory, and there are none", objects(MEM_CLIENT) - clients_before);
+	if (stmt_store_bytes(hub.statements) != 0)
+		sim_fail("I8: %zu bytes of statements are kept, and there are no clients",
+			 stmt_store_bytes(hub.statements));
 	each_share(check_share_no_clients, NULL);
 }
 

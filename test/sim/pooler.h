@@ -12,7 +12,7 @@ struct pooler_manners {
 	const char *mode; /* pool_mode */
 	unsigned pool_size, max_overflow, min_pool_size, reserve;
 	unsigned max_db, max_user; /* 0: no limit */
-	unsigned max_clients;
+	unsigned max_clients, max_prepared;
 	uint32_t linger_ms, lifetime_ms, ping_idle_ms, retry_ms, connect_timeout_s;
 	uint32_t wait_ms, query_ms, idle_xact_ms, idle_client_ms, login_ms, notify_ms; /* timeouts; 0: none */
 	bool is_bouncer; /* profile [pgbouncer] */

@@ -90,7 +90,9 @@ static void world_manners_of_clients(struct fakeclient_manners *m)
 		.has_extended = !sim_one_in(4),
 		.has_copy = !sim_one_in(4),
 		.has_stray_sync = !sim_one_in(4),
-		.has_named = !sim_one_in(4),
+		.statements_one_in = sim_one_in(3) ? 1 + sim_rnd(3) : 0,
+		.has_discard = sim_one_in(3),
+		.has_alter = sim_one_in(3),
 		.has_odd_sync = sim_one_in(2),
 		.likes_copy = sim_one_in(8),
 		.has_parameters = sim_one_in(2),
@@ -275,6 +277,7 @@ static void world_manners_of_pooler(struct pooler_manners *m)
 		.has_ping = !sim_one_in(3),
 		.is_plain_auth = sim_one_in(4),
 		.is_bouncer = sim_one_in(4),
+		.max_prepared = pick(1, 2, 3, 200),
 		.always_resets = sim_one_in(8),
 	};
 }
@@ -394,6 +397,7 @@ static void world_pooler(struct world_counts *counts)
 	world_manners_of_pooler(&pooler);
 	server.is_session = strcmp(pooler.mode, "session") == 0;
 	clients.has_session_state = server.is_session;
+	clients.hides_plans = !server.is_session;
 	clients.is_autonomous = strcmp(pooler.mode, "statement") == 0;
 	if (clients.is_autonomous)
 		clients.has_transactions = false;
