@@ -254,19 +254,21 @@ def test_T_CAN_02_cancel_races_the_end_of_the_query(pg, pooler):
 
 
 STORM_SECONDS = float(os.environ.get("FYNIX_STORM_SECONDS", "12"))
+STORM_WORKERS = [int(n) for n in os.environ.get("FYNIX_STORM_WORKERS", "1,4").split(",")]
+STORM_THINK = float(os.environ.get("FYNIX_STORM_THINK", "3"))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("slow", [False, True], ids=["direct", "slow_way"])
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", STORM_WORKERS)
 def test_T_CAN_01_storm_never_hits_a_victim(pg, pooler, workers, slow):
-    """500 that never cancel, 500 that do, 8 servers; FYNIX_STORM_SECONDS=600 is the long form. slow_way: up to 200 ms between the
-    connect and the bytes of each cancel request to PostgreSQL, and between them and the end."""
+    """500 that never cancel, 500 that do, 8 servers; FYNIX_STORM_SECONDS=600 FYNIX_STORM_WORKERS=2 is the long form. slow_way: up to
+    200 ms between the connect and the bytes of each cancel request to PostgreSQL, and between them and the end."""
     with Relay(pg.addr) as relay:
         relay.spread = 0.2
         p = pooler(workers=workers, pool_size=8, max_overflow=0, max_client_conn=2000, pool_timeout=60, query_wait_notify=0,
                    databases={"db0": f"port={relay.port}" if slow else ""})
-        storm = Storm(p.addr, 500, 500, think=3.0, seed=workers)
+        storm = Storm(p.addr, 500, 500, think=STORM_THINK, seed=workers)
         storm.run(STORM_SECONDS)
         print(f"storm: {workers} workers, {storm.report()}")
         assert not storm.harmed, storm.harmed

@@ -79,6 +79,12 @@ class Rider:
         self.busy = False
         storm = self.storm
         right = [self.token] * self.want
+        if self.cancels and status == b"E" and self.codes and self.codes[-1] == "57014":
+            # it was the COMMIT, or the ROLLBACK behind it, that was hit
+            self.busy = True
+            self.owed += 1
+            self.c.sock.send(q("ROLLBACK"))
+            return
         if status != b"I":
             raise AssertionError(f"client {self.number}: left in status {status}")
         if self.cancels:
