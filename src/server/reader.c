@@ -164,11 +164,17 @@ static void reader_look(struct server *s, uint8_t type, const uint8_t *body, siz
 	}
 }
 
+/* the rider may have other words for these */
+static bool reader_is_special(uint8_t type)
+{
+	return type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_STATUS;
+}
+
 static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
 	reader_look(s, type, body, n);
 	if ((s->reader.mode & READER_HELD) && s->rider_ops != NULL) {
-		if ((type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE) && !s->has_spoken &&
+		if (reader_is_special(type) && !s->has_spoken &&
 		    s->rider_ops->on_special(s, type, body, n))
 			return;
 		s->rider_ops->on_reply(s, NULL, s->reader.hdr, WIRE_HEADER_LEN);
@@ -186,7 +192,8 @@ static bool reader_is_whole_type(uint8_t type)
 /* CommandComplete streams like any other, but for the few tags that reader_tag wants to see */
 static int reader_tag_mode(int mode, const uint8_t *body, size_t have)
 {
-	if (have >= 3 && memcmp(body, "DIS", 3) != 0 && memcmp(body, "DEA", 3) != 0 && memcmp(body, "RES", 3) != 0)
+	if (have >= 3 && memcmp(body, "DIS", 3) != 0 && memcmp(body, "DEA", 3) != 0 && memcmp(body, "RES", 3) != 0 &&
+	    memcmp(body, "SET", 3) != 0)
 		return mode;
 	return READER_WHOLE | (mode & READER_FORWARD ? READER_HELD : 0);
 }
@@ -264,9 +271,7 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 			return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
 		if (verdict == EXPECT_SWALLOW || s->rider_ops == NULL)
 			return READER_WHOLE;
-		/* the rider may have other words for these */
-		return READER_WHOLE | (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE ? READER_HELD
-													: READER_FORWARD);
+		return READER_WHOLE | (reader_is_special(type) ? READER_HELD : READER_FORWARD);
 	}
 	return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
 }

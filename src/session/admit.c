@@ -78,12 +78,16 @@ static void admit_failed(struct client *c)
 {
 	struct clientauth *a = c->login->auth;
 	const char *detail = clientauth_detail(a);
-	bool bouncer = c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER;
 
 	if (log_limit_allows(&c->worker->noise, loop_now(c->conn.loop), 20))
 		client_log(c, LOG_WARNING, "login failed: db=%s user=%s: %s", c->login->database, c->login->user,
 			   detail != NULL ? detail : clientauth_error(a));
-	client_fail_as(c, CLIENT_END_AUTH_FAILED, bouncer ? "08P01" : clientauth_sqlstate(a), clientauth_error(a));
+	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
+		client_fail_as(c, CLIENT_END_AUTH_FAILED, "08P01", clientauth_error(a));
+	else if (strcmp(clientauth_sqlstate(a), "28P01") == 0)
+		client_fail(c, CLIENT_END_AUTH_FAILED, "password authentication failed for user \"%s\"", c->login->user);
+	else
+		client_fail_as(c, CLIENT_END_AUTH_FAILED, clientauth_sqlstate(a), clientauth_error(a));
 }
 
 static void admit_proved(struct client *c);

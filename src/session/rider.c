@@ -11,6 +11,7 @@
 #include "session/rewrite.h"
 #include "session/special.h"
 #include "session/statements.h"
+#include "session/varreset.h"
 #include "session/vars.h"
 #include "session/watch.h"
 #include "session/worker.h"
@@ -38,7 +39,7 @@ static void rider_on_ready(struct server *s, char status)
 	struct stats *stats = &c->pool->stats;
 	uint64_t now = loop_now(s->loop);
 
-	vars_on_ready(c, s, status);
+	varreset_on_ready(c, s, status);
 	if (FX_UNLIKELY(status != TRANSACTION_IDLE && c->pool_mode == CONF_POOL_STATEMENT)) {
 		client_fail(c, CLIENT_END_BLOCKS_NOT_ALLOWED, NULL);
 		return;
@@ -132,8 +133,7 @@ static void rider_on_tag(struct server *s, const char *tag)
 
 	if (c->statements != NULL && (all || strcmp(tag, "DEALLOCATE ALL") == 0))
 		statements_forget_all(c->statements);
-	if (all || strcmp(tag, "RESET") == 0)
-		vars_reset(c, s, all);
+	varreset_on_tag(c, s, tag);
 }
 
 static bool rider_on_special(struct server *s, uint8_t type, const uint8_t *body, size_t n)

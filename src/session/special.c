@@ -9,6 +9,7 @@
 #include "session/relay.h"
 #include "session/rewrite.h"
 #include "session/unnamed.h"
+#include "session/varreset.h"
 
 #include <string.h>
 
@@ -138,7 +139,14 @@ static bool special_notification(struct client *c, const struct server *s, const
 
 bool special_on_message(struct client *c, struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
-	return type == BE_ERROR_RESPONSE ? special_error(c, s, body, n) : special_notification(c, s, body, n);
+	switch (type) {
+	case BE_ERROR_RESPONSE:
+		return special_error(c, s, body, n);
+	case BE_NOTIFICATION_RESPONSE:
+		return special_notification(c, s, body, n);
+	default:
+		return varreset_hushes(c, s, (const char *)body);
+	}
 }
 
 bool special_retry(struct client *c, struct server *s)

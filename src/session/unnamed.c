@@ -113,6 +113,7 @@ enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewr
 		if (server_note_flagged(s, FE_PARSE, EXPECT_OURS | EXPECT_TOLD) < 0)
 			return REWRITE_END;
 		ensure_put_parse(&out, "", st->unnamed->body, st->unnamed->len);
+		server_note_text(s, st->unnamed->body, strnlen((const char *)st->unnamed->body, st->unnamed->len));
 	} else {
 		/* what another client has left there is not for this one */
 		if (!server_note_ours(s, FE_CLOSE))

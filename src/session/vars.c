@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "proto/frontend.h"
 #include "proto/reply.h"
+#include "session/varreset.h"
 #include "session/varset.h"
 #include "session/varsql.h"
 #include "session/worker.h"
@@ -99,16 +100,6 @@ void vars_replace(struct client *c, const struct params *values)
 
 /* --- while it works --- */
 
-/* SET x TO DEFAULT is a RESET that says SET */
-static void vars_watch_default(struct client *c, struct server *s, const char *name)
-{
-	char what[VARSQL_NAME_SIZE];
-
-	if (params_get(&varset_of(c)->start, name) != NULL && s->text != NULL && s->text_len < s->text_size &&
-	    varsql_read_reset(s->text, s->text_len, what) == VARSQL_RESET_ONE && str_is_equal_nocase(what, name))
-		vars_reset(c, s, false);
-}
-
 void vars_reported(struct client *c, struct server *s, const char *name, const char *value)
 {
 	bool was_known = s->vars_hash == c->vars_hash;
@@ -123,7 +114,7 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 		s->vars_hash = UINT64_MAX;
 		return;
 	}
-	if (!varset_put(c, name, value)) {
+	if (!varreset_note(c, s, name) || !varset_put(c, name, value)) {
 		/* the next server would not know, so the client can't be served as it was told */
 		s->vars_hash = UINT64_MAX;
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
@@ -135,11 +126,9 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 		mem_free(c->application_name);
 		c->application_name = mem_strndup(value, 64);
 	}
-	vars_watch_default(c, s, name);
 }
 
-/* The encoding in which the client was told this server's texts; NULL: the server's own. */
-static const char *vars_encoding(const struct server *s, const struct params *now)
+const char *vars_encoding(const struct server *s, const struct params *now)
 {
 	const char *own = params_get(&s->params, "server_encoding");
 	const char *told = now != NULL ? params_get(now, "client_encoding") : NULL;
@@ -219,8 +208,7 @@ static bool vars_difference(const struct client *c, struct server *s, struct buf
 	return ok && !sql->bad;
 }
 
-/* gives the bytes sent, 0 when there was nothing to say, -1 when there is no memory */
-static long vars_say(struct server *s, struct buf *sql)
+long vars_say(struct server *s, struct buf *sql)
 {
 	struct buf out;
 	long sent = 0;
@@ -297,118 +285,6 @@ void vars_failed(struct client *c, struct server *s, const char *sqlstate, const
 			share_forbid(c->pool->share, name);
 	}
 	client_fail_as(c, CLIENT_END_STARTUP, sqlstate, message);
-}
-
-/* --- RESET --- */
-
-void vars_reset(struct client *c, struct server *s, bool all)
-{
-	char name[VARSQL_NAME_SIZE];
-	enum varsql_reset what = VARSQL_RESET_UNKNOWN;
-	struct varset *v;
-
-	if (c->vars == NULL)
-		return;
-	v = varset_of(c);
-	if (v->start.pairs.len == 0)
-		return;
-	if (all)
-		what = VARSQL_RESET_ALL;
-	else if (s->text != NULL && s->text_len < s->text_size && expect_ready_owed(&s->expect) == 1)
-		what = varsql_read_reset(s->text, s->text_len, name);
-	if (what == VARSQL_RESET_ALL) {
-		v->pending = VARSET_PENDING_ALL;
-	} else if (what == VARSQL_RESET_ONE && v->pending == VARSET_PENDING_NONE) {
-		if (params_get(&v->start, name) == NULL)
-			return;
-		v->pending_name = mem_strdup(name);
-		v->pending = VARSET_PENDING_ONE;
-	} else if (v->pending != VARSET_PENDING_ALL &&
-		   !(what == VARSQL_RESET_ONE && v->pending == VARSET_PENDING_ONE &&
-		     str_is_equal_nocase(v->pending_name, name))) {
-		v->pending = VARSET_PENDING_SOME;
-	}
-	s->vars_hash = UINT64_MAX;
-	s->is_loose_stale = true;
-	/* what we have to say about it belongs before the ReadyForQuery */
-	s->holds_ready = true;
-}
-
-static bool vars_is_pending(const struct varset *v, const struct server *s, const char *name)
-{
-	const char *have, *base;
-
-	switch (v->pending) {
-	case VARSET_PENDING_ONE:
-		return str_is_equal_nocase(v->pending_name, name);
-	case VARSET_PENDING_SOME:
-		/* the client may have changed it to what it is now; but not if that is what RESET would have made of it */
-		have = params_get(&s->params, name);
-		base = params_get(&s->base, name);
-		return have == NULL || base == NULL || strcmp(have, base) == 0;
-	default:
-		return true;
-	}
-}
-
-static bool vars_restore(struct client *c, struct server *s, struct buf *sql, struct buf *told)
-{
-	struct varset *v = varset_of(c);
-	const char *name, *value;
-	size_t it = 0;
-
-	if (params_copy(&s->was_loose, &s->loose) < 0)
-		return false;
-	while (params_next(&v->start, &it, &name, &value)) {
-		const char *have = params_get(&s->params, name);
-
-		if (!vars_is_pending(v, s, name))
-			continue;
-		if (!varset_put(c, name, value))
-			return false;
-		if (have == NULL && params_set(&s->loose, name, value) < 0)
-			return false;
-		if (have != NULL && strcmp(have, value) == 0)
-			continue;
-		varsql_set(sql, name, value, have != NULL ? vars_encoding(s, c->vars) : NULL,
-			   s->status != TRANSACTION_IDLE);
-		if (have != NULL)
-			(void)reply_parameter(told, name, value);
-		if (str_is_equal_nocase(name, "application_name")) {
-			mem_free(c->application_name);
-			c->application_name = mem_strdup(value);
-		}
-	}
-	return !sql->bad && !told->bad;
-}
-
-void vars_on_ready(struct client *c, struct server *s, char status)
-{
-	struct buf sql, told;
-	struct varset *v;
-
-	if (FX_LIKELY(!s->is_loose_stale) || c->vars == NULL)
-		return;
-	v = varset_of(c);
-	/* a failed block will be rolled back, and the RESET with it; in the middle of a pipeline nothing can be put */
-	if (v->pending == VARSET_PENDING_NONE || status == TRANSACTION_FAILED || !expect_is_quiet(&s->expect) ||
-	    (c->left > 0 && c->is_forwarding))
-		return;
-	buf_init(&sql, PARAMS_MAX * 8);
-	buf_init(&told, PARAMS_MAX * 2);
-	if (!vars_restore(c, s, &sql, &told) || vars_say(s, &sql) < 0) {
-		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-	} else {
-		conn_send(&c->conn, told.data, told.len, NULL);
-		v->pending = VARSET_PENDING_NONE;
-		mem_free(v->pending_name);
-		v->pending_name = NULL;
-		s->is_loose_stale = false;
-		s->vars_hash = c->vars_hash;
-		s->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
-	}
-	buf_fini(&sql);
-	buf_fini(&told);
 }
 
 /* --- greeting --- */

@@ -30,11 +30,10 @@ bool vars_apply(struct client *c, struct server *s);
 /* A message of ours was refused by the server: what is set there is not known any more; fails the client. */
 void vars_failed(struct client *c, struct server *s, const char *sqlstate, const char *message);
 
-/* The client has done RESET (all: DISCARD ALL): what is gone is set again at the next ReadyForQuery at which nothing else
- * is owed, in front of whatever the client says then, and reported before that ReadyForQuery. */
-void vars_reset(struct client *c, struct server *s, bool all);
-/* A ReadyForQuery of the client's is about to be forwarded. */
-void vars_on_ready(struct client *c, struct server *s, char status);
+/* The encoding in which the client was told this server's texts; NULL: the server's own. */
+const char *vars_encoding(const struct server *s, const struct params *now);
+/* Sends a query of ours; gives the bytes sent, 0 when there was nothing to say, -1 when there is no memory. */
+long vars_say(struct server *s, struct buf *sql);
 
 /* ParameterStatus messages of the greeting: the welcome's, with the values that are the client's own. */
 void vars_greet(const struct client *c, const struct share_welcome *welcome, struct buf *out);

@@ -93,6 +93,7 @@ bool varset_put(struct client *c, const char *name, const char *value)
 			return false;
 		params_init(&v->now);
 		params_init(&v->start);
+		params_init(&v->known);
 		c->vars = &v->now;
 	}
 	have = params_get(c->vars, name);
@@ -113,6 +114,7 @@ void varset_free(struct client *c)
 	v = varset_of(c);
 	params_fini(&v->now);
 	params_fini(&v->start);
+	params_fini(&v->known);
 	mem_free(v->pending_name);
 	mem_object_free(MEM_VAR_LIST, v, sizeof(*v));
 	c->vars = NULL;

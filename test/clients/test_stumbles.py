@@ -344,7 +344,7 @@ def refused_at_last(w, **kw):
 def test_a_wrong_password(way, mode, method, user):
     w = way(mode, auth_type=method)
     severity, code, text = refused(w, user=user, password="wrong")
-    assert (severity, code) == ("FATAL", "28P01") and "authentication failed" in text
+    assert (severity, code, text) == ("FATAL", "28P01", f'password authentication failed for user "{user}"')
 
 
 @every_mode

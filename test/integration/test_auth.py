@@ -108,8 +108,22 @@ def test_unknown_user_looks_like_wrong_password(pooler, auth_type):
     assert failure(p, "stranger", "wrong") == wrong
     assert failure(p, "stranger", "wrong", "no_such_db") == wrong
     assert failure(p, "app", "wrong", "no_such_db") == wrong
-    assert "authentication failed" in wrong[2]["M"]
+    if SECTION == "pgbouncer":
+        text = "SASL authentication failed" if auth_type == "scram-sha-256" else "password authentication failed"
+        assert (wrong[2]["C"], wrong[2]["M"]) == ("08P01", text)
+    else:
+        assert (wrong[2]["C"], wrong[2]["M"]) == ("28P01", 'password authentication failed for user "USER"')
     assert wrong[1][0] == ASKS[auth_type]
+
+
+@pytest.mark.parametrize("auth_type", TYPES)
+def test_a_wrong_password_in_the_words_of_each_profile(pooler, auth_type):
+    said = {}
+    for section in ("fynixpool", "pgbouncer"):
+        fields = failure(pooler(section=section, auth_type=auth_type), "app", "wrong")[2]
+        said[section] = fields["S"], fields["C"], fields["M"]
+    assert said["fynixpool"] == ("FATAL", "28P01", 'password authentication failed for user "USER"')
+    assert said["pgbouncer"] == ("FATAL", "08P01", ("SASL" if auth_type == "scram-sha-256" else "password") + " authentication failed")
 
 
 def challenge(p, user):

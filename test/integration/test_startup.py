@@ -263,10 +263,56 @@ def test_reset_goes_back_to_the_startup_value(pooler, mode, name, how):
     run(c, f"SET {name} TO {lit}", how)
     run(c, "DISCARD ALL", how)
     has(c, START)
+    run(c, f"SET {name} TO {lit}", how)
+    run(c, f"SET {name} TO DEFAULT", how)
+    has(c, START)
     # the report comes before the ReadyForQuery, and its last word is the truth
     run(c, f"SET {name} TO {lit}", how)
     r = run(c, f"RESET {name}", how)
     assert r.types[-1] == "Z" and c.silent()
+    c.quit()
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session", "statement"])
+def test_reset_reports_what_it_changes_and_nothing_else(pooler, mode):
+    """As without a pooler: one ParameterStatus for each parameter that has another value now, between the tag and ReadyForQuery."""
+    p = pooler(pool_mode=mode, pool_size=1, max_overflow=0)
+    c = p.client(params=START)
+    for sql in ("RESET ALL", "DISCARD ALL", "RESET TimeZone", "SET TimeZone TO DEFAULT", "RESET ALL; RESET TimeZone"):
+        for how in ("simple", "extended") if ";" not in sql and sql != "DISCARD ALL" else ("simple",):
+            run(c, "SET TimeZone TO 'Europe/Paris'", how)
+            r = run(c, sql, how)
+            assert [m.body for m in r.msgs if m.type == "S"] == [b"TimeZone\0Asia/Tokyo\0"], (sql, how, wire.describe_msgs(r.msgs))
+            assert r.types[-2:] == "SZ"
+            has(c, START)
+    run(c, "SET TimeZone TO 'Europe/Paris'")
+    r = run(c, "RESET ALL; SET DateStyle TO 'German, DMY'")
+    assert sorted(m.body for m in r.msgs if m.type == "S") == [b"DateStyle\0German, DMY\0", b"TimeZone\0Asia/Tokyo\0"], wire.describe_msgs(r.msgs)
+    has(c, dict(START, DateStyle="German, DMY"))
+    if mode != "statement":
+        run(c, "BEGIN")
+        assert [m.body for m in run(c, "SET TimeZone TO DEFAULT").msgs if m.type == "S"] == []
+        assert [m.body for m in run(c, "RESET DateStyle").msgs if m.type == "S"] == [b"DateStyle\0SQL, DMY\0"]
+        assert [m.body for m in run(c, "ROLLBACK").msgs if m.type == "S"] == [b"DateStyle\0German, DMY\0"]
+        has(c, dict(START, DateStyle="German, DMY"))
+    c.quit()
+
+
+def test_a_parameter_that_is_set_is_not_taken_for_its_default(pooler):
+    """Only one statement that says DEFAULT goes back to the startup value, and only its own parameter does."""
+    p = pooler(pool_mode="session", pool_size=1, max_overflow=0)
+    c = p.client(params=START)
+    run(c, "SET statement_timeout TO '5s'")
+    for sql in ("SET fx.var TO DEFAULT", "SET fx.var TO 'default'", "SET fx.var TO x; SET fx.var TO 'y'"):
+        run(c, sql)
+        has(c, dict(START, statement_timeout="5s", **({} if sql.endswith("DEFAULT") else {"fx.var": "y" if ";" in sql else "default"})))
+    run(c, "SET statement_timeout TO DEFAULT")
+    has(c, dict(START, **{"fx.var": "y"}))
+    run(c, "BEGIN")
+    run(c, "SET fx.var TO DEFAULT")
+    has(c, START)
+    run(c, "ROLLBACK")
+    has(c, dict(START, **{"fx.var": "y"}))
     c.quit()
 
 

@@ -149,7 +149,8 @@ static void rider_tag(struct server *s FX_UNUSED, const char *tag)
 
 static bool rider_special(struct server *s FX_UNUSED, uint8_t type, const uint8_t *body, size_t n)
 {
-	CHECK(w.is_riding && (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE) && (body != NULL || n == 0));
+	CHECK(w.is_riding && (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_STATUS) &&
+	      (body != NULL || n == 0));
 	return false;
 }
 
