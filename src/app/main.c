@@ -37,15 +37,18 @@ int main(int argc, char **argv)
 	conf = conf_load(args.file, &overrides, &report);
 	if (conf == NULL || args.action == ARGS_TEST || !args.quiet)
 		main_print_report(&report);
-	conf_report_fini(&report);
-	if (conf == NULL)
+	if (conf == NULL) {
+		conf_report_fini(&report);
 		return 1;
+	}
 	if (args.action == ARGS_TEST) {
+		conf_report_fini(&report);
 		conf_unref(conf);
 		printf("%s: the configuration is good\n", args.file != NULL ? args.file : "environment");
 		return 0;
 	}
-	status = process_run(&args, conf);
+	status = process_run(&args, conf, &report);
+	conf_report_fini(&report);
 	log_close();
 	return status;
 }

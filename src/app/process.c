@@ -254,7 +254,7 @@ static void process_check_files(const struct conf *conf)
 			  files, (long long)conf->set.max_client_conn);
 }
 
-static int process_prepare(struct process *p)
+static int process_prepare(struct process *p, const struct conf_report *found)
 {
 	const struct conf_settings *set = &p->conf->set;
 	char error[512];
@@ -271,6 +271,8 @@ static int process_prepare(struct process *p)
 		log_write(LOG_FATAL, NULL, "%s", error);
 		return -1;
 	}
+	if (p->args->quiet || p->args->daemon)
+		process_log_report(found);
 	if (daemonize_write_pid(set->pidfile) < 0)
 		return -1;
 	process_check_files(p->conf);
@@ -354,13 +356,13 @@ static void process_end(struct process *p)
 	mem_free(p);
 }
 
-int process_run(const struct args *args, struct conf *conf)
+int process_run(const struct args *args, struct conf *conf, const struct conf_report *found)
 {
 	struct process *p = mem_zalloc(sizeof(*p));
 
 	p->args = args;
 	p->conf = conf;
-	if (process_prepare(p) < 0)
+	if (process_prepare(p, found) < 0)
 		return 1;
 	if (process_start(p) < 0) {
 		daemonize_remove_pid(conf->set.pidfile);

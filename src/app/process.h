@@ -30,8 +30,9 @@ struct process {
 	const struct args *args;
 };
 
-/* Runs until it is told to stop; gives the exit status. */
-int process_run(const struct args *args, struct conf *conf);
+/* Runs until it is told to stop; gives the exit status.  found: what was said of conf; it goes into the log when nobody has
+ * seen it on stderr. */
+int process_run(const struct args *args, struct conf *conf, const struct conf_report *found);
 
 /* The control thread: SIGHUP and RELOAD; SET; SHUTDOWN and the signals. */
 int process_reload(struct process *p, struct buf *why);

@@ -162,6 +162,54 @@ static void build_secrets(struct conf *c, const struct build_source *source, str
 	c->secrets = c->state->secrets->count;
 }
 
+static struct ident *build_read_maps(struct conf *c, bool is_lenient, struct conf_report *report)
+{
+	const struct item *it = build_said(c, "auth_ident_file");
+	struct ident *maps;
+	char error[512];
+
+	if (c->set.auth_ident_file[0] == '\0')
+		return NULL;
+	maps = ident_read(c->set.auth_ident_file, is_lenient, report, error, sizeof(error));
+	if (maps == NULL)
+		conf_report_error(report, it ? it->file : NULL, it ? it->line : 0, "auth_ident_file: %s", error);
+	return maps;
+}
+
+/* In [fynixpool] a bad line is an error, as in PostgreSQL; in [pgbouncer], where PgBouncer would go on without the line, it
+ * rejects. */
+static void build_read_rules(struct conf *c, struct conf_report *report)
+{
+	const struct item *it = build_said(c, "auth_hba_file");
+	bool is_lenient = c->profile == CONF_PROFILE_PGBOUNCER;
+	struct ident *maps = build_read_maps(c, is_lenient, report);
+	char error[512] = "auth_type hba needs a file of rules";
+
+	if (c->set.auth_hba_file[0] != '\0')
+		c->state->hba = hba_read(c->set.auth_hba_file, maps, is_lenient, report, error, sizeof(error));
+	ident_unref(maps);
+	if (c->state->hba == NULL)
+		conf_report_error(report, it ? it->file : NULL, it ? it->line : 0, "auth_hba_file: %s", error);
+	else if (c->state->hba->needs_roles)
+		conf_report_warning(report, c->set.auth_hba_file, 0,
+			"nothing tells yet who belongs to a role: a line with +role or samerole rejects whomever it may mean");
+}
+
+static void build_rules(struct conf *c, const struct build_source *source, struct conf_report *report)
+{
+	const struct conf *old = source->old;
+
+	if (c->set.auth_type != CONF_AUTH_HBA)
+		return;
+	if (source->keep_secrets && old->state->hba != NULL &&
+		strcmp(old->set.auth_hba_file, c->set.auth_hba_file) == 0 &&
+		strcmp(old->set.auth_ident_file, c->set.auth_ident_file) == 0)
+		c->state->hba = hba_ref(old->state->hba);
+	else
+		build_read_rules(c, report);
+	c->hba = c->state->hba;
+}
+
 struct conf *build_conf(struct items *items, const struct build_source *source, struct conf_report *report)
 {
 	struct conf *c = mem_zalloc(sizeof(*c));
@@ -188,6 +236,7 @@ struct conf *build_conf(struct items *items, const struct build_source *source, 
 	if (source->old != NULL)
 		build_keep_start_settings(c, source, report);
 	build_secrets(c, source, report);
+	build_rules(c, source, report);
 	if (report->error_count == errors)
 		checks_run(c, source->keep_secrets, report);
 	if (report->error_count != errors) {
@@ -212,6 +261,7 @@ void build_free(struct conf *c)
 	hash_map_fini(&st->by_database);
 	hash_map_fini(&st->by_user);
 	userlist_unref(st->secrets);
+	hba_unref(st->hba);
 	strpool_fini(&st->pool);
 	items_fini(&st->items);
 	mem_free(st);

@@ -40,6 +40,8 @@ static void checks_unsupported(const struct conf *c, struct conf_report *report)
 	case CONF_AUTH_PLAIN:
 	case CONF_AUTH_MD5:
 	case CONF_AUTH_SCRAM:
+	case CONF_AUTH_HBA:
+	case CONF_AUTH_PEER:
 		break;
 	default:
 		conf_report_error(report, at.file, at.line, "auth_type = %s is not supported yet",

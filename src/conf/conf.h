@@ -133,6 +133,7 @@ struct conf_secret {
 };
 
 struct conf_state; /* how it was made; private to conf */
+struct hba;
 
 struct conf {
 	enum conf_profile profile;
@@ -145,6 +146,7 @@ struct conf {
 	size_t peers;
 	const struct conf_secret *secret; /* in the order of auth_file */
 	size_t secrets;
+	const struct hba *hba; /* auth_hba_file with auth_ident_file; NULL unless auth_type is hba */
 	struct conf_state *state;
 };
 

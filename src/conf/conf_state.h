@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "conf/conf.h"
+#include "conf/hba.h"
 #include "conf/items.h"
 #include "conf/userlist.h"
 
@@ -18,6 +19,7 @@ struct conf_state {
 	struct conf_overrides overrides;
 	bool from_file;
 	struct userlist *secrets;
+	struct hba *hba; /* NULL: auth_type is another */
 	struct conf_database *database;
 	struct conf_user *user;
 	struct conf_peer *peer;

@@ -15,6 +15,7 @@
 #include "session/canon.h"
 #include "session/entry.h"
 #include "session/entry_impl.h"
+#include "session/gate.h"
 #include "session/keyring.h"
 #include "session/request.h"
 #include "session/replica.h"
@@ -24,42 +25,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool admit_is_console(const char *database)
 {
 	return strcmp(database, "fynixpool") == 0 || strcmp(database, "pgbouncer") == 0;
-}
-
-static bool admit_is_own_uid(const struct client *c)
-{
-	uid_t uid;
-
-	if (c->peer.family != ADDR_UNIX)
-		return false;
-	memcpy(&uid, c->peer.ip, sizeof(uid));
-	return uid == geteuid();
-}
-
-static enum clientauth_method admit_method(const struct client *c, bool is_known)
-{
-	const struct conf *conf = c->worker->home.conf;
-
-	switch (conf->set.auth_type) {
-	case CONF_AUTH_ANY:
-		return CLIENTAUTH_PROVEN;
-	case CONF_AUTH_TRUST:
-		/* without a list of users there is nothing to be known in */
-		return is_known || conf->secrets == 0 ? CLIENTAUTH_PROVEN : CLIENTAUTH_TRUST;
-	case CONF_AUTH_PLAIN:
-		return CLIENTAUTH_PLAIN;
-	case CONF_AUTH_MD5:
-		return CLIENTAUTH_MD5;
-	case CONF_AUTH_SCRAM:
-		return CLIENTAUTH_SCRAM;
-	default:
-		return CLIENTAUTH_REJECT;
-	}
 }
 
 static bool admit_most_are_scram(const struct conf *conf)
@@ -74,20 +43,28 @@ static bool admit_most_are_scram(const struct conf *conf)
 	return n > 0 && scram * 2 > n;
 }
 
+/* why: for the log; sentence: for the client */
+static void admit_deny(struct client *c, const char *why, const char *sqlstate, const char *sentence)
+{
+	bool bouncer = c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER;
+
+	if (log_limit_allows(&c->worker->noise, loop_now(c->conn.loop), 20))
+		client_log(c, LOG_WARNING, "login failed: db=%s user=%s: %s", c->login->database, c->login->user, why);
+	client_fail_as(c, CLIENT_END_AUTH_FAILED, bouncer ? "08P01" : sqlstate, sentence);
+}
+
 static void admit_failed(struct client *c)
 {
 	struct clientauth *a = c->login->auth;
 	const char *detail = clientauth_detail(a);
+	const char *sentence = clientauth_error(a);
+	char text[256];
 
-	if (log_limit_allows(&c->worker->noise, loop_now(c->conn.loop), 20))
-		client_log(c, LOG_WARNING, "login failed: db=%s user=%s: %s", c->login->database, c->login->user,
-			   detail != NULL ? detail : clientauth_error(a));
-	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
-		client_fail_as(c, CLIENT_END_AUTH_FAILED, "08P01", clientauth_error(a));
-	else if (strcmp(clientauth_sqlstate(a), "28P01") == 0)
-		client_fail(c, CLIENT_END_AUTH_FAILED, "password authentication failed for user \"%s\"", c->login->user);
-	else
-		client_fail_as(c, CLIENT_END_AUTH_FAILED, clientauth_sqlstate(a), clientauth_error(a));
+	if (c->worker->home.conf->profile != CONF_PROFILE_PGBOUNCER && strcmp(clientauth_sqlstate(a), "28P01") == 0) {
+		snprintf(text, sizeof(text), "password authentication failed for user \"%.200s\"", c->login->user);
+		sentence = text;
+	}
+	admit_deny(c, detail != NULL ? detail : clientauth_error(a), clientauth_sqlstate(a), sentence);
 }
 
 static void admit_proved(struct client *c);
@@ -123,14 +100,19 @@ void admit_begin(struct client *c)
 		.scram_iterations = (uint32_t)conf->set.scram_iterations,
 		.mock_scram = admit_most_are_scram(conf),
 	};
+	struct gate gate;
 	struct buf out;
 
 	vars_complete(c);
-	l->is_own_uid = admit_is_own_uid(c);
-	if (l->is_own_uid && admit_is_console(l->database) && admit_is_console(l->user))
+	l->is_own_uid = gate_is_own_uid(c);
+	if (l->is_own_uid && admit_is_console(l->database) && admit_is_console(l->user)) {
 		ask.method = CLIENTAUTH_PROVEN;
-	else
-		ask.method = admit_method(c, secret != NULL);
+	} else if (gate_choose(c, secret != NULL, &gate)) {
+		ask.method = gate.method;
+	} else {
+		admit_deny(c, gate.why, gate.sqlstate, gate.sentence);
+		return;
+	}
 	if (secret != NULL && credential_parse(&credential, secret->has_secret ? secret->secret.data : NULL,
 					       secret->has_secret ? secret->secret.len : 0, NULL) == 0)
 		ask.credential = &credential;

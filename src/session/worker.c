@@ -80,6 +80,7 @@ void worker_fini(struct worker *w)
 {
 	timeout_disarm(&w->watch);
 	canon_fini(w);
+	gate_fini(&w->gate);
 	hash_map_fini(&w->spellings);
 	home_fini(&w->home);
 	slots_fini(&w->handles);

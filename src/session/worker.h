@@ -8,6 +8,7 @@
 
 #include "pool/pool.h"
 #include "session/client.h"
+#include "session/gate.h"
 #include "session/keyring.h"
 
 struct worker;
@@ -32,6 +33,7 @@ struct worker {
 	struct slots handles;	  /* struct client */
 	struct keyring keyring;	  /* cancel keys of its clients; asked by every worker */
 	struct hash_map spellings; /* canon.c */
+	struct gate_memory gate;
 	uint64_t vars_seed[2];	  /* of the hashes of tracked parameters */
 	_Atomic unsigned load;	  /* clients; read by whoever accepts */
 	struct worker **all;	  /* every worker of the process, index = loop.index */

@@ -1,0 +1,45 @@
+/*
+ * gate.h - by which proof a client has to say who it is, or that it need not try.
+ *
+ * The client's worker, between the startup packet and the proof.  auth_type decides,
+ * and with hba the first rule that fits.  Whether the user or the database exists
+ * changes nothing in what a client can see of it.
+ */
+#ifndef SESSION_GATE_H
+#define SESSION_GATE_H
+
+#include "auth/clientauth.h"
+#include "base/osuser.h"
+#include "net/ifaces.h"
+
+struct client;
+
+#define GATE_TEXT_MAX 512
+#define GATE_USERS 8
+
+/* What a worker remembers of the system, for some seconds. */
+struct gate_memory {
+	struct ifaces ifaces;
+	uint64_t ifaces_until;
+	struct {
+		uint64_t until; /* 0: free */
+		uid_t uid;
+		char name[OSUSER_MAX]; /* "": there is none */
+	} user[GATE_USERS];
+};
+
+void gate_fini(struct gate_memory *m);
+
+struct gate {
+	enum clientauth_method method;
+	const char *sqlstate; /* refused: of [fynixpool] */
+	char sentence[GATE_TEXT_MAX]; /* refused: for the client */
+	char why[GATE_TEXT_MAX];      /* refused: for the log */
+};
+
+/* It came over a Unix socket, and its user is who we are. */
+bool gate_is_own_uid(const struct client *c);
+/* is_known: auth_file has the user.  false: refused, see sentence and why. */
+bool gate_choose(struct client *c, bool is_known, struct gate *out) FX_MUST_USE;
+
+#endif
