@@ -326,6 +326,8 @@ static const uint8_t *relay_header(struct relay_run *run, const uint8_t *p, cons
 		p += WIRE_HEADER_LEN;
 	}
 	m.length = relay_length(m.hdr);
+	if (FX_UNLIKELY(run->unnamed.body != NULL) && m.hdr[0] == FE_CLOSE)
+		unnamed_keep(c, &run->unnamed); /* it may be what is closed */
 	m.wanted = rewrite_wants(c, m.hdr[0]);
 	/* what this message does to the client or its lease must not overtake the bytes before it */
 	if (!m.split && (m.wanted || !relay_is_plain(m.hdr[0], m.length)))

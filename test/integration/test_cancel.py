@@ -9,6 +9,8 @@ import time
 import pytest
 
 from harness import wire
+from harness.cluster import pw
+from harness.pooler import ADMIN_DB
 from harness.relay import Relay
 from harness.storm import Storm
 from harness.wire import extended, q, send_cancel, wait_until
@@ -345,6 +347,40 @@ def test_T_CAN_03_flood_of_bogus_cancels(pg, pooler, flood_tool, tmp_path, worke
     assert rate > 1000, text
     wait_until(lambda: p.fds() <= before + 2, 5, what="files closed")
     c.quit()
+
+
+def test_T_CAN_04_three_processes_on_one_port(pg, pooler):
+    """so_reuseport, and no process knows the others: a cancel that the kernel brings to the wrong one does nothing to anybody; asked for
+    again, it finds its own in the end."""
+    three = [pooler(so_reuseport=1, workers=2, pool_size=8, max_overflow=0)]
+    for _ in range(2):
+        p = pooler(start=False, so_reuseport=1, workers=2, pool_size=8, max_overflow=0, listen_port=three[0].port)
+        p.port = three[0].port
+        three.append(p.start())
+    victims, cancelled = [three[0].client() for _ in range(8)], [three[0].client() for _ in range(8)]
+    homes = []
+    for p in three:
+        with wire.Client(p.sock, "admin", ADMIN_DB, pw("admin")) as a:
+            homes.append(sum(r["database"] == "db0" for r in a.query("SHOW CLIENTS").dicts()))
+    assert sum(homes) == 16 and sum(n > 0 for n in homes) > 1, homes
+    for c in cancelled:
+        c.send(q("SELECT pg_sleep(30)"))
+    for c in victims:
+        c.send(q("SELECT pg_sleep(1.5), 'unharmed'"))
+    astray = 0
+    for c in cancelled:
+        for _ in range(200):
+            send_cancel(p.addr, c.pid, c.key)
+            if not c.silent(0.02):
+                break
+            astray += 1
+        r = c.result()
+        assert r.error["C"] == "57014" and c.value("SELECT 'alive'") == "alive"
+    assert astray > 0, "the kernel sends them anywhere"
+    for c in victims:
+        assert c.result().rows == [("", "unharmed")]
+    for c in victims + cancelled:
+        c.quit()
 
 
 def test_T_CAN_05_client_leaves_with_its_cancel_on_the_way(pg, pooler):

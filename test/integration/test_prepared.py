@@ -1,7 +1,8 @@
-"""Prepared statements follow their client from server to server (T-PREP, T-SYNC-03, T-LEDGER-05)."""
+"""Prepared statements follow their client from server to server."""
 
 import random
 import threading
+import time
 
 import pytest
 
@@ -58,34 +59,37 @@ def test_one_text_is_parsed_once_per_server(pooler):
     assert int(row["total_bind_count"]) == 1000
 
 
-def test_same_name_many_texts_types_and_clients(pooler):
-    """T-PREP-01: names collide on purpose, texts and types differ; every row tells whose it is."""
-    p = pooler(workers=2, pool_size=4, max_overflow=0)
-    texts = [(f"SELECT '{t}:' || $1::text", ()) for t in range(10)] + [("SELECT $1", (oid,)) for oid in (23, 20, 25, 1043, 701)]
+def test_T_PREP_01_same_name_many_texts_types_and_clients(pooler):
+    """A hundred clients, fifty names, twenty texts: they collide on purpose, texts and types differ; every row tells whose it is."""
+    p = pooler(workers=2, pool_size=4, max_overflow=0, query_wait_notify=0)
+    texts = [(f"SELECT '{t}:' || $1::text", ()) for t in range(15)] + [("SELECT $1", (oid,)) for oid in (23, 20, 25, 1043, 701)]
     wrong = []
 
     def client(n):
         rnd = random.Random(n)
-        with p.client() as c:
-            mine = {}
-            for _ in range(150):
-                name = f"s{rnd.randrange(8)}"
-                if name in mine and rnd.random() < 0.3:
-                    if c.run(close("S", name), sync()).types != "3Z":
-                        wrong.append("close")
-                    del mine[name]
-                if name not in mine:
-                    sql, oids = rnd.choice(texts)
-                    if c.run(parse(sql, name, oids), sync()).types != "1Z":
-                        wrong.append("parse")
-                    mine[name] = sql
-                value = str(rnd.randrange(1000))
-                want = mine[name].split("'")[1] + value if "'" in mine[name] else value
-                got = c.run(use(name, [value])).rows
-                if got != [(want,)]:
-                    wrong.append((name, mine[name], want, got))
+        try:
+            with p.client(timeout=60) as c:
+                mine = {}
+                for _ in range(60):
+                    name = f"s{int(rnd.random() ** 2 * 50)}"
+                    if name in mine and rnd.random() < 0.3:
+                        if c.run(close("S", name), sync()).types != "3Z":
+                            wrong.append("close")
+                        del mine[name]
+                    if name not in mine:
+                        sql, oids = rnd.choice(texts)
+                        if c.run(parse(sql, name, oids), sync()).types != "1Z":
+                            wrong.append("parse")
+                        mine[name] = sql
+                    value = str(rnd.randrange(1000))
+                    want = mine[name].split("'")[1] + value if "'" in mine[name] else value
+                    got = c.run(use(name, [value])).rows
+                    if got != [(want,)]:
+                        wrong.append((name, mine[name], want, got))
+        except BaseException as e:
+            wrong.append(f"{type(e).__name__} {e}")
 
-    threads = [threading.Thread(target=client, args=(n,)) for n in range(24)]
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(100)]
     for t in threads:
         t.start()
     for t in threads:
@@ -94,8 +98,8 @@ def test_same_name_many_texts_types_and_clients(pooler):
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_eviction_inside_pipelines(pooler, most):
-    """T-PREP-02: fifty statements through a server that may have one, two or three."""
+def test_T_PREP_02_eviction_inside_pipelines(pooler, most):
+    """Fifty statements through a server that may have one, two or three."""
     p = pooler(workers=1, pool_size=2, max_overflow=0, max_prepared_statements=most)
     rnd = random.Random(most)
     with p.client() as c, p.client() as d:
@@ -110,8 +114,7 @@ def test_eviction_inside_pipelines(pooler, most):
         assert int(c.value(OURS)) <= most
 
 
-def test_failed_parse_is_not_remembered(pooler):
-    """T-PREP-03"""
+def test_T_PREP_03_failed_parse_is_not_remembered(pooler):
     p = pooler(workers=1, pool_size=1, max_overflow=0)
     with p.client() as c:
         c.query("DROP TABLE IF EXISTS comes_later")
@@ -129,8 +132,8 @@ def test_failed_parse_is_not_remembered(pooler):
         c.query("DROP TABLE comes_later")
 
 
-def test_lone_describe_on_another_server(pooler):
-    """T-PREP-04: JDBC prepares, and describes later."""
+def test_T_PREP_04_lone_describe_on_another_server(pooler):
+    """JDBC prepares, and describes later."""
     p = pooler(workers=1, pool_size=2, max_overflow=0)
     held = []
     with p.client() as c:
@@ -138,6 +141,60 @@ def test_lone_describe_on_another_server(pooler):
         other_server(p, c, held)
         assert c.run(describe("S", "j"), sync()).types == "tTZ"
         held[0].quit()
+
+
+CLOSES = {
+    "and_gone": [parse("SELECT 1", "n") + close("S", "n") + sync(), use("n")],
+    "unknown": [close("S", "nobody") + close("P", "nobody") + sync()],
+    "unnamed": [parse("SELECT 1") + close("S") + sync(), bind() + execute() + sync()],
+    "unnamed_in_another_batch": [parse("SELECT 1") + sync(), close("S") + sync(), bind() + execute() + sync()],
+    "twice": [parse("SELECT 1", "n") + sync(), close("S", "n") + close("S", "n") + sync(), use("n")],
+    "name_again": [parse("SELECT 1", "n") + sync(), close("S", "n") + parse("SELECT 2", "n") + use("n"), use("n")],
+    "name_again_same_text": [parse("SELECT 1", "n") + sync(), close("S", "n") + parse("SELECT 1", "n") + use("n"), use("n")],
+    "portal_only": [parse("SELECT generate_series(1,3)", "n") + bind([], "p", "n") + execute("p", 1) + close("P", "p") + execute("p") + sync(),
+                    use("n")],
+    "portal_of_the_same_name": [parse("SELECT 1", "n") + bind([], "n", "n") + close("P", "n") + sync(), use("n")],
+    "other_portal": [parse("SELECT 1", "n") + bind([], "p", "n") + close("P", "other") + execute("p") + sync()],
+    "with_an_open_portal": [parse("SELECT generate_series(1,3)", "n") + bind([], "p", "n") + execute("p", 1) + close("S", "n") + execute("p")
+                            + sync(), use("n")],
+    "after_an_error": [parse("SELECT 1", "n") + sync(), parse("SELEKT") + close("S", "n") + sync(), use("n")],
+    "before_an_error": [parse("SELECT 1", "n") + sync(), close("S", "n") + parse("SELEKT") + sync(), use("n")],
+    "in_a_failed_transaction": [parse("SELECT 1", "n") + sync(), q("BEGIN"), q("SELECT 1/0"), close("S", "n") + sync(), q("ROLLBACK"),
+                                use("n")],
+    "rolled_back": [parse("SELECT 1", "n") + sync(), q("BEGIN"), close("S", "n") + sync(), q("ROLLBACK"), use("n")],
+    "of_a_commit": [parse("COMMIT", "n") + sync(), q("BEGIN"), bind(stmt="n") + execute() + close("S", "n") + sync(), use("n")],
+    "flushed": [parse("SELECT 1", "n") + close("S", "n") + wire.flush() + sync(), use("n")],
+    "forty": [b"".join(parse(f"SELECT {i}", f"n{i}") for i in range(40)) + b"".join(close("S", f"n{i}") for i in range(0, 40, 2)) + sync()]
+             + [use(f"n{i}") for i in range(40)],
+}
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session", "statement"])
+@pytest.mark.parametrize("most", [2, 200])
+def test_T_PREP_05_close_as_postgresql_does(pg, pooler, mode, most):
+    p = pooler(workers=1, pool_mode=mode, pool_size=1, max_overflow=0, max_prepared_statements=most)
+    for name, steps in CLOSES.items():
+        if mode == "statement" and q("BEGIN") in steps:
+            continue
+        answers = []
+        for where in (pg, p):
+            with where.client() as c:
+                answers.append([wire.describe_msgs(c.run(s).msgs) for s in steps])
+        assert answers[1] == answers[0], name
+
+
+def test_T_PREP_05_closed_by_one_and_kept_for_the_others(pooler):
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c, p.client() as d:
+        for x, mine in ((c, "of_c"), (d, "of_d")):
+            assert x.run(parse("SELECT 5", mine), sync()).types == "1Z"
+        assert c.run(close("S", "of_c"), sync()).types == "3Z"
+        assert c.value(OURS) == "1", "the server keeps it"
+        assert d.run(use("of_d")).rows == [("5",)]
+        assert c.run(use("of_c")).error["C"] == "26000"
+        assert d.run(close("S", "of_c"), sync()).types == "3Z", "nobody's name of mine"
+        assert d.run(use("of_d")).rows == [("5",)]
+    assert int(stats(p)["total_server_parse_count"]) == 1
 
 
 def test_errors_name_the_clients_statement(pooler):
@@ -160,8 +217,8 @@ def test_errors_name_the_clients_statement(pooler):
 
 
 @pytest.mark.parametrize("how", ["DEALLOCATE ALL", "DISCARD ALL", "deallocate /* all? */ all;", "SELECT 1; DEALLOCATE ALL"])
-def test_all_are_deallocated(pooler, how):
-    """T-PREP-06: the command's tag decides."""
+def test_T_PREP_06_all_are_deallocated(pooler, how):
+    """The command's tag decides."""
     p = pooler(workers=1, pool_size=2, max_overflow=0)
     with p.client() as c, p.client() as d:
         for x in (c, d):
@@ -190,8 +247,8 @@ def test_one_is_deallocated_by_sql(pooler, extended):
             assert c.run(use("Five")).rows == [(str(i),)]
 
 
-def test_changed_result_is_healed_only_for_who_asks(pooler):
-    """T-PREP-07: unseen where the client asks for the description, told where it goes by an older one, once where rows were written."""
+def test_T_PREP_07_changed_result_is_healed_only_for_who_asks(pooler):
+    """Unseen where the client asks for the description, told where it goes by an older one, once where rows were written."""
     p = pooler(workers=1, pool_size=1, max_overflow=0)
     with p.client() as c:
         c.query("DROP TABLE IF EXISTS shape")
@@ -215,9 +272,61 @@ def test_changed_result_is_healed_only_for_who_asks(pooler):
         c.query("DROP TABLE shape")
 
 
+def test_T_PREP_07_shapes_change_under_load(pooler):
+    """A column comes and goes while twelve clients read: who asks for the description gets rows of that very shape and never an error;
+    who goes by an older one is told so or gets rows that fit it."""
+    p = pooler(workers=2, pool_size=3, max_overflow=0, query_wait_notify=0)
+    wrong, told = [], []
+    over = threading.Event()
+    with p.client() as c:
+        c.query("DROP TABLE IF EXISTS moves")
+        c.query("CREATE TABLE moves(a int)")
+        c.query("INSERT INTO moves VALUES (1)")
+
+    def read(n):
+        rnd = random.Random(n)
+        try:
+            with p.client(timeout=60) as c:
+                c.run(parse("SELECT * FROM moves", "m"), sync())
+                shape = None
+                while not over.is_set():
+                    inside = rnd.random() < 0.2
+                    if inside:
+                        c.query("BEGIN")
+                    asks = shape is None or rnd.random() < 0.7
+                    r = c.run(bind(stmt="m") + (describe("P") if asks else b"") + execute() + sync())
+                    if r.error:
+                        told.append(r.error["C"])
+                        if r.error["C"] != "0A000" or (asks and not inside):
+                            wrong.append((r.error, asks, inside))
+                    else:
+                        shape = len(r.columns) if asks else shape
+                        if len(r.rows) != 1 or (asks and len(r.rows[0]) != shape):
+                            wrong.append((r.rows, shape, asks))
+                    if inside:
+                        c.query("ROLLBACK")
+        except BaseException as e:
+            wrong.append(f"{type(e).__name__} {e}")
+
+    threads = [threading.Thread(target=read, args=(n,)) for n in range(12)]
+    for t in threads:
+        t.start()
+    with p.client(timeout=60) as c:
+        for _ in range(25):
+            c.query("ALTER TABLE moves ADD b int DEFAULT 2")
+            time.sleep(0.02)
+            c.query("ALTER TABLE moves DROP b")
+            time.sleep(0.02)
+        over.set()
+        for t in threads:
+            t.join()
+        c.query("DROP TABLE moves")
+    assert not wrong, wrong[:5]
+
+
 @pytest.mark.parametrize("size", [4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, 1 << 20, 1 << 24])
-def test_sizes(pooler, size):
-    """T-PREP-08: text, name and value around every buffer's size, in pieces as well."""
+def test_T_PREP_08_sizes(pooler, size):
+    """Text, name and value around every buffer's size, in pieces as well."""
     p = pooler(workers=1, pool_size=2, max_overflow=0)
     text = "SELECT length('" + "x" * (size - 40) + "') + $1::int"
     with p.client() as c:
@@ -258,16 +367,17 @@ def test_unnamed_is_ones_own(pooler):
         assert c.run(bind(), execute(), sync()).error["C"] == "26000"
 
 
-def test_errors_at_each_place_of_a_pipeline(pooler):
-    """T-SYNC-03: after each, every statement is what it should be."""
+def test_T_SYNC_03_errors_at_each_place_of_a_pipeline(pooler):
+    """After each, every statement is what it should be."""
     p = pooler(workers=1, pool_size=2, max_overflow=0, max_prepared_statements=6)
     rnd = random.Random(7)
     with p.client() as c:
         known = {}
-        for at in range(0, 120, 2):
+        for at in range(200):
             out, want, failed = b"", 0, False
-            for i in range(120):
-                name, sync_here = f"p{rnd.randrange(12)}", rnd.random() < 0.03
+            syncs = set(rnd.sample(range(200), rnd.randrange(6)))
+            for i in range(200):
+                name, sync_here = f"p{rnd.randrange(12)}", i in syncs
                 kind = rnd.choice("PBC")
                 if i == at:
                     out += parse("SELEKT", "bad")
@@ -294,8 +404,8 @@ def test_errors_at_each_place_of_a_pipeline(pooler):
                 assert c.run(use(name)).error["C"] == "26000", (at, name)
 
 
-def test_named_commit_under_eviction_loses_nothing(pooler):
-    """T-LEDGER-05: BEGIN and COMMIT are named statements that are evicted all the time."""
+def test_T_LEDGER_05_named_commit_under_eviction_loses_nothing(pooler):
+    """BEGIN and COMMIT are named statements that are evicted all the time."""
     p = pooler(workers=2, pool_size=3, max_overflow=0, max_prepared_statements=1)
     with p.client() as c:
         c.query("DROP TABLE IF EXISTS ledger5")
@@ -370,6 +480,7 @@ def test_disable_pqexec(pooler):
         c.send(q("SELECT 1"))
         last = c.rest()[-1]
         assert last.type == "E" and "PQexec disallowed" in wire.fields(last.body)["M"]
+    assert p.show("VERSION"), "the console has nothing but simple queries"
 
 
 # ---- reuse_unnamed_statements ----

@@ -125,16 +125,19 @@ def test_the_wait_is_the_query_s_time_in_pgbouncer_only(pooler):
 
 
 def test_zero_in_a_narrower_place_turns_it_off(pooler):
-    p = pooler(query_timeout=1, idle_transaction_timeout=1, query_wait_timeout=1, pool_size=2, max_overflow=0,
-               users={"app": "query_timeout=0 idle_transaction_timeout=0 query_wait_timeout=0"})
-    a, b, c = p.client(), p.client(), p.client()
+    p = pooler(query_timeout=1, idle_transaction_timeout=1, query_wait_timeout=1, transaction_timeout=1, client_idle_timeout=1, pool_size=2,
+               max_overflow=0, users={"app": "query_timeout=0 idle_transaction_timeout=0 query_wait_timeout=0 transaction_timeout=0 "
+                                             "client_idle_timeout=0"})
+    a, b, c, d = p.client(), p.client(), p.client(), p.client()
+    d.query("SELECT 1")
     a.query("BEGIN")
     b.send(q("SELECT pg_sleep(2.2), 'whole'"))
     c.send(q("SELECT 3"))
     assert b.result().rows == [("", "whole")]
     assert c.result().rows == [("3",)]
     assert a.ask("SELECT 1").status == "T"
-    for x in (a, b, c):
+    for x in (a, b, c, d):
+        assert x.ask("SELECT 1").error is None
         x.quit()
 
 
@@ -165,6 +168,29 @@ def test_user_over_database_over_global(pooler, name):
         assert i + 0.7 < s < i + 2, took
     for c in held:
         c.close()
+
+
+def test_query_wait_notify_user_over_database_over_global(pooler):
+    """Three that wait; each is told after the narrowest of its settings; 0 in the narrowest place: never."""
+    p = pooler(databases={"db0": "query_wait_notify=2", "db1": ""}, users={"app2": "query_wait_notify=3", "trusty": "query_wait_notify=0"},
+               pool_size=1, max_overflow=0, query_wait_notify=1, query_wait_timeout=20)
+    who = (("app", "db1"), ("app", "db0"), ("app2", "db0"), ("trusty", "db1"))
+    held, them = [p.client(*w) for w in who], [p.client(*w) for w in who]
+    for c in held:
+        c.query("BEGIN")
+    t = time.monotonic()
+    for c in them:
+        c.send(q("SELECT 1"))
+    for i, c in enumerate(them[:3]):
+        assert c.recv().type == "N"
+        assert i + 0.8 < time.monotonic() - t < i + 1.8
+    assert them[3].silent(0.5)
+    for c in held:
+        c.query("COMMIT")
+    for c in them:
+        assert c.result().rows == [("1",)]
+        c.quit()
+    bye(held)
 
 
 # ---- for clients that are connected, and in the middle of what it is about ----
@@ -454,6 +480,18 @@ def test_pool_size(pooler, place):
     if place != "global":
         got, them = many(p, 4, "app2", "db1")
         assert got == 4
+        bye(them)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_max_overflow(pooler, place):
+    p = pooler(default_pool_size=1, **({} if place == "global" else {"max_overflow": 0}), **at(place, max_overflow=2))
+    got, them = many(p, 4)
+    assert got == 3
+    bye(them)
+    if place != "global":
+        got, them = many(p, 4, "app2", "db1")
+        assert got == 1
         bye(them)
 
 
