@@ -144,8 +144,10 @@ static enum clientauth_method gate_trust(const struct client *c, bool is_known)
 
 static bool gate_rule(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
 {
-	if (rule->clientcert != HBA_CLIENTCERT_NONE)
+	if (rule->clientcert != HBA_CLIENTCERT_NONE) {
+		gate_say(c, rule, g);
 		return gate_refuse(g, "%s:%d asks for a client's certificate", rule->file, rule->line);
+	}
 	switch (rule->method) {
 	case HBA_METHOD_TRUST:
 		g->method = gate_trust(c, is_known);
@@ -167,6 +169,7 @@ static bool gate_rule(struct client *c, bool is_known, const struct hba_rule *ru
 	case HBA_METHOD_LDAP:
 		break;
 	}
+	gate_say(c, rule, g);
 	return gate_refuse(g, "%s:%d %s", rule->file, rule->line,
 			   rule->is_bad ? "cannot be understood and rejects whomever it may mean" : "rejects");
 }
@@ -189,11 +192,12 @@ static bool gate_hba(struct client *c, bool is_known, struct gate *g)
 		return gate_refuse(g, "the addresses of this machine cannot be read");
 	}
 	result = hbamatch_find(hba, &ask, &rule);
-	gate_say(c, rule, g);
 	switch (result) {
 	case HBAMATCH_NONE:
+		gate_say(c, NULL, g);
 		return gate_refuse(g, "no line of auth_hba_file fits");
 	case HBAMATCH_UNDECIDED:
+		gate_say(c, rule, g);
 		return gate_refuse(g, "%s:%d: whether the line fits is not known", rule->file, rule->line);
 	case HBAMATCH_RULE:
 		break;
