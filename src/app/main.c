@@ -4,6 +4,7 @@
 #include "app/args.h"
 #include "app/process.h"
 #include "base/log.h"
+#include "pool/tlsset.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -35,6 +36,10 @@ int main(int argc, char **argv)
 	overrides.verbose = args.verbose;
 	conf_report_init(&report);
 	conf = conf_load(args.file, &overrides, &report);
+	if (conf != NULL && tlsset_make(conf, NULL, &report) < 0) {
+		conf_unref(conf);
+		conf = NULL;
+	}
 	if (conf == NULL || args.action == ARGS_TEST || !args.quiet)
 		main_print_report(&report);
 	if (conf == NULL) {

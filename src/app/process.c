@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/lookup.h"
+#include "pool/tlsset.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,15 @@ static void process_apply(struct process *p, struct conf *conf)
 	conf_unref(old);
 }
 
+/* takes conf, gives it with its TLS files read; NULL: they can't be used, or conf was NULL */
+static struct conf *process_with_tls(struct conf *conf, const struct conf *old, struct conf_report *report)
+{
+	if (conf == NULL || tlsset_make(conf, old, report) == 0)
+		return conf;
+	conf_unref(conf);
+	return NULL;
+}
+
 int process_reload(struct process *p, struct buf *why)
 {
 	struct conf_report report;
@@ -81,7 +91,7 @@ int process_reload(struct process *p, struct buf *why)
 	char error[512];
 
 	conf_report_init(&report);
-	conf = conf_reload(p->conf, &report);
+	conf = process_with_tls(conf_reload(p->conf, &report), p->conf, &report);
 	process_log_report(&report);
 	if (conf == NULL) {
 		(void)buf_append_str(why, buf_text(&report.errors));
@@ -107,7 +117,7 @@ int process_set(struct process *p, const char *key, const char *value, struct bu
 	char error[512];
 
 	conf_report_init(&report);
-	conf = conf_with_set(p->conf, key, value, true, &report);
+	conf = process_with_tls(conf_with_set(p->conf, key, value, true, &report), p->conf, &report);
 	if (conf == NULL) {
 		(void)buf_append_str(why, buf_text(&report.errors));
 	} else if (process_log_open(p, conf, error, sizeof(error)) < 0) {

@@ -250,6 +250,8 @@ void build_free(struct conf *c)
 {
 	struct conf_state *st = c->state;
 
+	if (c->tls != NULL)
+		c->tls_free(c->tls);
 	for (size_t i = 0; i < c->databases; i++) {
 		secret_drop(&st->database[i].password);
 		secret_drop(&st->database[i].monitor_password);

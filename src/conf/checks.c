@@ -30,8 +30,6 @@ static struct checks_place checks_place(const struct conf *c, const char *name)
 /* Ignoring these would leave a door open that the operator believes shut. */
 static void checks_unsupported(const struct conf *c, struct conf_report *report)
 {
-	static const char *const tls[] = {"client_tls_sslmode", "server_tls_sslmode"};
-	const int mode[] = {c->set.client_tls_sslmode, c->set.server_tls_sslmode};
 	struct checks_place at = checks_place(c, "auth_type");
 
 	switch (c->set.auth_type) {
@@ -47,13 +45,26 @@ static void checks_unsupported(const struct conf *c, struct conf_report *report)
 		conf_report_error(report, at.file, at.line, "auth_type = %s is not supported yet",
 			value_word_name(VALUE_WORDS_AUTH, c->set.auth_type));
 	}
-	for (size_t i = 0; i < ARRAY_LEN(tls); i++) {
-		if (mode[i] < CONF_TLS_REQUIRE)
-			continue;
-		at = checks_place(c, tls[i]);
+}
+
+/* Settings of TLS that cannot be meant together. */
+static void checks_tls(const struct conf *c, struct conf_report *report)
+{
+	const struct conf_settings *set = &c->set;
+	struct checks_place at = checks_place(c, "client_tls_sslmode");
+
+	if (set->client_tls_sslmode != CONF_TLS_DISABLE &&
+	    (set->client_tls_cert_file[0] == '\0' || set->client_tls_key_file[0] == '\0'))
 		conf_report_error(report, at.file, at.line,
-			"%s = %s is not supported yet; connections would not be encrypted", tls[i],
-			value_word_name(VALUE_WORDS_TLS, mode[i]));
+			"client_tls_sslmode = %s needs client_tls_cert_file and client_tls_key_file",
+			value_word_name(VALUE_WORDS_TLS, set->client_tls_sslmode));
+	if (set->client_tls_sslmode >= CONF_TLS_VERIFY_CA && set->client_tls_ca_file[0] == '\0')
+		conf_report_error(report, at.file, at.line, "client_tls_sslmode = %s needs client_tls_ca_file",
+			value_word_name(VALUE_WORDS_TLS, set->client_tls_sslmode));
+	if (set->server_tls_negotiation == CONF_NEGOTIATION_DIRECT && set->server_tls_sslmode < CONF_TLS_REQUIRE) {
+		at = checks_place(c, "server_tls_negotiation");
+		conf_report_error(report, at.file, at.line,
+			"server_tls_negotiation = direct needs server_tls_sslmode = require, verify-ca or verify-full");
 	}
 }
 
@@ -99,16 +110,6 @@ static void checks_not_in_effect(const struct conf *c, struct conf_report *repor
 			conf_report_warning(
 				report, it->file, it->line, "%s is accepted, but not in effect yet", o->name);
 	}
-}
-
-static void checks_tls_wish(const struct conf *c, struct conf_report *report)
-{
-	struct checks_place at = checks_place(c, "server_tls_sslmode");
-
-	/* prefer is the default, so only what was asked for is worth a line */
-	if (at.file != NULL && c->set.server_tls_sslmode == CONF_TLS_PREFER)
-		conf_report_warning(report, at.file, at.line,
-			"server_tls_sslmode = prefer: connections to servers are not encrypted yet");
 }
 
 /* libpq, which the monitoring login uses, logs in with passwords only. */
@@ -181,9 +182,18 @@ static void checks_warnings(const struct conf *c, struct conf_report *report)
 	}
 }
 
+const char *checks_where(const struct conf *c, const char *key, int *line)
+{
+	struct checks_place at = checks_place(c, key);
+
+	*line = at.line;
+	return at.file;
+}
+
 void checks_run(const struct conf *c, bool errors_only, struct conf_report *report)
 {
 	checks_unsupported(c, report);
+	checks_tls(c, report);
 	checks_listeners(c, report);
 	checks_whole_seconds(c, "tcp_keepidle", c->set.tcp_keepidle, report);
 	checks_whole_seconds(c, "tcp_keepintvl", c->set.tcp_keepintvl, report);
@@ -191,6 +201,5 @@ void checks_run(const struct conf *c, bool errors_only, struct conf_report *repo
 	if (errors_only)
 		return;
 	checks_not_in_effect(c, report);
-	checks_tls_wish(c, report);
 	checks_warnings(c, report);
 }

@@ -12,4 +12,7 @@
 /* errors_only: for SET, where the operator has seen the warnings before. */
 void checks_run(const struct conf *c, bool errors_only, struct conf_report *report);
 
+/* Where a global setting was made; NULL and 0: nowhere. */
+const char *checks_where(const struct conf *c, const char *key, int *line);
+
 #endif

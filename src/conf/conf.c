@@ -4,6 +4,7 @@
 #include "conf/conf.h"
 
 #include "conf/build.h"
+#include "conf/checks.h"
 #include "conf/envvars.h"
 #include "conf/option.h"
 
@@ -171,4 +172,9 @@ void conf_resolve(
 	};
 #undef CONF_PICK
 #undef CONF_PICK_TIME
+}
+
+const char *conf_place(const struct conf *c, const char *key, int *line)
+{
+	return checks_where(c, key, line);
 }

@@ -47,6 +47,7 @@ enum conf_tls_mode {
 enum conf_log_format { CONF_LOG_PLAIN, CONF_LOG_JSON };
 enum conf_attach { CONF_ATTACH_FIRST_QUERY, CONF_ATTACH_LOGIN };
 enum conf_protocol { CONF_PROTOCOL_3_0, CONF_PROTOCOL_3_2 };
+enum conf_negotiation { CONF_NEGOTIATION_POSTGRES, CONF_NEGOTIATION_DIRECT };
 enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 
 /* C type of a member by type of row: global, and as an override with an unset form */
@@ -64,12 +65,15 @@ enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 #define CONF_C_TLS    int /* enum conf_tls_mode */
 #define CONF_C_LOGFMT int /* enum conf_log_format */
 #define CONF_C_ATTACH int /* enum conf_attach */
+#define CONF_C_NEGOTIATION int /* enum conf_negotiation */
 #define CONF_C_PROTOCOL int /* enum conf_protocol */
 #define CONF_O_INT    int64_t
 #define CONF_O_TIME   int64_t
 #define CONF_O_MODE   int64_t
 #define CONF_O_ACTION int64_t
 #define CONF_O_HOSTS  int64_t
+#define CONF_O_TLS    int64_t
+#define CONF_O_NEGOTIATION int64_t
 #define CONF_O_STR    const char *
 #define CONF_O_SECRET struct secret
 
@@ -147,6 +151,10 @@ struct conf {
 	const struct conf_secret *secret; /* in the order of auth_file */
 	size_t secrets;
 	const struct hba *hba; /* auth_hba_file with auth_ident_file; NULL unless auth_type is hba */
+	/* What is made of it before anybody else sees it: the files that its TLS settings name, read and checked
+	 * (tlsset.h).  NULL: nothing. */
+	void *tls;
+	void (*tls_free)(void *tls);
 	struct conf_state *state;
 };
 
@@ -221,6 +229,9 @@ const char *conf_check_query(const struct conf *c);
  * user, password, startup parameters, connect_query)?  false: the servers are outdated and to be
  * replaced when free. */
 bool conf_database_is_same_target(const struct conf_database *a, const struct conf_database *b);
+
+/* Any thread.  Where a global setting was made; NULL and 0: nowhere. */
+const char *conf_place(const struct conf *c, const char *key, int *line);
 
 /* One row of SHOW CONFIG and of the manual; lent until the callback returns. */
 struct conf_option_view {

@@ -73,9 +73,8 @@ static const char *envvars_url_problem(const char *text, struct dburl *url)
 		return error;
 	if (url->dbname[0] == '\0')
 		return "it names neither a database nor a user";
-	if (url->sslmode[0] != '\0' &&
-		(value_word(VALUE_WORDS_TLS, url->sslmode, &mode) < 0 || mode > CONF_TLS_PREFER))
-		return "its sslmode is not supported yet";
+	if (url->sslmode[0] != '\0' && value_word(VALUE_WORDS_TLS, url->sslmode, &mode) < 0)
+		return "its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full";
 	return NULL;
 }
 
@@ -99,6 +98,7 @@ static void envvars_add_url(struct items *l, const char *text, bool has_file, st
 		envvars_pair(&line, "user", url.user);
 		envvars_pair(&line, "password", url.password);
 		envvars_pair(&line, "application_name", url.application_name);
+		envvars_pair(&line, "server_tls_sslmode", url.sslmode);
 		items_add(l, ITEMS_DATABASES, url.dbname, buf_text(&line), "DATABASE_URL", 0);
 		/* clients log in with the credentials that they would have used without us */
 		if (url.user[0] != '\0')

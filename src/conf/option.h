@@ -28,6 +28,7 @@ enum option_type {
 	OPTION_ATTACH,
 	OPTION_PROTOCOL,
 	OPTION_HOSTS,
+	OPTION_NEGOTIATION,
 };
 
 struct option {

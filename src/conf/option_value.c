@@ -36,6 +36,8 @@ static enum value_words option_value_words(enum option_type type)
 		return VALUE_WORDS_ATTACH;
 	case OPTION_PROTOCOL:
 		return VALUE_WORDS_PROTOCOL;
+	case OPTION_NEGOTIATION:
+		return VALUE_WORDS_NEGOTIATION;
 	case OPTION_HOSTS:
 		return VALUE_WORDS_HOSTS;
 	default:

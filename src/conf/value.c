@@ -182,6 +182,11 @@ static const char *const value_tls[] = {
 	[CONF_TLS_VERIFY_FULL] = "verify-full",
 };
 static const char *const value_formats[] = {[CONF_LOG_PLAIN] = "plain", [CONF_LOG_JSON] = "json"};
+static const char *const value_negotiations[] = {
+	[CONF_NEGOTIATION_POSTGRES] = "postgres",
+	[CONF_NEGOTIATION_DIRECT] = "direct",
+};
+
 static const char *const value_attaches[] = {
 	[CONF_ATTACH_FIRST_QUERY] = "first_query",
 	[CONF_ATTACH_LOGIN] = "login",
@@ -207,6 +212,7 @@ static const struct {
 	[VALUE_WORDS_ATTACH] = {value_attaches, (int)ARRAY_LEN(value_attaches), "first_query, login"},
 	[VALUE_WORDS_PROTOCOL] = {value_protocols, (int)ARRAY_LEN(value_protocols), "3.0, 3.2"},
 	[VALUE_WORDS_HOSTS] = {value_hosts, (int)ARRAY_LEN(value_hosts), "round-robin, disable"},
+	[VALUE_WORDS_NEGOTIATION] = {value_negotiations, (int)ARRAY_LEN(value_negotiations), "postgres, direct"},
 };
 
 int value_word(enum value_words set, const char *text, int *out)

@@ -30,6 +30,7 @@ enum value_words {
 	VALUE_WORDS_ATTACH,
 	VALUE_WORDS_PROTOCOL,
 	VALUE_WORDS_HOSTS,
+	VALUE_WORDS_NEGOTIATION,
 };
 int value_word(enum value_words set, const char *text, int *out) FX_MUST_USE;
 /* NULL when there is no such number */

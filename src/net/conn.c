@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "net/loop.h"
+#include "net/tls.h"
+#include "net/tlsout.h"
 
 #include <errno.h>
 #include <string.h>
@@ -102,6 +104,8 @@ void conn_connected(struct conn *c, int err)
 static void conn_drop_out(struct conn *c)
 {
 	outq_drop(&c->out, c->loop);
+	if (c->tls != NULL)
+		tlsout_drop(c);
 	c->out_bytes = 0;
 }
 
@@ -114,17 +118,27 @@ static void conn_leave(struct conn *c)
 	c->has_engine_fd = false;
 }
 
+/* the peer is to see that nobody has cut the end off */
+static void conn_say_bye(struct conn *c)
+{
+	if (c->tls != NULL && c->out_bytes == 0 && !c->has_ended && tlsout_bye(c))
+		conn_flush(c);
+}
+
 void conn_close(struct conn *c)
 {
 	if (!c->is_open)
 		return;
 	CHECK(c->loop != NULL);
+	conn_say_bye(c);
 	c->is_open = c->must_end = false;
 	if (c->has_engine_fd)
 		c->loop->engine->close(c);
 	conn_leave(c);
 	c->fd = -1;
 	conn_drop_out(c);
+	if (c->tls != NULL)
+		tls_free(c);
 	kept_drop(&c->kept, c->loop);
 }
 
@@ -166,7 +180,7 @@ void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk)
 {
 	bool must_wait = c->is_blocked || c->is_connecting;
 
-	if (!c->is_open || c->wants_shutdown || n == 0 || (c->is_write_dead && c->has_ended))
+	if (!c->is_open || c->wants_shutdown || n == 0 || (c->is_write_dead && c->has_ended) || c->is_securing)
 		return;
 	if (must_wait && (chunk == NULL || n <= OUTQ_COPY_MAX) && outq_add_own(&c->out, c->loop, data, n))
 		;
@@ -189,7 +203,7 @@ void conn_flush(struct conn *c)
 
 size_t conn_take_out(struct conn *c, struct buf *to)
 {
-	size_t n = c->out_bytes;
+	size_t n = c->tls == NULL ? c->out_bytes : tlsout_untaken(c);
 
 	if (n == 0 || buf_reserve(to, n) < 0 || outq_save(&c->out, to) < 0)
 		return 0;
@@ -214,6 +228,9 @@ static void conn_shut_if_due(struct conn *c)
 	if (!c->wants_shutdown || c->is_shut || c->out_bytes > 0 || c->is_write_dead || c->is_connecting ||
 	    !c->has_engine_fd)
 		return;
+	conn_say_bye(c);
+	if (c->out_bytes > 0)
+		return; /* its last word is still to be written */
 	c->is_shut = true;
 	c->loop->engine->shutdown(c);
 }
@@ -302,17 +319,32 @@ static bool conn_deliver(struct conn *c, struct loop *loop, size_t n)
 	return true;
 }
 
+bool conn_take(struct conn *c, size_t n)
+{
+	struct loop *loop = c->loop;
+
+	if (!c->is_paused && c->kept.len == 0)
+		return conn_deliver(c, loop, n);
+	conn_keep(c, loop->rx->data + loop->rx_pos, n);
+	return true;
+}
+
 void conn_input(struct conn *c, size_t n)
 {
 	struct loop *loop = c->loop;
 
-	if (c->is_paused || c->kept.len > 0) {
-		conn_keep(c, loop->rx->data + loop->rx_pos, n);
-		return;
-	}
 	loop->active = c;
-	(void)conn_deliver(c, loop, n);
+	if (c->tls != NULL)
+		tls_input(c, n);
+	else
+		(void)conn_take(c, n);
 	loop->active = NULL;
+}
+
+void conn_end_later(struct conn *c, enum conn_end end)
+{
+	if (c->is_open && !c->has_ended && !c->must_end)
+		conn_set_end(c, end, 0);
 }
 
 void conn_input_end(struct conn *c, enum conn_end end, int err)
@@ -379,7 +411,10 @@ void conn_output_done(struct conn *c, size_t n)
 	CHECK(n <= c->out_bytes);
 	c->out_bytes -= n;
 	c->written += n;
-	outq_consume(&c->out, c->loop, n);
+	if (c->tls != NULL)
+		tlsout_done(c, n);
+	else
+		outq_consume(&c->out, c->loop, n);
 	conn_out_eased(c);
 }
 
@@ -399,12 +434,14 @@ void conn_output_failed(struct conn *c, int err)
 	c->loop->engine->interest(c);
 }
 
-int conn_out_vectors(const struct conn *c, struct iovec *vec, int max)
+int conn_out_vectors(struct conn *c, struct iovec *vec, int max)
 {
-	return outq_vectors(&c->out, vec, max);
+	return c->tls != NULL ? tlsout_vectors(c, vec, max) : outq_vectors(&c->out, vec, max);
 }
 
 void conn_compact(struct conn *c)
 {
 	outq_compact(&c->out, c->loop);
+	if (c->tls != NULL)
+		tlsout_compact(c);
 }

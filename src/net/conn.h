@@ -19,11 +19,13 @@
 struct buf;
 struct conn;
 struct loop;
+struct tls;
 
 enum conn_end {
 	CONN_END_EOF,	  /* the peer closed its side */
 	CONN_END_RESET,	  /* error while reading or writing; err is an errno */
 	CONN_END_CONNECT, /* could not connect; err is an errno */
+	CONN_END_TLS,	  /* see tls_error */
 };
 
 struct conn_ops {
@@ -38,6 +40,7 @@ struct conn_ops {
 	 * keep_limit the end overtakes the kept bytes; with keep_limit 0 it waits for conn_resume. */
 	void (*on_closed)(struct conn *c, enum conn_end end, int err);
 	void (*on_connected)(struct conn *c); /* NULL for accepted ones */
+	void (*on_secured)(struct conn *c);   /* what tls_start has begun is done; NULL where that is never called */
 };
 
 /* Out-queue marks in bytes. */
@@ -50,10 +53,11 @@ struct conn_ops {
 struct conn {
 	struct loop *loop;
 	const struct conn_ops *ops;
-	struct outq out;
+	struct outq out; /* with tls: of plain text */
+	struct tls *tls; /* NULL: in the clear */
 	struct kept kept; /* bytes that arrived while paused */
 	struct dlist dirty; /* on loop->dirty when there is something to do at the end of the turn */
-	size_t out_bytes;
+	size_t out_bytes; /* still to be written, of ciphertext where it is made already */
 	uint64_t written; /* bytes that the engine has taken from the queue, ever */
 	uint32_t keep_limit;
 	int fd;
@@ -74,6 +78,7 @@ struct conn {
 	bool has_engine_fd : 1;
 	bool wants_shutdown : 1; /* conn_shutdown was called */
 	bool is_shut : 1;	 /* and done */
+	bool is_securing : 1;	 /* the TLS handshake goes on */
 	_Alignas(8) uint8_t engine[CONN_ENGINE_SIZE];
 };
 
@@ -100,8 +105,9 @@ static inline size_t conn_out_pending(const struct conn *c)
 {
 	return c->out_bytes;
 }
-/* Bytes written since the conn was opened.  A request that was queued when conn_written +
- * conn_out_pending was m is wholly unwritten as long as conn_written <= m. */
+/* Bytes written since the conn was opened, as they went over the wire.  A request that was queued when conn_written +
+ * conn_out_pending was m is wholly unwritten as long as conn_written <= m (and conn_take_out gives it whole, when
+ * nothing stood before it). */
 static inline uint64_t conn_written(const struct conn *c)
 {
 	return c->written;
@@ -146,7 +152,11 @@ size_t conn_read_max(const struct conn *c); /* how much to read at most (a pause
 void conn_settle(struct conn *c);
 
 struct iovec;
-/* Fills at most max vectors with the queue's front; returns how many. */
-int conn_out_vectors(const struct conn *c, struct iovec *vec, int max);
+/* Fills at most max vectors with what is to be written next; returns how many, 0 when nothing can be written. */
+int conn_out_vectors(struct conn *c, struct iovec *vec, int max);
+
+/* For tls.c. */
+bool conn_take(struct conn *c, size_t n); /* n bytes for the owner at the loop's reading place; false: c is not ours any more */
+void conn_end_later(struct conn *c, enum conn_end end);
 
 #endif

@@ -184,6 +184,8 @@ static void engine_ev_flush(struct conn *c)
 		size_t asked = 0;
 
 		msg.msg_iovlen = (size_t)conn_out_vectors(c, vec, ENGINE_VECTORS);
+		if (msg.msg_iovlen == 0)
+			return;
 		for (size_t i = 0; i < msg.msg_iovlen; i++)
 			asked += vec[i].iov_len;
 		/* one piece is the rule, and send is the cheaper call */

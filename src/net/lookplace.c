@@ -12,7 +12,8 @@
 
 static void lookplace_key(struct buf *key, const struct pqlink_where *w)
 {
-	const char *const part[] = {w->host, w->hostaddr, w->dbname, w->user, w->application_name, w->sslmode, w->options};
+	const char *const part[] = {w->host, w->hostaddr, w->dbname, w->user, w->application_name, w->sslmode, w->options,
+				    w->sslrootcert, w->sslcert, w->sslkey, w->sslcrl};
 
 	buf_init(key, 0);
 	(void)buf_append_u16(key, w->port);
@@ -28,7 +29,7 @@ static void lookplace_name(struct lookup_place *place)
 {
 	struct pqlink_where *w = &place->where;
 	const char **const part[] = {&w->host, &w->hostaddr, &w->dbname, &w->user, &w->application_name, &w->sslmode,
-				     &w->options};
+				     &w->options, &w->sslrootcert, &w->sslcert, &w->sslkey, &w->sslcrl};
 	const uint8_t *p = place->text.data + 2;
 
 	for (size_t i = 0; i < ARRAY_LEN(part); i++) {

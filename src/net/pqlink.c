@@ -84,15 +84,23 @@ static void pqlink_on_notice(void *arg FX_UNUSED, const PGresult *res FX_UNUSED)
 	/* libpq would print it */
 }
 
+static const char *pqlink_file(const char *path)
+{
+	/* without a name libpq would look into ~/.postgresql */
+	return path != NULL && path[0] != '\0' ? path : "/dev/null/none";
+}
+
 static PGconn *pqlink_start(const struct pqlink_where *w)
 {
 	char port[8];
 	const char *const keys[] = {"host", "hostaddr", "port", "dbname", "user", "password", "passfile",
 				    "application_name", "sslmode", "gssencmode", "options", "client_encoding",
-				    "target_session_attrs", NULL};
+				    "target_session_attrs", "sslrootcert", "sslcert", "sslkey", "sslcrl", NULL};
 	/* an empty value would let the environment speak */
 	const char *const values[] = {w->host, w->hostaddr, port, w->dbname, w->user, w->password, "/dev/null/none",
-				      w->application_name, w->sslmode, "disable", w->options, "UTF8", "any", NULL};
+				      w->application_name, w->sslmode, "disable", w->options, "UTF8", "any",
+				      pqlink_file(w->sslrootcert), pqlink_file(w->sslcert), pqlink_file(w->sslkey),
+				      pqlink_file(w->sslcrl), NULL};
 
 	_Static_assert(ARRAY_LEN(keys) == ARRAY_LEN(values), "one value for each key");
 	snprintf(port, sizeof(port), "%u", w->port);

@@ -24,7 +24,8 @@ struct pqlink_where {
 	const char *dbname, *user;
 	const char *password; /* NULL: none */
 	const char *application_name;
-	const char *sslmode; /* libpq's words */
+	const char *sslmode; /* libpq's words, and its meaning of these: */
+	const char *sslrootcert, *sslcert, *sslkey, *sslcrl; /* NULL: none, and never what lies in a home directory */
 	const char *options; /* "-c name=value ..." */
 };
 

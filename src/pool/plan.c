@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "pool/tlsset.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,20 @@ struct listener_tuning plan_tuning(const struct conf_settings *set)
 	};
 }
 
+static void plan_tls(struct target *t, const struct conf *conf, const struct conf_database *db)
+{
+	static const uint8_t modes[] = {
+		[CONF_TLS_DISABLE] = TARGET_TLS_DISABLE,     [CONF_TLS_ALLOW] = TARGET_TLS_ALLOW,
+		[CONF_TLS_PREFER] = TARGET_TLS_PREFER,	     [CONF_TLS_REQUIRE] = TARGET_TLS_REQUIRE,
+		[CONF_TLS_VERIFY_CA] = TARGET_TLS_VERIFY_CA, [CONF_TLS_VERIFY_FULL] = TARGET_TLS_VERIFY_FULL,
+	};
+	struct tlsctx *tls = tlsset_server(conf, db);
+
+	t->tls_mode = tls != NULL ? modes[tlsset_mode(conf, db)] : TARGET_TLS_DISABLE;
+	t->tls = tls != NULL ? tlsctx_ref(tls) : NULL;
+	t->is_tls_direct = tlsset_negotiation(conf, db) == CONF_NEGOTIATION_DIRECT;
+}
+
 struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
 			   const char *user)
 {
@@ -87,6 +102,7 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	size = strlen(database) + strlen(user) + 2;
 	t->name = mem_alloc(size);
 	snprintf(t->name, size, "%s/%s", database, user);
+	plan_tls(t, conf, db);
 	plan_credential(t, conf, db);
 	t->client_encoding = plan_dup(db->client_encoding);
 	t->datestyle = plan_dup(db->datestyle);
@@ -124,7 +140,7 @@ static bool plan_same_hosts(const struct target *a, const struct target *b)
 
 bool plan_is_same_place(const struct target *a, const struct target *b)
 {
-	return a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
+	return a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct && a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
 	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential);
 }
 

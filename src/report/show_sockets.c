@@ -5,6 +5,7 @@
  */
 #include "auth/identity.h"
 #include "base/clock.h"
+#include "net/tls.h"
 #include "report/show.h"
 #include "session/replica.h"
 #include "session/statements.h"
@@ -36,6 +37,7 @@ static const struct reply_column show_sockets_columns[] = {
 };
 
 struct show_socket {
+	const struct conn *conn;
 	const char *type, *user, *database, *replication, *state, *application_name;
 	struct addr remote, local;
 	uint16_t unix_port; /* what PgBouncer shows as the ports of a Unix socket */
@@ -66,6 +68,7 @@ static void show_socket_ptr(uint64_t id, struct rowset *out)
 static void show_socket_row(struct worker *w, const struct show_socket *s, bool whole, struct rowset *out)
 {
 	uint64_t now = loop_now(&w->loop);
+	char tls[TLS_TEXT_MAX];
 
 	rowset_text(out, s->type);
 	rowset_text(out, s->user);
@@ -83,7 +86,8 @@ static void show_socket_row(struct worker *w, const struct show_socket *s, bool 
 	show_socket_ptr(s->id, out);
 	show_socket_ptr(s->link, out);
 	rowset_uint(out, s->pid);
-	rowset_text(out, "");
+	tls_describe(s->conn, tls, sizeof(tls));
+	rowset_text(out, tls);
 	rowset_text(out, s->application_name != NULL ? s->application_name : "");
 	rowset_uint(out, s->prepared);
 	rowset_uint(out, s->id);
@@ -114,6 +118,7 @@ static void show_client(
 {
 	bool waits = c->state == CLIENT_WAITING || c->state == CLIENT_WELCOME || c->state == CLIENT_ATTACHING;
 	struct show_socket s = {
+		.conn = &c->conn,
 		.type = "C",
 		.user = c->identity != NULL ? identity_user(c->identity) : NULL,
 		.database = c->identity != NULL ? identity_database(c->identity) : NULL,
@@ -163,6 +168,7 @@ static void show_server(struct worker *w, const struct pool *pool, const struct 
 {
 	const struct client *c = s->rider_ops != NULL ? s->rider : NULL;
 	struct show_socket row = {
+		.conn = &s->conn,
 		.type = "S",
 		.user = pool->share->user,
 		.database = pool->share->database,

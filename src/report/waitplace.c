@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "conf/value.h"
+#include "pool/tlsset.h"
 #include "report/waitnames.h"
 
 #include <string.h>
@@ -218,6 +219,32 @@ static void waitplace_on_answer(struct lookup_ask *ask, const struct pqlink_rows
 	waitplace_name(place);
 }
 
+static const char *waitplace_pick(const char *own, const char *global)
+{
+	return own != NULL ? own : global;
+}
+
+/* As the connections of the pool. */
+static void waitplace_tls(const struct conf *conf, const char *database, struct pqlink_where *where)
+{
+	static const struct conf_database none = {.server_tls_sslmode = CONF_UNSET, .server_tls_negotiation = CONF_UNSET};
+	const struct conf_database *db = conf_find_database(conf, database);
+	const struct conf_settings *set = &conf->set;
+	int mode;
+
+	if (db == NULL)
+		db = &none;
+	mode = tlsset_mode(conf, db);
+	where->sslmode = value_word_name(VALUE_WORDS_TLS, mode);
+	where->sslcert = waitplace_pick(db->server_tls_cert_file, set->server_tls_cert_file);
+	where->sslkey = waitplace_pick(db->server_tls_key_file, set->server_tls_key_file);
+	/* a file of authorities makes libpq check also where only require was said */
+	if (mode < CONF_TLS_VERIFY_CA)
+		return;
+	where->sslrootcert = waitplace_pick(db->server_tls_ca_file, set->server_tls_ca_file);
+	where->sslcrl = waitplace_pick(db->server_tls_crl_file, set->server_tls_crl_file);
+}
+
 /* The role and its password for a database; false: none is wanted there. */
 static bool waitplace_login(const struct conf *conf, const char *database, const char **user, const struct secret **password)
 {
@@ -267,7 +294,7 @@ void waitplace_ask(struct waitplace *place, struct lookup *lookup, const struct 
 	where->port = place->machine.port;
 	where->dbname = place->target->dbname;
 	where->application_name = "fynixpool monitor";
-	where->sslmode = value_word_name(VALUE_WORDS_TLS, conf->set.server_tls_sslmode);
+	waitplace_tls(conf, place->database, where);
 	where->options = waitplace_options;
 	pid = mem_alloc(place->nexts * sizeof(*pid));
 	for (size_t i = 0; i < place->nexts; i++)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/frontend.h"
+#include "server/secure.h"
 
 #define CANCEL_WAIT_US (UINT64_C(10) * 1000000) /* where the configuration sets no bound: a server is not held for ever */
 #define CANCEL_WAITERS_MAX 64 /* who is told of the end of one; the wish of any more is fulfilled all the same */
@@ -160,11 +161,6 @@ static void cancel_send(struct cancel *c)
 		cancel_end(c);
 }
 
-static void cancel_on_connected(struct conn *conn)
-{
-	cancel_send(container_of(conn, struct cancel, conn));
-}
-
 void cancel_proceed(struct server *s)
 {
 	struct cancel *c = cancel_find(s, false);
@@ -178,10 +174,39 @@ void cancel_proceed(struct server *s)
 		cancel_send(c);
 }
 
-static size_t cancel_on_bytes(struct conn *conn FX_UNUSED, struct chunk *chunk FX_UNUSED,
-			      const uint8_t *data FX_UNUSED, size_t n)
+/* as safe as the connection it is about */
+static void cancel_on_connected(struct conn *conn)
 {
-	return n; /* the server never says anything; if it does, its EOF follows */
+	struct cancel *c = container_of(conn, struct cancel, conn);
+	enum secure_next next = SECURE_FAILS;
+	const char *why;
+
+	if (c->server != NULL)
+		next = secure_begin(conn, c->target, c->server->host, c->server->conn.tls != NULL, &why);
+	if (next == SECURE_GO)
+		cancel_send(c);
+	else if (next == SECURE_FAILS)
+		cancel_end(c);
+}
+
+static size_t cancel_on_bytes(struct conn *conn, struct chunk *chunk FX_UNUSED, const uint8_t *data, size_t n)
+{
+	struct cancel *c = container_of(conn, struct cancel, conn);
+	const char *why;
+
+	/* the server says nothing but its answer about TLS; if it does, its EOF follows */
+	if (c->state != CANCEL_DIALLED || conn->tls != NULL)
+		return n;
+	/* one that spoke TLS a moment ago and does not now is another one */
+	if (c->server == NULL ||
+	    secure_answer(conn, c->target, c->server->host, data, n, &why) != SECURE_WAITS)
+		cancel_end(c);
+	return n;
+}
+
+static void cancel_on_secured(struct conn *conn)
+{
+	cancel_send(container_of(conn, struct cancel, conn));
 }
 
 static void cancel_on_drained(struct conn *conn FX_UNUSED)
@@ -198,6 +223,7 @@ static const struct conn_ops cancel_conn_ops = {
 	.on_drained = cancel_on_drained,
 	.on_closed = cancel_on_closed,
 	.on_connected = cancel_on_connected,
+	.on_secured = cancel_on_secured,
 };
 
 static struct cancel *cancel_new(struct server *s)

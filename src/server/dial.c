@@ -5,14 +5,114 @@
  */
 #include "server/dial.h"
 
+#include "net/tls.h"
 #include "proto/wire.h"
+#include "server/login.h"
+#include "server/secure.h"
+
+#include <stdio.h>
+
+static const struct conn_ops dial_conn_ops;
 
 static void dial_connect(struct server *s, const struct addr *to)
 {
 	s->remote = *to;
 	server_enter(s, SERVER_CONNECTING);
-	conn_connect(&s->conn, s->loop, to, s->host->path, &server_conn_ops);
+	conn_connect(&s->conn, s->loop, to, s->host->path, &dial_conn_ops);
 }
+
+static void dial_fail(struct server *s, const char *why)
+{
+	server_set_failure(s, SERVER_END_TLS_FAILED, "08001", "%s", why);
+	server_lost(s, SERVER_END_TLS_FAILED);
+}
+
+static void dial_next(struct server *s, enum secure_next next, const char *why)
+{
+	switch (next) {
+	case SECURE_GO:
+		s->conn.ops = &server_conn_ops;
+		login_begin(s);
+		break;
+	case SECURE_WAITS:
+		break;
+	case SECURE_FAILS:
+		dial_fail(s, why);
+		break;
+	}
+}
+
+static void dial_on_connected(struct conn *c)
+{
+	struct server *s = container_of(c, struct server, conn);
+	const char *why = "";
+
+	dial_next(s, secure_begin(c, s->target, s->host, s->wants_tls, &why), why);
+}
+
+static size_t dial_on_bytes(struct conn *c, struct chunk *chunk FX_UNUSED, const uint8_t *data, size_t n)
+{
+	struct server *s = container_of(c, struct server, conn);
+	const char *why = "";
+
+	dial_next(s, secure_answer(c, s->target, s->host, data, n, &why), why);
+	return n;
+}
+
+static void dial_on_secured(struct conn *c)
+{
+	dial_next(container_of(c, struct server, conn), SECURE_GO, "");
+}
+
+bool dial_other_way(struct server *s)
+{
+	uint8_t mode = s->target->tls_mode;
+
+	if (s->has_switched || (mode != TARGET_TLS_ALLOW && mode != TARGET_TLS_PREFER) || s->host->path != NULL)
+		return false;
+	s->has_switched = true;
+	s->wants_tls = !s->wants_tls;
+	return true;
+}
+
+static void dial_on_closed(struct conn *c, enum conn_end end, int err)
+{
+	struct server *s = container_of(c, struct server, conn);
+	char why[TLS_ERROR_MAX + 32];
+
+	switch (end) {
+	case CONN_END_CONNECT:
+		server_conn_ops.on_closed(c, end, err);
+		break;
+	case CONN_END_TLS:
+		snprintf(why, sizeof(why), "TLS handshake failed: %.*s", TLS_ERROR_MAX, tls_error(c));
+		/* with allow and prefer nothing was promised */
+		if (dial_other_way(s)) {
+			server_log(s, LOG_LOG, "%s; going on in the clear", why);
+			conn_close(c);
+			dial_again(s);
+		} else {
+			dial_fail(s, why);
+		}
+		break;
+	case CONN_END_EOF:
+	case CONN_END_RESET:
+		dial_fail(s, "server closed the connection while TLS was agreed upon");
+		break;
+	}
+}
+
+static void dial_on_drained(struct conn *c FX_UNUSED)
+{
+}
+
+static const struct conn_ops dial_conn_ops = {
+	.on_bytes = dial_on_bytes,
+	.on_drained = dial_on_drained,
+	.on_closed = dial_on_closed,
+	.on_connected = dial_on_connected,
+	.on_secured = dial_on_secured,
+};
 
 void dial_again(struct server *s)
 {
@@ -38,6 +138,7 @@ void dial_start(struct server *s, struct resolver *resolver)
 {
 	struct addr to = {.family = ADDR_UNIX, .port = s->target->port};
 
+	s->wants_tls = s->target->tls_mode >= TARGET_TLS_PREFER;
 	if (s->host->path != NULL || addr_parse(&to, s->host->name, s->target->port)) {
 		dial_connect(s, &to);
 		return;

@@ -11,6 +11,8 @@
 /* State NEW.  May call the owner's on_failed and on_gone before it returns.  resolver NULL: hosts are numeric. */
 void dial_start(struct server *s, struct resolver *resolver);
 /* State LOGIN, the connection is closed: another one to the same address. */
+/* server_tls_sslmode allow or prefer, and only one of TLS and the clear was tried: the next dial_again tries the other. */
+bool dial_other_way(struct server *s);
 void dial_again(struct server *s);
 
 #endif

@@ -106,6 +106,11 @@ static void login_on_error(struct server *s, const uint8_t *body, size_t n)
 	struct errfields e;
 
 	errfields_parse(body, n, &e);
+	/* pg_hba.conf may want TLS, or want none */
+	if (strcmp(e.sqlstate, "28000") == 0 && dial_other_way(s)) {
+		s->must_redial = true;
+		return;
+	}
 	if (login_is_refusal(s, &e)) {
 		/* its end of file is awaited: until then it holds a slot of the server's */
 		s->was_refused = true;
@@ -167,7 +172,7 @@ bool login_on_message(struct server *s, uint8_t type, const uint8_t *body, size_
 	if (s->clean_step != LOGIN_AUTH)
 		return false;
 	/* what it says behind its refusal is nothing to us */
-	if (s->asked_minor > 0 && s->was_refused)
+	if (s->must_redial || (s->asked_minor > 0 && s->was_refused))
 		return true;
 	s->has_answered |= type != BE_ERROR_RESPONSE;
 	login_rules[type].handle(s, body, n);
@@ -187,9 +192,12 @@ static void login_local_addr(struct server *s)
 
 bool login_falls_back(struct server *s)
 {
-	if (s->asked_minor == 0 || (s->has_answered && !s->was_refused))
-		return false;
-	s->was_refused = true;
+	if (!s->must_redial) {
+		if (s->asked_minor == 0 || (s->has_answered && !s->was_refused))
+			return false;
+		s->was_refused = true;
+	}
+	s->must_redial = s->has_answered = false;
 	serverauth_free(s->auth);
 	s->auth = NULL;
 	s->reader = (struct server_reader){.run = s->reader.run, .whole = s->reader.whole};

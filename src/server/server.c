@@ -190,11 +190,6 @@ static void server_on_deadline(struct timeout *t)
 	}
 }
 
-static void server_on_connected(struct conn *c)
-{
-	login_begin(container_of(c, struct server, conn));
-}
-
 static void server_on_closed(struct conn *c, enum conn_end end, int err)
 {
 	struct server *s = container_of(c, struct server, conn);
@@ -223,7 +218,6 @@ const struct conn_ops server_conn_ops = {
 	.on_bytes = reader_on_bytes,
 	.on_drained = server_on_drained,
 	.on_closed = server_on_closed,
-	.on_connected = server_on_connected,
 };
 
 static void server_on_op(struct expect *e, uint8_t flags, enum expect_outcome outcome)

@@ -47,6 +47,7 @@ void target_unref(struct target *t)
 {
 	if (t == NULL || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	tlsctx_unref(t->tls);
 	credential_fini(&t->credential);
 	credential_keys_wipe(&t->keys);
 	for (unsigned i = 0; i < t->hosts; i++) {

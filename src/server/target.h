@@ -11,6 +11,7 @@
 
 #include "auth/credential.h"
 #include "net/listener.h"
+#include "net/tlsctx.h"
 #include "server/params.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,16 @@
 struct target_host {
 	char *name; /* address, host name, directory or @name */
 	char *path; /* Unix socket path when name says so, else NULL */
+};
+
+/* As libpq's sslmode. */
+enum target_tls {
+	TARGET_TLS_DISABLE,
+	TARGET_TLS_ALLOW,  /* if the server wants nobody in the clear */
+	TARGET_TLS_PREFER, /* if the server can */
+	TARGET_TLS_REQUIRE,
+	TARGET_TLS_VERIFY_CA,
+	TARGET_TLS_VERIFY_FULL, /* for the host that is connected to */
 };
 
 #define TARGET_HOSTS 16
@@ -30,6 +41,9 @@ struct target {
 	struct target_host host[TARGET_HOSTS];
 	unsigned hosts;
 	uint16_t port;
+	struct tlsctx *tls;	/* NULL with TARGET_TLS_DISABLE */
+	uint8_t tls_mode;	/* enum target_tls */
+	bool is_tls_direct;	/* TLS begins at once, without a question */
 	char *dbname, *user;
 	char *name; /* "database/user" for log lines */
 	struct credential credential;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/str.h"
+#include "net/tls.h"
 #include "pool/keeper.h"
 #include "proto/reply.h"
 #include "session/canon.h"
@@ -162,9 +163,13 @@ static unsigned admit_roles(const struct client *c)
 
 static void admit_log(const struct client *c)
 {
-	if (c->worker->home.conf->set.log_connections)
-		client_log(c, LOG_LOG, "login attempt: db=%s user=%s tls=no", identity_database(c->identity),
-			   identity_user(c->identity));
+	char tls[TLS_TEXT_MAX];
+
+	if (!c->worker->home.conf->set.log_connections)
+		return;
+	tls_describe(&c->conn, tls, sizeof(tls));
+	client_log(c, LOG_LOG, "login attempt: db=%s user=%s tls=%s", identity_database(c->identity),
+		   identity_user(c->identity), tls[0] != '\0' ? tls : "no");
 }
 
 static bool admit_count(struct client *c, const struct conf_limits *limits)

@@ -16,6 +16,7 @@
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/request.h"
+#include "session/secured.h"
 #include "session/statements.h"
 #include "session/vars.h"
 #include "session/worker.h"
@@ -294,7 +295,9 @@ static void client_on_closed(struct conn *conn, enum conn_end end, int err FX_UN
 
 	if (c->is_leaving && end == CONN_END_EOF && c->state == CLIENT_RUNNING)
 		return; /* it may still read; the rider ends it */
-	if (c->state == CLIENT_STARTUP && end == CONN_END_EOF && entry_is_untouched(c))
+	if (end == CONN_END_TLS)
+		secured_failed(c);
+	else if (c->state == CLIENT_STARTUP && end == CONN_END_EOF && entry_is_untouched(c))
 		client_close(c, CLIENT_END_SILENT);
 	else
 		client_close(c, end == CONN_END_EOF ? CLIENT_END_EOF : CLIENT_END_RESET);
@@ -304,6 +307,7 @@ static const struct conn_ops client_conn_ops = {
 	.on_bytes = client_on_bytes,
 	.on_drained = client_on_drained,
 	.on_closed = client_on_closed,
+	.on_secured = secured_on_secured,
 };
 
 static void client_tune(const struct client *c)

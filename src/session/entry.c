@@ -17,6 +17,7 @@
 #include "session/entry_impl.h"
 #include "session/keyring.h"
 #include "session/relay.h"
+#include "session/secured.h"
 #include "session/replica.h"
 #include "session/vars.h"
 #include "session/worker.h"
@@ -80,14 +81,21 @@ static void entry_negotiate(struct client *c, const struct startup *s)
 	buf_fini(&out);
 }
 
-static void entry_encryption(struct client *c, bool *seen)
+static void entry_encryption(struct client *c, bool is_ssl)
 {
-	if (*seen) {
+	bool *seen = is_ssl ? &c->login->saw_ssl : &c->login->saw_gss;
+
+	if (*seen || c->conn.tls != NULL) {
 		client_fail(c, CLIENT_END_STARTUP, "encryption was asked for twice");
 		return;
 	}
 	*seen = true;
-	conn_send(&c->conn, "N", 1, NULL);
+	if (is_ssl && secured_is_offered(c)) {
+		conn_send(&c->conn, "S", 1, NULL);
+		secured_begin(c);
+	} else {
+		conn_send(&c->conn, "N", 1, NULL);
+	}
 }
 
 static bool entry_accepts(struct client *c, const char *name, const char *value)
@@ -139,6 +147,10 @@ static void entry_login(struct client *c, const struct startup *s)
 		entry_refuse(c);
 		return;
 	}
+	if (!secured_is_enough(c)) {
+		client_fail(c, CLIENT_END_INSECURE, NULL);
+		return;
+	}
 	l->user = mem_strdup(s->user);
 	l->database = mem_strdup(s->database);
 	if (startup_replication(s) != STARTUP_REPLICATION_NONE ? !replica_take(c, s) : !entry_parameters(c, s))
@@ -164,7 +176,7 @@ static void entry_on_startup(struct client *c, const uint8_t *packet, size_t n, 
 		if (after > 0)
 			client_fail(c, CLIENT_END_STARTUP, "data after an encryption request");
 		else
-			entry_encryption(c, s.kind == STARTUP_SSL ? &c->login->saw_ssl : &c->login->saw_gss);
+			entry_encryption(c, s.kind == STARTUP_SSL);
 		break;
 	case STARTUP_CANCEL:
 		cancelreq_begin(c, &s);
@@ -196,8 +208,14 @@ static size_t entry_step_startup(struct client *c, const uint8_t *data, size_t n
 {
 	struct buf *in = &c->login->in;
 	size_t need, used;
-	enum startup_peek peek = startup_peek(in->data, in->len, &need);
+	enum startup_peek peek;
 
+	/* the very first bytes, and only they, may begin TLS by themselves */
+	if (in->len == 0 && !c->login->saw_ssl && !c->login->saw_gss && startup_is_tls(data, n)) {
+		secured_begin_direct(c, data, n);
+		return n;
+	}
+	peek = startup_peek(in->data, in->len, &need);
 	if (peek == STARTUP_MORE) {
 		used = entry_collect(c, data, n, need);
 		if (c->login == NULL)

@@ -25,6 +25,7 @@ struct login {
 	struct params *extra; /* ... what else it said */
 	enum hub_answer refused; /* HUB_OK: it may stay */
 	bool saw_ssl, saw_gss;
+	bool is_direct;	 /* TLS was begun without a question */
 	bool is_own_uid; /* Unix socket, and the peer is who we are */
 };
 

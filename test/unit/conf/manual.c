@@ -46,9 +46,9 @@ static const struct {
 		    "dns_max_ttl dns_nxdomain_ttl dns_zone_check_period resolv_conf"},
 	{"TLS towards clients",
 		"client_tls_sslmode client_tls_key_file client_tls_cert_file client_tls_ca_file "
-		"client_tls_protocols "
+		"client_tls_crl_file client_tls_protocols "
 		"client_tls_ciphers client_tls13_ciphers client_tls_ecdhcurve client_tls_dheparams"},
-	{"TLS towards servers", "server_tls_sslmode server_tls_ca_file server_tls_key_file "
+	{"TLS towards servers", "server_tls_sslmode server_tls_negotiation server_tls_crl_file server_tls_ca_file server_tls_key_file "
 				"server_tls_cert_file server_tls_protocols "
 				"server_tls_ciphers server_tls13_ciphers"},
 	{"Peers", "peer_id"},

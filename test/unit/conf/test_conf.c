@@ -326,11 +326,6 @@ START_TEST(test_not_yet)
 		snprintf(text, sizeof(text), "[pgbouncer]\nauth_type=%s\n", auth[i]);
 		scratch_refuses(text, "is not supported yet");
 	}
-	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=require\n",
-		"t.ini:2: server_tls_sslmode = require is not supported yet");
-	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=verify-full\n", "is not supported yet");
-	scratch_refuses("[pgbouncer]\nclient_tls_sslmode=require\n",
-		"t.ini:2: client_tls_sslmode = require is not supported yet");
 	conf_report_fini(&scratch_report);
 	conf_report_init(&scratch_report);
 	c = scratch_load("[pgbouncer]\nauth_type=any\ndns_max_ttl=15\npkt_buf=8192\nserver_tls_sslmode="
@@ -340,10 +335,38 @@ START_TEST(test_not_yet)
 		"t.ini:7: [databases] entry \"a\": auth_user is accepted, but not in effect yet\n"
 		"t.ini:7: [databases] entry \"a\": password has no effect without user\n"
 		"t.ini:4: pkt_buf is accepted, but not in effect yet\n"
-		"t.ini:5: server_tls_sslmode = prefer: connections to servers are not encrypted yet\n"
 		"t.ini:9: [peers] is accepted, but not in effect yet\n");
 	ck_assert_uint_eq(c->peers, 1);
 	ck_assert_int_eq(c->peer[0].port, 6432);
+	conf_unref(c);
+}
+END_TEST
+
+START_TEST(test_tls)
+{
+	struct conf *c;
+	int line;
+
+	scratch_refuses("[pgbouncer]\nclient_tls_sslmode=require\n",
+		"t.ini:2: client_tls_sslmode = require needs client_tls_cert_file and client_tls_key_file");
+	scratch_refuses("[pgbouncer]\nclient_tls_sslmode=verify-full\nclient_tls_cert_file=a\nclient_tls_key_file=b\n",
+		"t.ini:2: client_tls_sslmode = verify-full needs client_tls_ca_file");
+	scratch_refuses("[pgbouncer]\nserver_tls_sslmode=prefer\nserver_tls_negotiation=direct\n",
+		"t.ini:3: server_tls_negotiation = direct needs server_tls_sslmode = require, verify-ca or verify-full");
+	conf_report_fini(&scratch_report);
+	conf_report_init(&scratch_report);
+	c = scratch_load("[pgbouncer]\nserver_tls_sslmode=require\nserver_tls_negotiation=direct\n[databases]\n"
+			 "a = sslmode=verify-full sslrootcert=/x sslnegotiation=postgres\nb=\n");
+	ck_assert_int_eq(c->set.server_tls_sslmode, CONF_TLS_REQUIRE);
+	ck_assert_int_eq(c->set.server_tls_negotiation, CONF_NEGOTIATION_DIRECT);
+	ck_assert_int_eq(c->database[0].server_tls_sslmode, CONF_TLS_VERIFY_FULL);
+	ck_assert_int_eq(c->database[0].server_tls_negotiation, CONF_NEGOTIATION_POSTGRES);
+	ck_assert_str_eq(c->database[0].server_tls_ca_file, "/x");
+	ck_assert_int_eq(c->database[1].server_tls_sslmode, CONF_UNSET);
+	ck_assert_ptr_null(c->database[1].server_tls_ca_file);
+	ck_assert_ptr_nonnull(strstr(conf_place(c, "server_tls_sslmode", &line), "t.ini"));
+	ck_assert_int_eq(line, 2);
+	ck_assert_ptr_null(conf_place(c, "client_tls_sslmode", &line));
 	conf_unref(c);
 }
 END_TEST
@@ -580,5 +603,6 @@ END_TEST
 
 SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases,
 	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_all_problems_at_once, test_reload,
+	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_tls, test_all_problems_at_once, test_reload,
 	test_set, test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config,
 	test_references, test_report)

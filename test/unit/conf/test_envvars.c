@@ -111,8 +111,12 @@ START_TEST(test_problems_name_the_variable)
 	ck_assert_uint_eq(c->databases, 1);
 	conf_unref(c);
 	setenv("DATABASE_URL", "postgresql://h/d?sslmode=verify-full", 1);
+	c = conf_load(NULL, NULL, &scratch_report);
+	ck_assert_int_eq(c->database[0].server_tls_sslmode, CONF_TLS_VERIFY_FULL);
+	conf_unref(c);
+	setenv("DATABASE_URL", "postgresql://h/d?sslmode=sure", 1);
 	ck_assert_ptr_null(conf_load(NULL, NULL, &scratch_report));
-	ck_assert_ptr_nonnull(strstr(scratch_errors(), "DATABASE_URL: its sslmode is not supported yet\n"));
+	ck_assert_ptr_nonnull(strstr(scratch_errors(), "DATABASE_URL: its sslmode is none of disable, allow, prefer, "));
 }
 END_TEST
 

@@ -218,6 +218,7 @@ START_TEST(test_members_are_separate)
 				: o->type == OPTION_TLS    ? "verify-full"
 				: o->type == OPTION_ATTACH ? "login"
 				: o->type == OPTION_PROTOCOL ? "3.2"
+				: o->type == OPTION_NEGOTIATION ? "direct"
 							   : "json");
 		ck_assert_int_eq(option_value_set(o, &a, text, error), 0);
 		for (size_t j = 0; (other = option_at(OPTION_GLOBAL, j)) != NULL; j++)

@@ -1,0 +1,29 @@
+/*
+ * tls_impl.h - the state of a TLS stream; shared by tls.c and tlsout.c.
+ */
+#ifndef NET_TLS_IMPL_H
+#define NET_TLS_IMPL_H
+
+#include "net/tls.h"
+
+#define TLS_RECORD ((size_t)16 * 1024)	     /* plain text of the largest record */
+#define TLS_BATCH ((size_t)48 * 1024)	     /* encrypted at a time */
+#define TLS_PENDING_MAX ((size_t)512 * 1024) /* ciphertext: a peer that makes us answer and does not read */
+
+struct tls {
+	struct ssl_st *ssl;
+	struct tlsctx *ctx;
+	struct conn *conn;
+	struct outq cipher;
+	size_t cipher_bytes;
+	size_t sealed; /* bytes in front of the conn's queue whose ciphertext is in cipher, untouched */
+	const uint8_t *in; /* ciphertext that has arrived */
+	size_t in_len;
+	char *error;
+	bool is_secured, wants_alpn, said_bye, is_broken;
+};
+
+/* Ends the conn with what OpenSSL has said last. */
+void tls_fail(struct conn *c);
+
+#endif
