@@ -96,10 +96,13 @@ class Peer(Conn):
         return self.params.get("database", self.params.get("user"))
 
     def read_startup(self):
-        """False: it was a cancel request."""
+        """False: it was a cancel request.  TLS is refused."""
         (size,) = struct.unpack("!I", self.recv_exact(4))
         body = self.recv_exact(size - 4)
         (code,) = struct.unpack_from("!I", body)
+        if code == 80877103:
+            self.send(b"N")
+            return self.read_startup()
         self.protocol = code
         if code == 80877102:
             self.fake.cancels.append(body[4:])
