@@ -740,6 +740,8 @@ def refused(p):
     try:
         p.conn().close()
         return False
+    except ConnectionResetError:
+        return False        # the door closed while we stood in it: what holds is what comes next
     except ConnectionRefusedError:
         return True
 
