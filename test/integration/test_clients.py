@@ -185,12 +185,36 @@ def test_sslmode_require_is_refused_by_the_client(p):
 
 
 def test_pgbench_modes(p):
-    for mode in ("simple", "extended") + (("prepared",) if p.conf["pool_mode"] == "session" else ()):
+    for mode in ("simple", "extended", "prepared"):
         sql = p.top + "/q.sql"
         with open(sql, "w") as f:
             f.write("\\set a random(1, 1000)\nSELECT :a;\nBEGIN;\nSELECT :a + 1;\nEND;\n")
         r = p.pgbench("-n", "-f", sql, "-M", mode, "-c", "3", "-T", "1")
         assert r.returncode == 0 and "failed transactions: 0 " in r.stdout and "ERROR" not in r.stdout, (mode, r.stdout)
+
+
+def test_pgbench_prepared_parses_nothing_in_the_steady_state(pooler):
+    """64 clients on 8 servers, all with statements of their own: once every server has them, PostgreSQL parses less than one in a
+    thousand transactions. FYNIX_PGBENCH_SECONDS: how long."""
+    p = pooler(pool_size=8, max_overflow=0, query_wait_notify=0)
+    sql = p.top + "/q.sql"
+    with open(sql, "w") as f:
+        f.write("\\set a random(1, 1000)\nBEGIN;\nSELECT :a;\nSELECT :a + 1;\nSELECT t FROM sink WHERE n = :a;\nEND;\n")
+    seconds = int(os.environ.get("FYNIX_PGBENCH_SECONDS", "4"))
+
+    def counts():
+        row = {r["database"]: r for r in p.show("STATS_TOTALS")}["db0"]
+        return int(row["xact_count"]), int(row["server_parse_count"])
+
+    seen = []
+    timer = threading.Timer(1.5, lambda: seen.append(counts()))
+    timer.start()
+    r = p.pgbench("-n", "-f", sql, "-M", "prepared", "-c", "64", "-j", "64", "-T", str(seconds))
+    timer.join()
+    assert r.returncode == 0 and "failed transactions: 0 " in r.stdout and "ERROR" not in r.stdout, r.stdout
+    xacts, parses = (b - a for a, b in zip(seen[0], counts()))
+    print(f"pgbench prepared: {parses} server parses in {xacts} transactions of the steady state; {counts()} in all")
+    assert xacts > 500 and parses < 0.001 * xacts + 1, (parses, xacts)
 
 
 def test_pgbench_reconnecting(p):
