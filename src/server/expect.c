@@ -86,6 +86,7 @@ static int expect_push(struct expect *e, uint8_t entry)
 		return -1;
 	expect_bytes(e)[(e->head + e->count) & (e->cap - 1)] = entry;
 	e->count++;
+	e->pushed++;
 	return 0;
 }
 
@@ -221,6 +222,7 @@ static void expect_begin_copy(struct expect *e)
 		e->has_intruder = true;
 		bytes[(e->head + to++) & (e->cap - 1)] = entry;
 	}
+	e->pushed -= e->count - to;
 	e->count = to;
 	e->in_copy = true;
 	/* the Sync that was to end this batch counts for nothing: the batch waits for another one */
@@ -232,6 +234,7 @@ static void expect_error(struct expect *e)
 {
 	uint8_t kind = expect_at(e, 0) & EXPECT_KIND;
 
+	e->failed_at = e->pushed - e->count;
 	if (e->has_intruder)
 		e->is_ambiguous = true;
 	/* the answer to our probe, if any is in doubt here; which of a COPY's Syncs came after its end begins to be */

@@ -50,6 +50,8 @@ struct expect {
 	uint32_t head, count, cap; /* cap is a power of two */
 	uint8_t here[EXPECT_INLINE];
 	uint32_t batch;	   /* what an error makes the server skip has one number: counts Sync, Query, FunctionCall */
+	uint32_t pushed;   /* entries ever: the number of the next one */
+	uint32_t failed_at; /* the number of the entry that the last error was the answer to */
 	bool had_error;	   /* the Query, Sync or FunctionCall at the front has failed; its ReadyForQuery still comes */
 	/* An entry with EXPECT_NOTED or EXPECT_TOLD has ended.  Must not call back. */
 	void (*on_op)(struct expect *e, uint8_t flags, enum expect_outcome outcome);

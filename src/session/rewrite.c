@@ -180,7 +180,7 @@ static enum rewrite_verdict rewrite_deallocate(struct client *c, struct server *
 	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }
 
-/* Is it DEALLOCATE of a name that the client has given?  NULL: no. */
+/* Is it DEALLOCATE of a name that the client has given, or may have when what was sent is answered?  NULL: no. */
 static struct statements_name *rewrite_find_deallocated(const struct client *c, const uint8_t *text, size_t n)
 {
 	const uint8_t *nul = rewrite_nul(text, n < DEALLOC_TEXT_MAX ? n : DEALLOC_TEXT_MAX);
@@ -190,7 +190,9 @@ static struct statements_name *rewrite_find_deallocated(const struct client *c, 
 	if (c->statements == NULL || nul == NULL || !dealloc_parse((const char *)text, (size_t)(nul - text), name))
 		return NULL;
 	found = statements_find(c->statements, name, strlen(name));
-	return found != NULL && found->now != NULL ? found : NULL;
+	if (found == NULL || (found->now == NULL && !statements_is_uncertain(found, c->lease.server->expect.batch)))
+		return NULL;
+	return found;
 }
 
 static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, const uint8_t *body, size_t len,
@@ -223,12 +225,14 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 			return rewrite_deallocate(c, s, FE_PARSE, name, end + 1, (size_t)(body + len - end - 1));
 		}
 		if (have == len)
-			*unnamed = (struct rewrite_unnamed){nul + 1, rest};
+			*unnamed = (struct rewrite_unnamed){nul + 1, rest, s->expect.pushed};
 		if (unnamed->body != NULL && c->statements != NULL && body == c->statements->part.data)
 			unnamed_keep(c, unnamed); /* what came in pieces does not lie in the slice */
 		if (have < len)
 			c->is_teeing = c->statements != NULL ||
 				       (c->statements = statements_new(c->worker->home.hub->statements)) != NULL;
+		if (c->is_teeing)
+			c->statements->unnamed_at = s->expect.pushed;
 		return REWRITE_PLAIN;
 	}
 	name = statements_find(c->statements, (const char *)body, (size_t)(nul - body));

@@ -29,6 +29,7 @@ enum rewrite_verdict {
 struct rewrite_unnamed {
 	const uint8_t *body; /* after the name; NULL: none */
 	size_t len;
+	uint32_t at; /* the number of its Parse among what the server was sent (expect->pushed) */
 };
 
 static inline bool rewrite_is_on(const struct client *c)

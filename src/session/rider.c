@@ -156,7 +156,8 @@ static void rider_on_room(struct server *s)
 {
 	struct client *c = s->rider;
 
-	conn_resume(&c->conn);
+	if (c->statements == NULL || !c->statements->is_retrying)
+		conn_resume(&c->conn);
 }
 
 /* the bytes that were not written, in front of what the client has sent since */

@@ -94,7 +94,7 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 
 	s->prepared.has_failed = false;
 	if (c->statements != NULL)
-		unnamed_on_error(c);
+		unnamed_on_error(c, s);
 	if (c->statements == NULL || !rewrite_is_on(c))
 		return false;
 	errfields_parse(body, n, &e);
@@ -107,6 +107,8 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 		if (special_may_retry(c, s)) {
 			c->statements->is_retrying = true;
 			s->hides_ready = true;
+			/* what the client says next must not come before what is said anew */
+			conn_pause(&c->conn, RELAY_KEEP);
 			return true;
 		}
 	}

@@ -38,7 +38,8 @@ struct statements {
 	uint32_t op_head, op_count, op_cap;
 	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
 	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
-	bool is_unnamed_new;  /* and what may still fail can have taken it away */
+	bool is_unnamed_new;  /* and its Parse may not be answered yet: */
+	uint32_t unnamed_at;  /* the number of that (expect->pushed) */
 	bool has_ghosts;      /* names that stand for nothing any more */
 	bool is_aliased;      /* and servers have it under its name of ours: Bind and Describe go there */
 	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */

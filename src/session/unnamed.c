@@ -21,13 +21,15 @@ void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed)
 	if (c->statements == NULL)
 		c->statements = statements_new(store);
 	/* without memory for it the statement is lost with this server, and PostgreSQL says so if it is used again */
-	if (c->statements != NULL && stmt_intern(store, body, unnamed->len, &c->statements->unnamed) == STMT_OK)
-		c->statements->is_unnamed_new = true;
+	if (c->statements == NULL || stmt_intern(store, body, unnamed->len, &c->statements->unnamed) != STMT_OK)
+		return;
+	c->statements->is_unnamed_new = true;
+	c->statements->unnamed_at = unnamed->at;
 }
 
-void unnamed_on_error(struct client *c)
+void unnamed_on_error(struct client *c, const struct server *s)
 {
-	if (c->statements->is_unnamed_new)
+	if (c->statements->is_unnamed_new && (int32_t)(c->statements->unnamed_at - s->expect.failed_at) >= 0)
 		unnamed_drop(c, &(struct rewrite_unnamed){.body = NULL});
 }
 
@@ -45,7 +47,7 @@ void unnamed_tee(struct client *c, const uint8_t *p, size_t n)
 	c->is_teeing = false;
 	/* the first byte ends the empty name */
 	if (fits)
-		unnamed_keep(c, &(struct rewrite_unnamed){st->part.data + 1, st->part.len - 1});
+		unnamed_keep(c, &(struct rewrite_unnamed){st->part.data + 1, st->part.len - 1, st->unnamed_at});
 	rewrite_drop_part(c);
 }
 

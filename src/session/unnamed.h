@@ -19,8 +19,8 @@ void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed);
 /* reuse_unnamed_statements: a Parse of these bytes (after the name).  SENT: served by a statement that the server has
  * under our name, or will have from now on; PLAIN: it goes as it is. */
 enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uint8_t *rest, size_t n);
-/* Something has failed: whether the last one was parsed at all can't be told.  Better none than a wrong one. */
-void unnamed_on_error(struct client *c);
+/* The server has said an error: it may have been the last one's, or it was skipped. */
+void unnamed_on_error(struct client *c, const struct server *s);
 /* Bind or Describe: REWRITE_PLAIN, or END. */
 enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewrite_unnamed *unnamed);
 /* Bytes of the body of an unnamed Parse that comes in pieces, as they pass by. */
