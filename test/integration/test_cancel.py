@@ -218,6 +218,28 @@ def test_T_CAN_02_hold_rule(pg, pooler, workers, stay, before, after):
         a.quit(), b.quit()
 
 
+def test_doubt_about_a_copy_waits_for_the_cancel(pg, pooler):
+    """Found by the simulator: nobody could ask how many ReadyForQuery were owed, and the worker tried for ever."""
+    with Relay(pg.addr) as relay:
+        p = pooler(workers=1, pool_size=1, max_overflow=0, databases={"db0": f"port={relay.port}"})
+        a, b = p.client(), p.client()
+        a.query("DROP TABLE IF EXISTS copy_doubt")
+        a.query("CREATE TABLE copy_doubt(k text)")
+        relay.hold_cancel = 0.6
+        a.send(wire.parse("COPY copy_doubt FROM STDIN"), wire.bind(), wire.execute(), wire.sync())
+        a.until("G")
+        s = wire.connect(p.addr)
+        s.sendall(wire.cancel(a.pid, a.key))
+        time.sleep(0.1)
+        a.send(wire.copy_fail(), wire.sync())
+        assert "".join(m.type for m in a.until("Z")) == "EZ"
+        a.send(q("SELECT 'on'"))
+        b.send(q("SELECT 'b'"))
+        assert a.result().rows == [("on",)]
+        assert b.result().rows == [("b",)]
+        s.close(), a.quit(), b.quit()
+
+
 def test_cancel_that_never_gets_through_does_not_block_the_pool(pg, pooler):
     """Bounded: after a while the server is closed rather than held for ever."""
     with Relay(pg.addr) as relay:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness import wire
+from harness.relay import Relay
 from harness.wire import bind, close, describe, execute, parse, q, sync, wait_until
 
 OURS = "SELECT count(*) FROM pg_prepared_statements WHERE name ~ '^fx_[0-9a-f]{32}$'"
@@ -444,6 +445,83 @@ def test_killed_idle_servers_are_not_noticed(own_pg, maker):
                 own_pg.kill_backends("usename = 'app'")
             r = c.run(use("k", [i]))
             assert r.rows == [(str(i),)], r.msgs
+
+
+@pytest.mark.parametrize("cut", [3, 5, 9])
+def test_what_came_in_pieces_and_has_to_wait_is_not_forgotten(pooler, cut):
+    """Found by the simulator: no byte came after it, and nobody looked at it again."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    last = q("DEALLOCATE n")
+    with p.client() as c:
+        c.run(parse("SELECT 0", "n"), sync())
+        c.send(q("SELECT pg_sleep(0.3)"), close("S", "n"), parse("SELECT 1", "n"), sync())
+        time.sleep(0.1)
+        c.send(last[:cut])
+        time.sleep(0.1)
+        c.send(last[cut:])
+        assert "".join(m.type for m in c.until("Z", 3)) == "TDCZ31ZCZ"
+        assert c.run(use("n")).error["C"] == "26000"
+
+
+def test_deallocate_behind_a_close_that_is_skipped(pooler):
+    """Found by the simulator: what a name stands for can't be told before that is answered."""
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c:
+        c.run(parse("SELECT 1", "n"), sync())
+        c.send(execute("nobody"), close("S", "n"), sync(), parse("DEALLOCATE n"), bind(), execute(), sync())
+        assert "".join(m.type for m in c.until("Z", 2)) == "EZ12CZ"
+        assert c.run(use("n")).error["C"] == "26000"
+
+
+def test_errors_of_another_take_no_statement_away(pooler):
+    """Found by the simulator: a client leaves before its error comes, and the next one's 26000 was taken for that."""
+    p = pooler(workers=1, pool_size=1, max_overflow=0)
+    with p.client() as c:
+        c.run(parse("SELECT $1::int", "n"), sync())
+        d = p.client()
+        d.run(parse("SELECT $1::int", "m"), sync())
+        d.send(q("SELECT pg_sleep(0.3)"), use("m", ["no number"]))
+        time.sleep(0.1)
+        d.close()
+        assert c.run(bind(stmt="nobody"), sync()).error["C"] == "26000"
+        assert c.run(close("S", "n"), parse("SELECT $1::int", "n"), sync()).types == "31Z"
+        assert c.run(use("n", [7])).rows == [("7",)]
+
+
+def test_healing_keeps_the_order(pg, pooler):
+    """Found by the simulator: what is said while the stale statement is healed was done before it, and then once more."""
+    with Relay(pg.addr) as relay:
+        p = pooler(workers=1, pool_size=1, max_overflow=0, databases={"db0": f"port={relay.port}"})
+        with p.client() as c:
+            c.query("DROP TABLE IF EXISTS heal_order")
+            c.query("CREATE TABLE heal_order(k int)")
+            c.run(parse("SELECT * FROM heal_order", "n"), sync())
+            assert c.run(bind(stmt="n"), describe("P"), execute(), sync()).types == "2TCZ"
+            c.query("ALTER TABLE heal_order ADD COLUMN l int")
+            relay.hold_ready = 0.4
+            c.send(bind(stmt="n"), describe("P"), execute(), sync())
+            time.sleep(0.1)
+            c.send(q("INSERT INTO heal_order VALUES (1)"))
+            assert "".join(m.type for m in c.until("Z", 2)) == "2TCZCZ"
+            relay.hold_ready = 0
+            assert c.value("SELECT count(*) FROM heal_order") == "1"
+            c.query("DROP TABLE heal_order")
+
+
+def test_unnamed_outlives_errors_and_servers(own_pg, maker):
+    p = maker(own_pg, workers=1, pool_size=2, max_overflow=0)
+    with p.client() as c:
+        c.run(parse("BEGIN", "b"), parse("ROLLBACK", "r"), parse("SELECT 1/$1::int", "n"), sync())
+        c.run(use("b"))
+        assert c.run(parse("SELECT 5"), sync()).types == "1Z"
+        assert c.run(use("n", [0])).error["C"] == "22012"
+        c.run(use("r"))
+        own_pg.kill_backends("usename = 'app'")
+        assert c.run(bind(), execute(), sync()).rows == [("5",)]
+        for _ in range(10):
+            assert c.run(parse("SELECT 6"), sync()).types == "1Z"
+            own_pg.kill_backends("usename = 'app'")
+            assert c.run(bind(), execute(), sync()).types == "2DCZ"
 
 
 def test_memory_of_statements_is_bounded(pooler):

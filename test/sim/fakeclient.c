@@ -272,6 +272,15 @@ static bool client_is_refused(struct fclient *c, char type, const uint8_t *body,
 	return false;
 }
 
+/* What a skipped Parse was to replace is there for PostgreSQL; a pooler may have forgotten it. */
+static void client_note_unnamed(struct fclient *c, char type, const uint8_t *body, uint32_t len)
+{
+	static const char text[] = "unnamed prepared statement does not exist";
+
+	if (type == 'E' && c->model.is_unsure && memmem(body, len, text, strlen(text)) != NULL)
+		pgm_forget_unnamed(&c->model);
+}
+
 static void client_show(char *to, size_t size, char type, const uint8_t *body, uint32_t len)
 {
 	size_t n = (size_t)snprintf(to, size, "%c ", type);
@@ -384,6 +393,7 @@ static void client_reply(struct fclient *c, char type, const uint8_t *body, uint
 		return;
 	}
 	client_note_stale(c, type, body, len);
+	client_note_unnamed(c, type, body, len);
 	has = client_expect(c, client_is_cancel_error(type, body, len));
 	p = bytes_at(&c->model.out);
 	if (has && client_is_refused(c, type, body, len))

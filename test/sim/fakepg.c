@@ -3,6 +3,8 @@
  */
 #include "fakepg.h"
 
+#include "pooler.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +268,9 @@ static void backend_hit(struct backend *b)
 	if (b->state == BACKEND_READY && b->is_working && pgm_is_busy(&b->m) &&
 	    b->m.todo[b->m.todo_at][0] != '\0') {
 		pgm_owner(b->m.todo[b->m.todo_at], owner);
+		/* some name nobody */
+		if (owner[0] == '\0')
+			snprintf(owner, sizeof(owner), "%s", pooler_rider(b->pid));
 		if (owner[0] == '\0' && !backend_is_ours(b->m.todo[b->m.todo_at]))
 			snprintf(owner, sizeof(owner), "%s", b->owner);
 		sim_trace("cancel hits backend %u in '%s'", b->pid, b->m.todo[b->m.todo_at]);

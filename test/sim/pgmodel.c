@@ -157,6 +157,12 @@ static void pgm_drop(struct pgm_set *set, const char *name)
 		*n = set->at[--set->count];
 }
 
+void pgm_forget_unnamed(struct pgm *m)
+{
+	pgm_drop(&m->stmt, "");
+	m->is_unsure = false;
+}
+
 static struct pgm_named *pgm_store(struct pgm_set *set, const char *name, const char *text)
 {
 	struct pgm_named *n;
@@ -533,7 +539,7 @@ static void pgm_query(struct pgm *m, const char *text)
 {
 	m->is_extended = false;
 	m->todo_at = m->todo_count = 0;
-	pgm_drop(&m->stmt, "");
+	pgm_forget_unnamed(m);
 	for (;;) {
 		size_t n = strcspn(text, ";");
 
@@ -578,7 +584,7 @@ static void pgm_parse_message(struct pgm *m, const uint8_t *body, uint32_t len)
 		return;
 	}
 	if (name[0] == '\0')
-		pgm_drop(&m->stmt, ""); /* before anything can go wrong */
+		pgm_forget_unnamed(m); /* before anything can go wrong */
 	if (strncmp(text, "bogus", 5) == 0) {
 		pgm_error(m, "42601", text);
 		return;
@@ -811,8 +817,11 @@ void pgm_message(struct pgm *m, char type, const uint8_t *body, uint32_t len)
 		pgm_copy_message(m, type, body, len);
 		return;
 	}
-	if (m->is_skipping && type != 'S')
+	if (m->is_skipping && type != 'S') {
+		m->is_unsure = m->is_unsure || type == 'Q' || (type == 'P' && len > 0 && body[0] == '\0') ||
+			       (type == 'C' && len > 1 && body[0] == 'S' && body[1] == '\0');
 		return;
+	}
 	if (strchr("PBDEC", type) != NULL)
 		m->is_extended = true;
 	switch (type) {

@@ -67,6 +67,7 @@ struct pgm {
 	char todo[PGM_STMTS][PGM_TEXT];
 	unsigned todo_at, todo_count;
 	struct pgm_set stmt, portal;
+	bool is_unsure; /* an unnamed Parse, or what else ends the one before, was skipped: a pooler that forgot that one is excused */
 	bool is_stale; /* an oracle: the next use of a plan fails */
 	char described[PGM_TEXT]; /* the statement of the last Describe */
 	char running[80]; /* portal of the Execute being worked on */
@@ -102,6 +103,8 @@ uint32_t pgm_sleep(const struct pgm *m);
 void pgm_run(struct pgm *m, enum pgm_outcome outcome);
 /* During COPY FROM STDIN: the cancel request is noticed at a message. */
 void pgm_cancel_copy(struct pgm *m);
+/* There is no unnamed statement any more. */
+void pgm_forget_unnamed(struct pgm *m);
 /* An ErrorResponse or NoticeResponse. */
 void pgm_report(struct bytes *out, char type, const char *severity, const char *code, const char *text);
 /* The client that a text's token belongs to, into out of 16; "" when there is none. */

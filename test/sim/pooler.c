@@ -405,6 +405,19 @@ bool pooler_is_empty(void)
 	return servers == 0;
 }
 
+const char *pooler_rider(uint32_t pid)
+{
+	for (unsigned i = 0; is_alive && i < manners.workers; i++)
+		DLIST_EACH(it, &workers[i].clients) {
+			const struct client *c = container_of(it, struct client, link);
+			const struct fclient *f = fakeclient_by_port(c->peer.port);
+
+			if (c->lease.server != NULL && c->lease.server->pid == pid)
+				return f != NULL ? f->name : "";
+		}
+	return "";
+}
+
 /* --- orders of the console --- */
 
 static void order_all(void (*fn)(struct worker *w, void *arg), void *arg)

@@ -35,6 +35,8 @@ bool pooler_is_empty(void);
 void pooler_stop(void);
 void pooler_finish(void);
 void pooler_describe(void);
+/* The client that rides this backend, "" when none does. */
+const char *pooler_rider(uint32_t pid);
 /* One order of the console, given to all workers. */
 void pooler_order(void);
 /* The line to one idle server goes dead without a word. */

@@ -18,6 +18,7 @@ class Relay:
         self.hold_cancel = 0.0              # seconds between a CancelRequest's arrival and its delivery
         self.hold_eof = 0.0                 # seconds between PostgreSQL's closing of it and ours
         self.spread = 0.0                   # both of these: up to so much more, by chance
+        self.hold_ready = 0.0               # seconds between the rest of an answer and its ReadyForQuery
         self.cancels = 0
         self.socks = []
         self.listener = socket.socket()
@@ -63,6 +64,10 @@ class Relay:
                     break
                 if self.muted.is_set() and not late:
                     continue
+                if self.hold_ready and data[-6:-1] == b"Z\0\0\0\5" and len(data) > 6:
+                    b.sendall(data[:-6])
+                    time.sleep(self.hold_ready)
+                    data = data[-6:]
                 b.sendall(data)
         except OSError:
             pass
