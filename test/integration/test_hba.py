@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import threading
+import time
 
 import pytest
 
@@ -229,3 +231,41 @@ def test_second_startup_message_changes_nobody(ruled):
         m = c.recv()
         assert m.type == "E"
         c.close()
+
+
+def test_rules_change_while_clients_log_in(ruled):
+    """Each login is judged by one set of rules or the other, never by a mixture, and nobody is in the way of anybody."""
+    rules = ["host db0 app all password\nlocal all all peer\n", "host db0 /^ap.$ 127.0.0.0/8 md5\nhost db0 app all trust\nlocal all all reject\n"]
+    p = ruled(rules[0], workers=2)
+    stop, seen, wrong = threading.Event(), set(), []
+
+    def log_in():
+        while not stop.is_set():
+            try:
+                seen.add(tuple(enters(p, "app")))
+            except Exception as e:  # pylint: disable=broad-except
+                wrong.append(e)
+
+    def log_in_as_peer():
+        while not stop.is_set():
+            try:
+                seen.add(tuple(["peer"] + enters(p, ME, path=p.sock)))
+            except wire.PgError as e:
+                seen.add(e.text)
+
+    threads = [threading.Thread(target=t) for t in (log_in, log_in, log_in_as_peer)]
+    for t in threads:
+        t.start()
+    admin = p.admin()
+    for i in range(60):
+        put(p, "hba.conf.new", rules[(i + 1) % 2] + CONSOLE)
+        os.rename(p.top + "/hba.conf.new", p.top + "/hba.conf")
+        admin.query("RELOAD")
+        time.sleep(0.02)
+    stop.set()
+    for t in threads:
+        t.join()
+    admin.quit()
+    assert not wrong, wrong[:3]
+    assert seen == {(3, 0), (5, 0), ("peer", 0),
+                    f'pg_hba.conf rejects connection for host "[local]", user "{ME}", database "db0", no encryption'}, seen
