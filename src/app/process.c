@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/errand.h"
 #include "net/lookup.h"
 #include "pool/tlsset.h"
 
@@ -22,6 +23,8 @@
 
 #define PROCESS_STOP_CHECK_US (UINT64_C(100) * 1000)
 #define PROCESS_WORKERS_AUTO_MAX 16
+#define PROCESS_ERRAND_THREADS 4 /* so many questions to the system may hang before others wait for them */
+#define PROCESS_ERRANDS 1024
 #define PROCESS_LOOKUP_IDLE_US (UINT64_C(15) * 1000000) /* a connection beside the pools stays open so long */
 
 static void process_say(void *level, const char *line)
@@ -309,6 +312,7 @@ static int process_start(struct process *p)
 	p->workers = process_worker_count(p->conf);
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
+	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS);
 	p->hub.lookup = lookup_new(PROCESS_LOOKUP_IDLE_US, NULL);
 	if (p->hub.lookup == NULL)
 		log_write(LOG_WARNING, NULL, "no descriptor for connections beside the pools: monitor_user has no effect");
@@ -347,6 +351,7 @@ static void process_end(struct process *p)
 	join_call_all(p->worker, p->workers, process_empty_worker, NULL);
 	threads_join(p);
 	resolve_free(p->hub.resolver);
+	errand_free(p->hub.errands);
 	lookup_free(p->hub.lookup);
 	process_drain_mail(p);
 	for (unsigned i = 0; i < p->workers; i++)

@@ -25,6 +25,7 @@ struct hub_tally {
 
 struct lookup;
 struct resolver;
+struct errands;
 struct share;
 struct stmt_store;
 
@@ -41,6 +42,7 @@ struct hub {
 	_Atomic bool is_draining;	     /* shutting down: no new servers */
 	struct stmt_store *statements;	     /* texts of prepared statements; fixed after start */
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
+	struct errands *errands;	     /* fixed after start; NULL: what may wait is done at once */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
 };

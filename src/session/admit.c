@@ -89,7 +89,7 @@ static void admit_verdict(struct client *c, enum clientauth_verdict verdict, str
 	buf_wipe(out);
 }
 
-void admit_begin(struct client *c)
+void admit_again(struct client *c)
 {
 	const struct conf *conf = c->worker->home.conf;
 	struct login *l = c->login;
@@ -104,16 +104,19 @@ void admit_begin(struct client *c)
 	struct gate gate;
 	struct buf out;
 
-	vars_complete(c);
-	l->is_own_uid = gate_is_own_uid(c);
-	if (l->is_own_uid && admit_is_console(l->database) && admit_is_console(l->user)) {
-		ask.method = CLIENTAUTH_PROVEN;
-	} else if (gate_choose(c, secret != NULL, &gate)) {
-		ask.method = gate.method;
-	} else {
-		admit_deny(c, gate.why, gate.sqlstate, gate.sentence);
-		return;
+	gate.method = CLIENTAUTH_PROVEN;
+	if (!l->is_own_uid || !admit_is_console(l->database) || !admit_is_console(l->user)) {
+		switch (gate_choose(c, secret != NULL, &gate)) {
+		case GATE_PROOF:
+			break;
+		case GATE_REFUSED:
+			admit_deny(c, gate.why, gate.sqlstate, gate.sentence);
+			return;
+		case GATE_WAITS:
+			return;
+		}
 	}
+	ask.method = gate.method;
 	if (secret != NULL && credential_parse(&credential, secret->has_secret ? secret->secret.data : NULL,
 					       secret->has_secret ? secret->secret.len : 0, NULL) == 0)
 		ask.credential = &credential;
@@ -124,6 +127,13 @@ void admit_begin(struct client *c)
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 	else
 		admit_verdict(c, clientauth_start(l->auth, &out), &out);
+}
+
+void admit_begin(struct client *c)
+{
+	vars_complete(c);
+	c->login->is_own_uid = gate_is_own_uid(c);
+	admit_again(c);
 }
 
 void admit_proof(struct client *c, const void *body, size_t n)

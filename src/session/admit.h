@@ -10,6 +10,7 @@
 #include "session/client.h"
 
 void admit_begin(struct client *c);			      /* the startup packet is accepted: state AUTH */
+void admit_again(struct client *c);			      /* what gate.c has asked for is known */
 void admit_proof(struct client *c, const void *body, size_t n); /* one 'p' message */
 void admit_refuse(struct client *c, bool malformed);	      /* a 'p' message beyond its bounds */
 

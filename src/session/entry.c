@@ -15,6 +15,7 @@
 #include "session/admit.h"
 #include "session/cancelreq.h"
 #include "session/entry_impl.h"
+#include "session/gate.h"
 #include "session/keyring.h"
 #include "session/relay.h"
 #include "session/secured.h"
@@ -53,6 +54,7 @@ void entry_free(struct client *c)
 
 	c->login = NULL;
 	buf_wipe(&l->in);
+	gate_forget(l);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
 	if (l->extra != NULL)
@@ -273,7 +275,7 @@ size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 {
 	size_t used = 0;
 
-	while (used < n && (c->state == CLIENT_STARTUP || c->state == CLIENT_AUTH)) {
+	while (used < n && (c->state == CLIENT_STARTUP || (c->state == CLIENT_AUTH && c->login->auth != NULL))) {
 		if (c->state == CLIENT_STARTUP)
 			used += entry_step_startup(c, data + used, n - used);
 		else
@@ -283,7 +285,7 @@ size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 		return n;
 	if (used == n)
 		return n;
-	if (c->state != CLIENT_WELCOME && c->state != CLIENT_ATTACHING)
+	if (c->state != CLIENT_AUTH && c->state != CLIENT_WELCOME && c->state != CLIENT_ATTACHING)
 		return used + relay_on_bytes(c, chunk, data + used, n - used);
 	/* a client that did not wait for its welcome: the conn is paused and keeps the rest */
 	return used;

@@ -5,7 +5,11 @@
 
 #include "auth/hbamatch.h"
 #include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/errand.h"
 #include "proto/startup.h"
+#include "session/admit.h"
 #include "session/entry_impl.h"
 #include "session/worker.h"
 
@@ -42,62 +46,165 @@ static bool gate_is_bouncer(const struct client *c)
 	return c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER;
 }
 
-static FX_PRINTF(2, 3) bool gate_refuse(struct gate *g, const char *fmt, ...)
+static FX_PRINTF(2, 0) void gate_vrefuse(struct gate *g, const char *fmt, va_list ap)
+{
+	if (vsnprintf(g->why, sizeof(g->why), fmt, ap) < 0)
+		g->why[0] = '\0';
+	g->method = CLIENTAUTH_REJECT;
+	g->sqlstate = "28000";
+}
+
+static FX_PRINTF(2, 3) enum gate_answer gate_refuse(struct gate *g, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vsnprintf(g->why, sizeof(g->why), fmt, ap) < 0)
-		g->why[0] = '\0';
+	gate_vrefuse(g, fmt, ap);
 	va_end(ap);
-	g->method = CLIENTAUTH_REJECT;
-	g->sqlstate = "28000";
-	return false;
+	return GATE_REFUSED;
 }
 
-/* the name of the user at the other end of the Unix socket; NULL: there is none */
-static const char *gate_peer_name(struct client *c, uid_t uid)
+/* What the system is asked: the name of a uid. */
+struct gate_question {
+	struct errand errand;
+	struct client *client; /* its worker's; NULL: it has gone */
+	struct gate_memory *memory;
+	uid_t uid;
+	char name[OSUSER_MAX]; /* "": there is none */
+};
+
+static void gate_remember(struct gate_memory *m, uid_t uid, const char *name, uint64_t now)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < GATE_USERS; i++)
+		if (m->user[i].until < m->user[at].until)
+			at = i;
+	m->user[at].uid = uid;
+	m->user[at].until = now + GATE_USER_US;
+	(void)str_copy(m->user[at].name, sizeof(m->user[at].name), name);
+}
+
+/* "": there is none; NULL: not known (any more) */
+static const char *gate_recall(const struct gate_memory *m, uid_t uid, uint64_t now)
+{
+	for (size_t i = 0; i < GATE_USERS; i++)
+		if (m->user[i].uid == uid && m->user[i].until > now)
+			return m->user[i].name;
+	return NULL;
+}
+
+static void gate_work(struct errand *e)
+{
+	struct gate_question *q = container_of(e, struct gate_question, errand);
+
+	if (!osuser_name(q->uid, q->name))
+		q->name[0] = '\0';
+}
+
+static void gate_drop(struct errand *e)
+{
+	mem_free(container_of(e, struct gate_question, errand));
+}
+
+static void gate_done(struct errand *e)
+{
+	struct gate_question *q = container_of(e, struct gate_question, errand);
+	struct client *c = q->client;
+
+	gate_remember(q->memory, q->uid, q->name, loop_now(e->loop));
+	mem_free(q);
+	if (c == NULL)
+		return;
+	c->login->question = NULL;
+	if (c->state != CLIENT_AUTH)
+		return;
+	conn_resume(&c->conn);
+	admit_again(c);
+}
+
+void gate_forget(struct login *l)
+{
+	if (l->question != NULL)
+		l->question->client = NULL;
+	l->question = NULL;
+}
+
+/* -1: it cannot be asked now; 0: it is known; 1: wait */
+static int gate_ask_name(struct client *c, uid_t uid)
 {
 	struct gate_memory *m = &c->worker->gate;
-	uint64_t now = loop_now(c->conn.loop);
-	size_t oldest = 0;
+	struct errands *errands = c->worker->home.hub->errands;
+	struct gate_question *q;
+	int rc = 1;
 
-	for (size_t i = 0; i < GATE_USERS; i++) {
-		if (m->user[i].uid == uid && m->user[i].until > now)
-			return m->user[i].name[0] != '\0' ? m->user[i].name : NULL;
-		if (m->user[i].until < m->user[oldest].until)
-			oldest = i;
+	if (gate_recall(m, uid, loop_now(c->conn.loop)) != NULL)
+		return 0;
+	q = mem_try_zalloc(sizeof(*q));
+	if (q == NULL)
+		return -1;
+	q->errand.work = gate_work;
+	q->errand.done = gate_done;
+	q->errand.drop = gate_drop;
+	q->uid = uid;
+	q->memory = m;
+	if (errands == NULL) {
+		gate_work(&q->errand);
+		gate_remember(m, uid, q->name, loop_now(c->conn.loop));
+		rc = 0;
+	} else if (!errand_give(errands, c->conn.loop, &q->errand)) {
+		rc = -1;
 	}
-	m->user[oldest].uid = uid;
-	m->user[oldest].until = now + GATE_USER_US;
-	if (!osuser_name(uid, m->user[oldest].name))
-		m->user[oldest].name[0] = '\0';
-	return m->user[oldest].name[0] != '\0' ? m->user[oldest].name : NULL;
+	if (rc <= 0) {
+		mem_free(q);
+		return rc;
+	}
+	/* it comes home by mail, not before this turn is over */
+	q->client = c;
+	c->login->question = q;
+	conn_pause(&c->conn, ENTRY_KEEP);
+	return 1;
 }
 
-/* rule NULL: auth_type = peer */
-static bool gate_peer(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
+static FX_PRINTF(3, 4) enum gate_answer gate_refuse_peer(const struct client *c, struct gate *g, const char *fmt, ...)
 {
-	const char *map = rule != NULL ? rule->map : NULL, *name;
-	const struct hba *hba = c->worker->home.conf->hba;
-	uid_t uid;
+	va_list ap;
 
 	if (gate_is_bouncer(c))
 		snprintf(g->sentence, sizeof(g->sentence), "unix socket login rejected");
 	else
 		snprintf(g->sentence, sizeof(g->sentence), "Peer authentication failed for user \"%.128s\"", c->login->user);
+	va_start(ap, fmt);
+	gate_vrefuse(g, fmt, ap);
+	va_end(ap);
+	return GATE_REFUSED;
+}
+
+/* rule NULL: auth_type = peer */
+static enum gate_answer gate_peer(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
+{
+	const struct ident *maps = rule != NULL ? c->worker->home.conf->hba->maps : NULL;
+	const char *map = rule != NULL ? rule->map : NULL, *name;
+	uid_t uid;
+	int rc;
+
 	if (!gate_uid(c, &uid))
-		return gate_refuse(g, "peer needs a connection over a Unix socket");
-	name = gate_peer_name(c, uid);
-	if (name == NULL)
-		return gate_refuse(g, "the system has no user with id %lu", (unsigned long)uid);
-	if (identmatch_may(rule != NULL ? hba->maps : NULL, map, name, c->login->user, NULL) != IDENTMATCH_YES)
-		return gate_refuse(g, "peer: the system's user is \"%.128s\"%s%.64s", name, map != NULL ? ", map " : "",
-				   map != NULL ? map : "");
+		return gate_refuse_peer(c, g, "peer needs a connection over a Unix socket");
+	rc = gate_ask_name(c, uid);
+	if (rc < 0)
+		return gate_refuse_peer(c, g, "too many questions to the system wait for their answer");
+	if (rc > 0)
+		return GATE_WAITS;
+	name = gate_recall(&c->worker->gate, uid, loop_now(c->conn.loop));
+	if (name == NULL || name[0] == '\0')
+		return gate_refuse_peer(c, g, "the system has no user with id %lu", (unsigned long)uid);
+	if (identmatch_may(maps, map, name, c->login->user, NULL) != IDENTMATCH_YES)
+		return gate_refuse_peer(c, g, "peer: the system's user is \"%.128s\"%s%.64s", name,
+					map != NULL ? ", map " : "", map != NULL ? map : "");
 	if (!is_known)
-		return gate_refuse(g, "no such user");
+		return gate_refuse_peer(c, g, "no such user");
 	g->method = CLIENTAUTH_PROVEN;
-	return true;
+	return GATE_PROOF;
 }
 
 /* PostgreSQL's sentences; PgBouncer's say less. */
@@ -142,7 +249,7 @@ static enum clientauth_method gate_trust(const struct client *c, bool is_known)
 	return is_known || c->worker->home.conf->secrets == 0 ? CLIENTAUTH_PROVEN : CLIENTAUTH_TRUST;
 }
 
-static bool gate_rule(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
+static enum gate_answer gate_rule(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
 {
 	if (rule->clientcert != HBA_CLIENTCERT_NONE) {
 		gate_say(c, rule, g);
@@ -151,16 +258,16 @@ static bool gate_rule(struct client *c, bool is_known, const struct hba_rule *ru
 	switch (rule->method) {
 	case HBA_METHOD_TRUST:
 		g->method = gate_trust(c, is_known);
-		return true;
+		return GATE_PROOF;
 	case HBA_METHOD_PASSWORD:
 		g->method = CLIENTAUTH_PLAIN;
-		return true;
+		return GATE_PROOF;
 	case HBA_METHOD_MD5:
 		g->method = CLIENTAUTH_MD5;
-		return true;
+		return GATE_PROOF;
 	case HBA_METHOD_SCRAM:
 		g->method = CLIENTAUTH_SCRAM;
-		return true;
+		return GATE_PROOF;
 	case HBA_METHOD_PEER:
 		return gate_peer(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
 	case HBA_METHOD_REJECT:
@@ -174,7 +281,7 @@ static bool gate_rule(struct client *c, bool is_known, const struct hba_rule *ru
 			   rule->is_bad ? "cannot be understood and rejects whomever it may mean" : "rejects");
 }
 
-static bool gate_hba(struct client *c, bool is_known, struct gate *g)
+static enum gate_answer gate_hba(struct client *c, bool is_known, struct gate *g)
 {
 	const struct hba *hba = c->worker->home.conf->hba;
 	const struct hba_rule *rule = NULL;
@@ -206,7 +313,7 @@ static bool gate_hba(struct client *c, bool is_known, struct gate *g)
 	return gate_rule(c, is_known, rule, g);
 }
 
-bool gate_choose(struct client *c, bool is_known, struct gate *out)
+enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out)
 {
 	const struct conf *conf = c->worker->home.conf;
 
@@ -214,25 +321,25 @@ bool gate_choose(struct client *c, bool is_known, struct gate *out)
 	switch (conf->set.auth_type) {
 	case CONF_AUTH_ANY:
 		out->method = CLIENTAUTH_PROVEN;
-		return true;
+		return GATE_PROOF;
 	case CONF_AUTH_TRUST:
 		out->method = gate_trust(c, is_known);
-		return true;
+		return GATE_PROOF;
 	case CONF_AUTH_PLAIN:
 		out->method = CLIENTAUTH_PLAIN;
-		return true;
+		return GATE_PROOF;
 	case CONF_AUTH_MD5:
 		out->method = CLIENTAUTH_MD5;
-		return true;
+		return GATE_PROOF;
 	case CONF_AUTH_SCRAM:
 		out->method = CLIENTAUTH_SCRAM;
-		return true;
+		return GATE_PROOF;
 	case CONF_AUTH_PEER:
 		return gate_peer(c, is_known || conf->secrets == 0, NULL, out);
 	case CONF_AUTH_HBA:
 		return gate_hba(c, is_known, out);
 	default:
 		/* conf refuses these; clientauth does as well */
-		return true;
+		return GATE_PROOF;
 	}
 }

@@ -3,7 +3,8 @@
  *
  * The client's worker, between the startup packet and the proof.  auth_type decides,
  * and with hba the first rule that fits.  Whether the user or the database exists
- * changes nothing in what a client can see of it.
+ * changes nothing in what a client can see of it.  What may make the system wait is
+ * asked by a helper thread.
  */
 #ifndef SESSION_GATE_H
 #define SESSION_GATE_H
@@ -13,6 +14,8 @@
 #include "net/ifaces.h"
 
 struct client;
+struct login;
+struct gate_question;
 
 #define GATE_TEXT_MAX 512
 #define GATE_USERS 8
@@ -39,7 +42,15 @@ struct gate {
 
 /* It came over a Unix socket, and its user is who we are. */
 bool gate_is_own_uid(const struct client *c);
-/* is_known: auth_file has the user.  false: refused, see sentence and why. */
-bool gate_choose(struct client *c, bool is_known, struct gate *out) FX_MUST_USE;
+enum gate_answer {
+	GATE_PROOF,   /* by method */
+	GATE_REFUSED, /* see sentence and why */
+	GATE_WAITS,   /* the system is being asked; the client is paused.  admit_again comes, unless gate_forget does */
+};
+
+/* is_known: auth_file has the user. */
+enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out) FX_MUST_USE;
+/* The login goes away; harmless when it does not wait. */
+void gate_forget(struct login *l);
 
 #endif

@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import re
+import subprocess
 import threading
 import time
 
@@ -10,7 +12,7 @@ import pytest
 from harness import scram, wire
 from harness.cluster import pw
 from harness.owner import own
-from harness.pooler import ADMIN_DB
+from harness.pooler import ADMIN_DB, BINARY
 
 ME = pwd.getpwuid(os.getuid()).pw_name  # who the clients of these tests are
 USERS = {"app": pw("app"), "app2": pw("app2"), "trusty": "", "admin": pw("admin"), "scrammy": scram.secret(pw("scrammy")),
@@ -24,6 +26,20 @@ def put(p, name, text):
     own(f"{p.top}/{name}")
 
 
+def start(p):
+    """... until both doors are open."""
+    p.start()
+
+    def is_open():
+        try:
+            wire.connect(p.sock).close()
+            return True
+        except OSError:
+            return False
+    wire.wait_until(is_open, what="the Unix socket")
+    return p
+
+
 @pytest.fixture
 def ruled(pooler):
     """A pooler with rules; the console's own come behind those that are given."""
@@ -33,7 +49,7 @@ def ruled(pooler):
         put(p, "hba.conf", rules + CONSOLE)
         if ident:
             put(p, "ident.conf", ident)
-        return p.start()
+        return start(p)
     return make
 
 
@@ -132,7 +148,8 @@ def test_psql_through_rules(ruled):
 
 
 def test_auth_type_peer(pooler):
-    p = pooler(auth_type="peer", userlist=USERS, databases={"db0": "user=trusty"}, start=False, section="fynixpool").start()
+    p = pooler(auth_type="peer", userlist=USERS, databases={"db0": "user=trusty"}, start=False, section="fynixpool")
+    start(p)
     assert enters(p, ME, path=p.sock) == [0]
     assert "Peer authentication failed" in refused(p, "app", path=p.sock).text
     assert "Peer authentication failed" in refused(p, "app").text
@@ -269,3 +286,75 @@ def test_rules_change_while_clients_log_in(ruled):
     assert not wrong, wrong[:3]
     assert seen == {(3, 0), (5, 0), ("peer", 0),
                     f'pg_hba.conf rejects connection for host "[local]", user "{ME}", database "db0", no encryption'}, seen
+
+
+SLOW = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pwd.h>
+#include <unistd.h>
+int getpwuid_r(uid_t uid, struct passwd *pw, char *buf, size_t n, struct passwd **out)
+{
+	int (*real)(uid_t, struct passwd *, char *, size_t, struct passwd **) = dlsym(RTLD_NEXT, "getpwuid_r");
+
+	usleep(3000000);
+	return real(uid, pw, buf, n, out);
+}
+"""
+
+
+@pytest.fixture
+def slow_system(top):
+    """The environment of a process for which every look-up of a user takes three seconds."""
+    with open(top + "/slow.c", "w") as f:
+        f.write(SLOW)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", top + "/slow.so", top + "/slow.c", "-ldl"], check=True)
+    os.chmod(top + "/slow.so", 0o755)
+    # a sanitizer's runtime insists on being the first
+    runtime = re.findall(r"(/\S*lib[at]san\S*)", subprocess.run(["ldd", BINARY], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return {"LD_PRELOAD": " ".join(runtime + [top + "/slow.so"])}
+
+
+def test_slow_directory_holds_up_nobody_else(ruled, slow_system):
+    p = ruled("local all all peer\nhost db0 app all password\n", workers=1, env=slow_system)
+    assert enters(p, "app") == [3, 0]
+    began, took, other = time.monotonic(), [], []
+
+    def log_in_as_peer():
+        took.append(enters(p, ME, path=p.sock))
+        took.append(time.monotonic() - began)
+
+    t = threading.Thread(target=log_in_as_peer)
+    t.start()
+    gone = wire.Client(p.sock, ME, "db0", login=False)
+    gone.send(wire.startup({"user": ME, "database": "db0"}))
+    time.sleep(0.2)
+    gone.close()
+    while time.monotonic() - began < 2.2:
+        at = time.monotonic()
+        assert enters(p, "app") == [3, 0]
+        other.append(time.monotonic() - at)
+    t.join()
+    assert took[0] == [0] and took[1] >= 2.9, took
+    assert len(other) > 3 and max(other) < 2, other
+    # it is remembered
+    at = time.monotonic()
+    assert enters(p, ME, path=p.sock) == [0]
+    assert time.monotonic() - at < 2
+
+
+def test_login_timeout_while_the_system_is_asked(ruled, slow_system):
+    p = ruled("local all all peer\n", workers=1, env=slow_system, client_login_timeout=1)
+    assert "client_login_timeout" in refused(p, ME, path=p.sock).text
+    time.sleep(2.5)
+    assert enters(p, ME, path=p.sock) == [0]
+
+
+def test_words_before_the_answer(ruled, slow_system):
+    """What a client says before it is let in waits, and is done afterwards."""
+    p = ruled("local all all peer\n", workers=1, env=slow_system)
+    c = wire.Client(p.sock, ME, "db0", login=False)
+    c.send(wire.startup({"user": ME, "database": "db0"}) + wire.q("SELECT 11"))
+    c.login()
+    assert c.result().value == "11"
+    c.quit()

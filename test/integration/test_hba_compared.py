@@ -158,6 +158,8 @@ def test_connections(both, pooler):
         f.write(console)
     own(p.top + "/hba.conf")
     p.start()
+    wire.wait_until(lambda: os.path.exists(p.sock), what="the Unix socket")
+    assert outcome(p, "tcp", "app", "db0", False)[0] == "FATAL"
     seen = set()
     for rules in RULES:
         pair.put(rules)

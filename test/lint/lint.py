@@ -31,8 +31,9 @@ BANNED = "strcpy strcat sprintf vsprintf strtok alloca gets strncpy"
 HEAP = ("malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf "
         "aligned_alloc posix_memalign")
 
-# Who may name threads beside app: locks, mailboxes, and the helper threads (net/resolve asks the DNS, net/lookup servers).
-THREADS = ("base/lock", "net/mailbox", "net/resolve", "net/lookup", "net/lookup_impl", "net/lookhelp")
+# Who may name threads beside app: locks, mailboxes, and the helper threads (net/resolve asks the DNS, net/lookup servers,
+# net/errand the system).
+THREADS = ("base/lock", "net/mailbox", "net/errand", "net/resolve", "net/lookup", "net/lookup_impl", "net/lookhelp")
 
 
 def words(text):

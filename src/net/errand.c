@@ -1,0 +1,160 @@
+/*
+ * errand.c - work that may wait.
+ *
+ * Helpers touch the queue under its lock and nothing else of ours.  Mail is posted
+ * under the lock: after errand_free no helper touches a loop.
+ */
+#include "net/errand.h"
+
+#include "base/lock.h"
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#define ERRAND_FREE_WAIT_MS 200
+
+struct errands {
+	struct lock lock;
+	pthread_cond_t work;
+	struct dlist queue; /* struct errand */
+	unsigned threads, idle, waiting;
+	unsigned threads_max, waiting_max;
+	bool is_closing;
+	bool is_abandoned; /* errand_free has gone: the last helper frees */
+};
+
+struct errands *errand_new(unsigned threads, unsigned waiting)
+{
+	struct errands *a = mem_zalloc(sizeof(*a));
+	pthread_condattr_t attr;
+
+	a->threads_max = threads;
+	a->waiting_max = waiting;
+	lock_init(&a->lock);
+	dlist_init(&a->queue);
+	CHECK(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	CHECK(pthread_cond_init(&a->work, &attr) == 0);
+	pthread_condattr_destroy(&attr);
+	return a;
+}
+
+static void errand_destroy(struct errands *a)
+{
+	pthread_cond_destroy(&a->work);
+	lock_fini(&a->lock);
+	mem_free(a);
+}
+
+void errand_free(struct errands *a)
+{
+	struct timespec until;
+	struct dlist *link;
+	bool is_last;
+
+	if (a == NULL)
+		return;
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+	until.tv_nsec += ERRAND_FREE_WAIT_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	lock_take(&a->lock);
+	a->is_closing = true;
+	while ((link = dlist_pop_front(&a->queue)) != NULL) {
+		struct errand *e = container_of(link, struct errand, link);
+
+		e->drop(e);
+	}
+	pthread_cond_broadcast(&a->work);
+	while (a->threads > 0 && pthread_cond_timedwait(&a->work, &a->lock.mutex, &until) == 0)
+		;
+	is_last = a->threads == 0;
+	a->is_abandoned = !is_last;
+	lock_drop(&a->lock);
+	if (is_last)
+		errand_destroy(a);
+}
+
+static void errand_deliver(struct loop *loop FX_UNUSED, struct mail *mail)
+{
+	struct errand *e = container_of(mail, struct errand, mail);
+
+	e->done(e);
+}
+
+/* under the lock, dropped while the work lasts */
+static void errand_do(struct errands *a, struct errand *e)
+{
+	a->waiting--;
+	lock_drop(&a->lock);
+	e->work(e);
+	lock_take(&a->lock);
+	if (a->is_closing)
+		e->drop(e);
+	else
+		loop_post(e->loop, &e->mail, errand_deliver);
+}
+
+static void *errand_thread(void *arg)
+{
+	struct errands *a = arg;
+	bool is_last;
+
+	lock_take(&a->lock);
+	while (!a->is_closing) {
+		struct dlist *link = dlist_pop_front(&a->queue);
+
+		if (link != NULL) {
+			errand_do(a, container_of(link, struct errand, link));
+			continue;
+		}
+		a->idle++;
+		pthread_cond_wait(&a->work, &a->lock.mutex);
+		a->idle--;
+	}
+	a->threads--;
+	is_last = a->threads == 0 && a->is_abandoned;
+	pthread_cond_broadcast(&a->work);
+	lock_drop(&a->lock);
+	if (is_last)
+		errand_destroy(a);
+	return NULL;
+}
+
+/* Under the lock.  Signals are for the control thread. */
+static void errand_start_thread(struct errands *a)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, before;
+
+	if (a->idle > a->waiting || a->threads >= a->threads_max)
+		return;
+	CHECK(pthread_attr_init(&attr) == 0);
+	CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&thread, &attr, errand_thread, a) == 0)
+		a->threads++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+bool errand_give(struct errands *a, struct loop *loop, struct errand *e)
+{
+	bool is_taken;
+
+	e->loop = loop;
+	dlist_init(&e->link);
+	lock_take(&a->lock);
+	errand_start_thread(a);
+	is_taken = a->threads > 0 && a->waiting < a->waiting_max && !a->is_closing;
+	if (is_taken) {
+		dlist_push_back(&a->queue, &e->link);
+		a->waiting++;
+		pthread_cond_signal(&a->work);
+	}
+	lock_drop(&a->lock);
+	return is_taken;
+}

@@ -1,0 +1,37 @@
+/*
+ * errand.h - work that may wait (for the system, for a directory), done by helper threads.
+ *
+ * Any loop gives an errand and goes on; a helper does the work and sends it home by
+ * mail.  Bounded: so many helpers, so many errands waiting; one more is refused.
+ * Who gave it and has lost interest says so in the errand itself, on its own thread:
+ * it comes home all the same.
+ */
+#ifndef NET_ERRAND_H
+#define NET_ERRAND_H
+
+#include "base/dlist.h"
+#include "net/loop.h"
+
+struct errands;
+
+/* Embedded in what holds question and answer. */
+struct errand {
+	struct mail mail;
+	struct dlist link;
+	struct loop *loop;
+	/* A helper thread.  May wait; touches nothing but what the errand holds. */
+	void (*work)(struct errand *e);
+	/* The loop's thread, after the work.  Takes e. */
+	void (*done)(struct errand *e);
+	/* Any thread, instead of done: the process ends.  Takes e, and touches nothing else. */
+	void (*drop)(struct errand *e);
+};
+
+/* Control thread.  No thread is started before the first errand. */
+struct errands *errand_new(unsigned threads, unsigned waiting) FX_MUST_USE;
+/* Control thread, when the loops have stopped and before loop_fini; NULL is fine.  Does not wait for work that hangs. */
+void errand_free(struct errands *a);
+/* The loop's thread.  Takes e (work, done and drop are set).  false: too many, or no thread; e is still the caller's. */
+bool errand_give(struct errands *a, struct loop *loop, struct errand *e) FX_MUST_USE;
+
+#endif

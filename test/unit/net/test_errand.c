@@ -1,0 +1,187 @@
+/*
+ * errand.h: work goes to helpers and comes home; hanging work is in nobody's way; the queue has an end; so has the process.
+ */
+#include "rig.h"
+
+#include "base/mem.h"
+#include "net/errand.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct loop loop;
+static struct errands *errands;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: errands that hang do so */
+static atomic_uint begun, dropped;
+static unsigned home;
+static pthread_t worked_on, came_home_on; /* the last one that came home */
+
+struct job {
+	struct errand errand;
+	bool hangs;
+	unsigned answer;
+	pthread_t worked_on;
+};
+
+static void work(struct errand *e)
+{
+	struct job *j = container_of(e, struct job, errand);
+
+	j->worked_on = pthread_self();
+	atomic_fetch_add(&begun, 1);
+	if (j->hangs) {
+		pthread_mutex_lock(&gate);
+		pthread_mutex_unlock(&gate);
+	}
+	j->answer = 42;
+}
+
+static void done(struct errand *e)
+{
+	struct job *j = container_of(e, struct job, errand);
+
+	ck_assert_uint_eq(j->answer, 42);
+	came_home_on = pthread_self();
+	worked_on = j->worked_on;
+	home++;
+	mem_free(j);
+}
+
+static void drop(struct errand *e)
+{
+	atomic_fetch_add(&dropped, 1);
+	mem_free(container_of(e, struct job, errand));
+}
+
+static bool give(bool hangs)
+{
+	struct job *j = mem_zalloc(sizeof(*j));
+	bool is_taken;
+
+	j->errand.work = work;
+	j->errand.done = done;
+	j->errand.drop = drop;
+	j->hangs = hangs;
+	is_taken = errand_give(errands, &loop, &j->errand);
+	if (!is_taken)
+		mem_free(j);
+	return is_taken;
+}
+
+static bool are_home(void *arg)
+{
+	return home == *(unsigned *)arg;
+}
+
+static bool have_begun(void *arg)
+{
+	return atomic_load(&begun) == *(unsigned *)arg;
+}
+
+static void wait_home(unsigned n)
+{
+	rig_until(&loop, are_home, &n);
+}
+
+static void setup(void)
+{
+	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	errands = errand_new(2, 5);
+}
+
+static void teardown(void)
+{
+	errand_free(errands);
+	loop_fini(&loop);
+}
+
+START_TEST(work_comes_home)
+{
+	for (unsigned i = 1; i <= 50; i++) {
+		ck_assert(give(false));
+		ck_assert_uint_eq(home, i - 1); /* by mail only */
+		wait_home(i);
+		ck_assert(pthread_equal(came_home_on, pthread_self()) && !pthread_equal(worked_on, pthread_self()));
+	}
+	ck_assert_uint_eq(atomic_load(&dropped), 0);
+}
+END_TEST
+
+START_TEST(work_that_hangs_is_passed)
+{
+	unsigned one = 1;
+
+	pthread_mutex_lock(&gate);
+	ck_assert(give(true));
+	rig_until(&loop, have_begun, &one);
+	for (unsigned i = 1; i <= 10; i++) {
+		ck_assert(give(false));
+		wait_home(i);
+	}
+	pthread_mutex_unlock(&gate);
+	wait_home(11);
+}
+END_TEST
+
+START_TEST(queue_has_an_end)
+{
+	unsigned two = 2;
+
+	pthread_mutex_lock(&gate);
+	ck_assert(give(true) && give(true));
+	rig_until(&loop, have_begun, &two);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert(give(false));
+	ck_assert(!give(false));
+	rig_turns(&loop, 10);
+	ck_assert_uint_eq(home, 0);
+	pthread_mutex_unlock(&gate);
+	wait_home(7);
+	ck_assert(give(false));
+	wait_home(8);
+}
+END_TEST
+
+START_TEST(end_while_work_hangs)
+{
+	unsigned two = 2;
+
+	pthread_mutex_lock(&gate);
+	ck_assert(give(true) && give(true));
+	rig_until(&loop, have_begun, &two);
+	ck_assert(give(false) && give(false));
+	errand_free(errands);
+	errands = NULL;
+	ck_assert_uint_eq(atomic_load(&dropped), 2);
+	pthread_mutex_unlock(&gate);
+	for (unsigned i = 0; i < 1000 && atomic_load(&dropped) < 4; i++)
+		usleep(5000);
+	ck_assert_uint_eq(atomic_load(&dropped), 4);
+	rig_turns(&loop, 5);
+	ck_assert_uint_eq(home, 0);
+	usleep(20000); /* the last helper clears up */
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("errand");
+	TCase *t = tcase_create("errand");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, work_comes_home);
+	tcase_add_test(t, work_that_hangs_is_passed);
+	tcase_add_test(t, queue_has_an_end);
+	tcase_add_test(t, end_while_work_hangs);
+	suite_add_tcase(s, t);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
