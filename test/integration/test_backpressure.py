@@ -119,7 +119,8 @@ def test_T_MEM_01_a_big_result_to_a_slow_reader(pooler, how):
     with p.client() as c:           # what is allocated once
         c.query("SELECT repeat('x', 8000) FROM generate_series(1, 2000)")
         c.quit()
-    other = Bystander(p)
+    # the same of another pooler, at the same time: what the machine does to both is nobody's fault
+    other, control = Bystander(p), Bystander(pooler(workers=1))
     time.sleep(2 if MEM_SECONDS < 60 else 30)
     calm = other.p99()
     rows = MEM_MB * MB // 8000
@@ -128,16 +129,16 @@ def test_T_MEM_01_a_big_result_to_a_slow_reader(pooler, how):
     slow_socket(c)
     c.send({"simple": q(sql), "extended": extended(sql), "copy": q(f"COPY ({sql}) TO STDOUT")}[how])
     read_slowly(c, 1, MB)
-    other.p99()
+    other.p99(), control.p99()
     with Peak(p) as peak:
         got = read_slowly(c, MEM_SECONDS, MB)
-    busy = other.p99()
-    other.stop()
+    busy, elsewhere = other.p99(), control.p99()
+    other.stop(), control.stop()
     assert got > 0.5 * MB * MEM_SECONDS, "it was read at that pace"
     print(f"T-MEM-01 {how}: {MEM_MB} MB offered, {got / MB:.1f} MB read in {MEM_SECONDS:.0f} s, growth {peak.growth} KiB, "
-          f"p99 of another client {calm * 1e3:.2f} ms before, {busy * 1e3:.2f} ms meanwhile")
+          f"p99 of another client {calm * 1e3:.2f} ms before, {busy * 1e3:.2f} ms meanwhile; of one at another pooler {elsewhere * 1e3:.2f}")
     assert peak.growth < limit(p, 1024), peak.growth
-    assert busy < calm * 3 + 0.02, (calm, busy)
+    assert busy < max(calm, elsewhere) * 3 + 0.02, (calm, busy, elsewhere)
     c.abort()
     t = time.monotonic()
     with p.client() as d:

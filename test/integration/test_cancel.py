@@ -9,7 +9,8 @@ import time
 import pytest
 
 from harness import wire
-from harness.cluster import pw
+from harness.cluster import Cluster, pw
+from harness.owner import own
 from harness.pooler import ADMIN_DB
 from harness.relay import Relay
 from harness.storm import Storm
@@ -282,19 +283,55 @@ STORM_WORKERS = [int(n) for n in os.environ.get("FYNIX_STORM_WORKERS", "1,4").sp
 STORM_THINK = float(os.environ.get("FYNIX_STORM_THINK", "3"))
 
 
+@pytest.fixture(scope="module")
+def tls_pg(top):
+    """A PostgreSQL that nobody reaches without TLS."""
+    c = Cluster(top + "/pgtls")
+    cert, key = c.data + "/it.crt", c.data + "/it.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                    "-days", "3650", "-out", cert, "-keyout", key], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    own(cert), own(key)
+    os.chmod(key, 0o600)
+    c.more.update(ssl="on", ssl_cert_file=cert, ssl_key_file=key)
+    c.start().prepare()
+    with open(c.data + "/pg_hba.conf") as f:
+        hba = f.read()
+    with open(c.data + "/pg_hba.conf", "w") as f:
+        f.write("hostnossl all all all reject\n" + hba)
+    c.sql("SELECT pg_reload_conf()")
+    yield c
+    c.stop("immediate")
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_cancel_goes_over_tls(tls_pg, maker, workers):
+    """As PostgreSQL's own clients do, where the query's connection is encrypted, so is its cancel request."""
+    p = maker(tls_pg, workers=workers, pool_size=2, max_overflow=0, server_tls_sslmode="require")
+    c = p.client()
+    assert c.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
+    for _ in range(5):
+        c.send(q("SELECT pg_sleep(30)"))
+        wait_until(lambda: tls_pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+        c.cancel()
+        assert c.result().error["C"] == "57014"
+    c.quit()
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("slow", [False, True], ids=["direct", "slow_way"])
+@pytest.mark.parametrize("way", ["direct", "slow_way", "tls"])
 @pytest.mark.parametrize("workers", STORM_WORKERS)
-def test_T_CAN_01_storm_never_hits_a_victim(pg, pooler, workers, slow):
+def test_T_CAN_01_storm_never_hits_a_victim(pg, tls_pg, maker, workers, way):
     """500 that never cancel, 500 that do, 8 servers; FYNIX_STORM_SECONDS=600 FYNIX_STORM_WORKERS=2 is the long form. slow_way: up to
     200 ms between the connect and the bytes of each cancel request to PostgreSQL, and between them and the end."""
     with Relay(pg.addr) as relay:
         relay.spread = 0.2
-        p = pooler(workers=workers, pool_size=8, max_overflow=0, max_client_conn=2000, pool_timeout=60, query_wait_notify=0,
-                   databases={"db0": f"port={relay.port}" if slow else ""})
-        storm = Storm(p.addr, 500, 500, think=STORM_THINK, seed=workers)
+        p = maker(tls_pg if way == "tls" else pg, workers=workers, pool_size=8, max_overflow=0, max_client_conn=2000, pool_timeout=60,
+                  query_wait_notify=0, server_tls_sslmode="require" if way == "tls" else "disable",
+                  databases={"db0": f"port={relay.port}" if way == "slow_way" else ""})
+        # a handshake first: what is to be hit must take longer
+        storm = Storm(p.addr, 500, 500, think=STORM_THINK, seed=workers, takes=0.04 if way == "tls" else 0.004)
         storm.run(STORM_SECONDS)
-        print(f"storm: {workers} workers, {storm.report()}")
+        print(f"storm: {workers} workers, {way}, {storm.report()}")
         assert not storm.harmed, storm.harmed
         assert storm.served > STORM_SECONDS * 10 and storm.cancelled > STORM_SECONDS / 2, storm.report()
         wait_until(lambda: p.pool()["cl_active_cancel_req"] == p.pool()["sv_being_canceled"] == 0, 5, what="the last cancels' end")

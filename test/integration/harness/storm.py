@@ -29,7 +29,7 @@ class Rider:
         self.sent_at = time.monotonic()
         self.token = f"{self.number}-{self.asked}"
         self.rows, self.codes, self.ready = [], [], 0
-        sleep = 0.004 if self.cancels else 0.001
+        sleep = self.storm.takes if self.cancels else 0.001
         sql = f"SELECT '{self.token}', pg_sleep({sleep})"
         shape = self.storm.rnd.randrange(4)
         if shape == 0:
@@ -126,8 +126,8 @@ class Cancel:
 
 
 class Storm:
-    def __init__(self, addr, victims, cancellers, think, seed=1):
-        self.addr, self.think = addr, think
+    def __init__(self, addr, victims, cancellers, think, seed=1, takes=0.004):
+        self.addr, self.think, self.takes = addr, think, takes      # seconds of a canceller's query
         self.rnd = random.Random(seed)
         self.selector = selectors.DefaultSelector()
         self.timers, self.order = [], 0
