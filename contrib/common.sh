@@ -10,7 +10,7 @@ ME=contrib/$(basename "$0")
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
 CREATECLUSTER=$CREATECLUSTER_DIR/zz-fynixpool.conf
 
-BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkgconf libev-dev libssl-dev libpq-dev)
+BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkgconf libev-dev liburing-dev libssl-dev libpq-dev)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }

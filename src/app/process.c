@@ -310,6 +310,9 @@ static int process_start(struct process *p)
 	if (doors_open(&p->doors, p->conf) < 0)
 		return -1;
 	p->workers = process_worker_count(p->conf);
+	p->engine = enginechoice_make(p->conf);
+	if (p->engine == NULL)
+		return -1;
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
 	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS);
@@ -321,7 +324,7 @@ static int process_start(struct process *p)
 	timeout_init(&p->stop_check, process_on_stop_check);
 	doors_start(&p->doors, p->worker[0]);
 	log_write(LOG_LOG, NULL, "process up: fynixpool %s, %u workers, %s, listening on port %lld", PACKAGE_VERSION,
-		  p->workers, engine_ev_ops.name, (long long)p->conf->set.listen_port);
+		  p->workers, p->engine->name, (long long)p->conf->set.listen_port);
 	daemonize_ready();
 	return 0;
 }

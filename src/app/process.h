@@ -20,6 +20,7 @@ struct process {
 	struct conf *conf; /* the snapshot in force; the control thread's reference */
 	struct hub hub;
 	unsigned workers;
+	const struct engine_ops *engine; /* of the workers */
 	struct worker *worker[HUB_WORKERS_MAX];
 	pthread_t thread[HUB_WORKERS_MAX];
 	pthread_t signal_thread;
@@ -41,6 +42,8 @@ void process_stop(struct process *p, enum process_stop how);
 
 const struct admin_ops *process_admin_ops(void);
 
+/* enginechoice.c: io_engine as it can be here.  NULL: not at all, it was said why. */
+const struct engine_ops *enginechoice_make(const struct conf *conf) FX_MUST_USE;
 /* threads.c */
 int threads_start(struct process *p) FX_MUST_USE;
 void threads_join(struct process *p);

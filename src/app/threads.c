@@ -23,7 +23,7 @@ int threads_start(struct process *p)
 	for (unsigned i = 0; i < p->workers; i++) {
 		/* the counters of one worker share no cache line with another's */
 		p->worker[i] = mem_aligned_zalloc(64, sizeof(struct worker));
-		if (worker_init(p->worker[i], &engine_ev_ops, &p->hub, i, p->worker, p->conf, &admin_console) < 0) {
+		if (worker_init(p->worker[i], p->engine, &p->hub, i, p->worker, p->conf, &admin_console) < 0) {
 			log_write(LOG_FATAL, NULL, "cannot make the loop of worker %u: %s", i, strerrordesc_np(errno));
 			return -1;
 		}

@@ -46,6 +46,7 @@ enum conf_tls_mode {
 };
 enum conf_log_format { CONF_LOG_PLAIN, CONF_LOG_JSON };
 enum conf_attach { CONF_ATTACH_FIRST_QUERY, CONF_ATTACH_LOGIN };
+enum conf_io_engine { CONF_ENGINE_AUTO, CONF_ENGINE_LIBEV, CONF_ENGINE_URING };
 enum conf_protocol { CONF_PROTOCOL_3_0, CONF_PROTOCOL_3_2 };
 enum conf_negotiation { CONF_NEGOTIATION_POSTGRES, CONF_NEGOTIATION_DIRECT };
 enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
@@ -66,6 +67,7 @@ enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 #define CONF_C_LOGFMT int /* enum conf_log_format */
 #define CONF_C_ATTACH int /* enum conf_attach */
 #define CONF_C_NEGOTIATION int /* enum conf_negotiation */
+#define CONF_C_ENGINE int /* enum conf_io_engine */
 #define CONF_C_PROTOCOL int /* enum conf_protocol */
 #define CONF_O_INT    int64_t
 #define CONF_O_TIME   int64_t

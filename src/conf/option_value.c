@@ -34,6 +34,8 @@ static enum value_words option_value_words(enum option_type type)
 		return VALUE_WORDS_LOGFMT;
 	case OPTION_ATTACH:
 		return VALUE_WORDS_ATTACH;
+	case OPTION_ENGINE:
+		return VALUE_WORDS_ENGINE;
 	case OPTION_PROTOCOL:
 		return VALUE_WORDS_PROTOCOL;
 	case OPTION_NEGOTIATION:

@@ -191,6 +191,11 @@ static const char *const value_attaches[] = {
 	[CONF_ATTACH_FIRST_QUERY] = "first_query",
 	[CONF_ATTACH_LOGIN] = "login",
 };
+static const char *const value_engines[] = {
+	[CONF_ENGINE_AUTO] = "auto",
+	[CONF_ENGINE_LIBEV] = "libev",
+	[CONF_ENGINE_URING] = "uring",
+};
 static const char *const value_protocols[] = {[CONF_PROTOCOL_3_0] = "3.0", [CONF_PROTOCOL_3_2] = "3.2"};
 static const char *const value_hosts[] = {
 	[CONF_HOSTS_ROUND_ROBIN] = "round-robin",
@@ -210,6 +215,7 @@ static const struct {
 		"disable, allow, prefer, require, verify-ca, verify-full"},
 	[VALUE_WORDS_LOGFMT] = {value_formats, (int)ARRAY_LEN(value_formats), "plain, json"},
 	[VALUE_WORDS_ATTACH] = {value_attaches, (int)ARRAY_LEN(value_attaches), "first_query, login"},
+	[VALUE_WORDS_ENGINE] = {value_engines, (int)ARRAY_LEN(value_engines), "auto, libev, uring"},
 	[VALUE_WORDS_PROTOCOL] = {value_protocols, (int)ARRAY_LEN(value_protocols), "3.0, 3.2"},
 	[VALUE_WORDS_HOSTS] = {value_hosts, (int)ARRAY_LEN(value_hosts), "round-robin, disable"},
 	[VALUE_WORDS_NEGOTIATION] = {value_negotiations, (int)ARRAY_LEN(value_negotiations), "postgres, direct"},

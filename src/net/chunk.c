@@ -5,11 +5,10 @@
 
 #include "base/mem.h"
 
-#define CHUNK_KEEP 16 /* free chunks that a loop keeps: 1 MiB */
-
-void chunk_pool_init(struct chunk_pool *pool)
+void chunk_pool_init(struct chunk_pool *pool, size_t size, unsigned keep)
 {
-	*pool = (struct chunk_pool){.free = NULL};
+	CHECK(size <= CHUNK_SIZE);
+	*pool = (struct chunk_pool){.size = size, .keep = keep};
 }
 
 void chunk_pool_fini(struct chunk_pool *pool)
@@ -17,8 +16,8 @@ void chunk_pool_fini(struct chunk_pool *pool)
 	while (pool->free != NULL) {
 		struct chunk *c = pool->free;
 
-		pool->free = c->next_free;
-		mem_object_free(MEM_IOBUF, c, sizeof(*c) + CHUNK_SIZE);
+		pool->free = c->next;
+		mem_object_free(MEM_IOBUF, c, sizeof(*c) + pool->size);
 	}
 	pool->kept = 0;
 }
@@ -28,14 +27,14 @@ struct chunk *chunk_new(struct chunk_pool *pool)
 	struct chunk *c = pool->free;
 
 	if (c != NULL) {
-		pool->free = c->next_free;
+		pool->free = c->next;
 		pool->kept--;
 	} else {
-		c = mem_object_new(MEM_IOBUF, sizeof(*c) + CHUNK_SIZE);
+		c = mem_object_new(MEM_IOBUF, sizeof(*c) + pool->size);
 		CHECK(c != NULL);
 		c->pool = pool;
 	}
-	c->next_free = NULL;
+	c->next = NULL;
 	c->refs = 1;
 	return c;
 }
@@ -45,11 +44,11 @@ void chunk_free(struct chunk *c)
 	struct chunk_pool *pool = c->pool;
 
 	CHECK(c->refs == 0);
-	if (pool->kept < CHUNK_KEEP) {
-		c->next_free = pool->free;
+	if (pool->kept < pool->keep) {
+		c->next = pool->free;
 		pool->free = c;
 		pool->kept++;
 	} else {
-		mem_object_free(MEM_IOBUF, c, sizeof(*c) + CHUNK_SIZE);
+		mem_object_free(MEM_IOBUF, c, sizeof(*c) + pool->size);
 	}
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "net/loop.h"
+#include "net/outgo.h"
 #include "net/tls.h"
 #include "net/tlsout.h"
 
@@ -118,11 +119,16 @@ static void conn_leave(struct conn *c)
 	c->has_engine_fd = false;
 }
 
+static bool conn_may_write(const struct conn *c)
+{
+	return c->has_engine_fd && c->out_bytes > 0 && !c->is_blocked && !c->is_connecting && !c->is_write_dead;
+}
+
 /* the peer is to see that nobody has cut the end off */
 static void conn_say_bye(struct conn *c)
 {
-	if (c->tls != NULL && c->out_bytes == 0 && !c->has_ended && tlsout_bye(c))
-		conn_flush(c);
+	if (c->tls != NULL && c->out_bytes == 0 && !c->has_ended && tlsout_bye(c) && conn_may_write(c))
+		c->loop->engine->flush(c);
 }
 
 void conn_close(struct conn *c)
@@ -158,6 +164,8 @@ int conn_attach(struct conn *c, struct loop *loop)
 	c->loop = loop;
 	c->has_engine_fd = true;
 	c->is_paused = c->is_stopped = c->is_blocked = false;
+	/* for what had arrived when it left the other one */
+	loop_mark_dirty(loop, c);
 	if (loop->engine->attach(c) == 0)
 		return 0;
 	conn_close(c);
@@ -197,14 +205,17 @@ void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk)
 
 void conn_flush(struct conn *c)
 {
-	if (c->has_engine_fd && c->out_bytes > 0 && !c->is_blocked && !c->is_connecting && !c->is_write_dead)
-		c->loop->engine->flush(c);
+	if (conn_may_write(c))
+		c->loop->engine->push(c);
 }
 
 size_t conn_take_out(struct conn *c, struct buf *to)
 {
-	size_t n = c->tls == NULL ? c->out_bytes : tlsout_untaken(c);
+	size_t n; /* when what is under way is known to be written or not */
 
+	if (c->flying > 0)
+		c->loop->engine->push(c);
+	n = c->tls == NULL ? c->out_bytes : tlsout_untaken(c);
 	if (n == 0 || buf_reserve(to, n) < 0 || outq_save(&c->out, to) < 0)
 		return 0;
 	conn_drop_out(c);
@@ -300,18 +311,13 @@ static void conn_keep(struct conn *c, const uint8_t *data, size_t n)
 		loop_mark_dirty(c->loop, c);
 }
 
-/* Lends n bytes at the reading place of the loop.  false: c is not ours any more. */
-static bool conn_deliver(struct conn *c, struct loop *loop, size_t n)
+/* Lends n bytes that lie in chunk.  false: c is not ours any more. */
+static bool conn_deliver(struct conn *c, struct loop *loop, struct chunk *chunk, uint8_t *data, size_t n)
 {
-	struct chunk *rx = loop->rx;
-	uint8_t *data = rx->data + loop->rx_pos;
 	size_t used;
 
-	CHECK(n <= CHUNK_SIZE - loop->rx_pos);
 	c->was_paused = c->is_paused;
-	used = c->ops->on_bytes(c, rx, data, n);
-	if (rx->refs > 1)
-		loop->rx_pos += n;
+	used = c->ops->on_bytes(c, chunk, data, n);
 	if (loop->active != c)
 		return false;
 	CHECK(used == n || (used < n && c->was_paused));
@@ -319,25 +325,35 @@ static bool conn_deliver(struct conn *c, struct loop *loop, size_t n)
 	return true;
 }
 
-bool conn_take(struct conn *c, size_t n)
+/* For the owner, or to be kept.  false: c is not ours any more. */
+static bool conn_give(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 {
+	bool must_keep = c->is_paused || c->kept.len > 0, is_ours = true;
 	struct loop *loop = c->loop;
 
-	if (!c->is_paused && c->kept.len == 0)
-		return conn_deliver(c, loop, n);
-	conn_keep(c, loop->rx->data + loop->rx_pos, n);
-	return true;
+	if (must_keep)
+		conn_keep(c, data, n);
+	else
+		is_ours = conn_deliver(c, loop, chunk, data, n);
+	if (chunk == loop->rx)
+		loop_read_done(loop, n);
+	return is_ours;
 }
 
-void conn_input(struct conn *c, size_t n)
+bool conn_take(struct conn *c, size_t n)
+{
+	return conn_give(c, c->loop->rx, c->loop->rx->data + c->loop->rx_pos, n);
+}
+
+void conn_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 {
 	struct loop *loop = c->loop;
 
 	loop->active = c;
 	if (c->tls != NULL)
-		tls_input(c, n);
+		tls_input(c, chunk, data, n);
 	else
-		(void)conn_take(c, n);
+		(void)conn_give(c, chunk, data, n);
 	loop->active = NULL;
 }
 
@@ -370,7 +386,8 @@ static bool conn_deliver_kept(struct conn *c, struct loop *loop)
 	n = kept.len < room ? kept.len : room;
 	memcpy(to, kept.data, n);
 	c->kept = (struct kept){.data = NULL};
-	is_ours = conn_deliver(c, loop, n);
+	is_ours = conn_deliver(c, loop, loop->rx, to, n);
+	loop_read_done(loop, n);
 	if (is_ours)
 		conn_keep(c, kept.data + n, kept.len - n);
 	kept_drop(&kept, loop);
@@ -391,7 +408,8 @@ void conn_settle(struct conn *c)
 	while (!c->is_paused && c->kept.len > 0)
 		if (!conn_deliver_kept(c, loop))
 			return;
-	conn_flush(c);
+	if (conn_may_write(c))
+		loop->engine->flush(c);
 	conn_shut_if_due(c);
 	if (conn_drain_is_due(c)) {
 		c->is_above_high = false;
@@ -411,10 +429,7 @@ void conn_output_done(struct conn *c, size_t n)
 	CHECK(n <= c->out_bytes);
 	c->out_bytes -= n;
 	c->written += n;
-	if (c->tls != NULL)
-		tlsout_done(c, n);
-	else
-		outq_consume(&c->out, c->loop, n);
+	outgo_consume(c, n);
 	conn_out_eased(c);
 }
 
@@ -432,16 +447,4 @@ void conn_output_failed(struct conn *c, int err)
 	}
 	/* else the peer may have said why before it went: reading tells that, and the end */
 	c->loop->engine->interest(c);
-}
-
-int conn_out_vectors(struct conn *c, struct iovec *vec, int max)
-{
-	return c->tls != NULL ? tlsout_vectors(c, vec, max) : outq_vectors(&c->out, vec, max);
-}
-
-void conn_compact(struct conn *c)
-{
-	outq_compact(&c->out, c->loop);
-	if (c->tls != NULL)
-		tlsout_compact(c);
 }

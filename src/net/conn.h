@@ -58,6 +58,7 @@ struct conn {
 	struct kept kept; /* bytes that arrived while paused */
 	struct dlist dirty; /* on loop->dirty when there is something to do at the end of the turn */
 	size_t out_bytes; /* still to be written, of ciphertext where it is made already */
+	size_t flying; /* of these, at the front: given to the engine, which has not told yet what it could write */
 	uint64_t written; /* bytes that the engine has taken from the queue, ever */
 	uint32_t keep_limit;
 	int fd;
@@ -100,17 +101,21 @@ int conn_attach(struct conn *c, struct loop *loop) FX_MUST_USE;
 void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk);
 /* Tries to write the queue now instead of at the end of the turn. */
 void conn_flush(struct conn *c);
-/* Queued and not yet written. */
+/* Queued and not known to be written. */
 static inline size_t conn_out_pending(const struct conn *c)
 {
 	return c->out_bytes;
 }
-/* Bytes written since the conn was opened, as they went over the wire.  A request that was queued when conn_written +
- * conn_out_pending was m is wholly unwritten as long as conn_written <= m (and conn_take_out gives it whole, when
- * nothing stood before it). */
+/* Bytes ever queued since the conn was opened, as they go over the wire. */
+static inline uint64_t conn_queued(const struct conn *c)
+{
+	return c->written + c->out_bytes;
+}
+/* Bytes that may have been written since then.  A request that was queued when conn_queued was m is wholly unwritten
+ * as long as conn_written <= m (and conn_take_out gives it whole, when nothing stood before it). */
 static inline uint64_t conn_written(const struct conn *c)
 {
-	return c->written;
+	return c->written + c->flying;
 }
 /* Moves the unwritten queue to the end of to (before conn_close; on_closed is the place).  Gives how
  * many bytes; when to has no room for them: 0, to->bad is set and the queue stays. */
@@ -140,20 +145,15 @@ static inline bool conn_has_kept(const struct conn *c)
 }
 
 /* For engines only. */
-void conn_input(struct conn *c, size_t n); /* n bytes were read to loop_read_room's place */
+void conn_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n); /* n bytes were read to data, in chunk */
 void conn_input_end(struct conn *c, enum conn_end end, int err);
 void conn_output_done(struct conn *c, size_t n); /* n bytes of the queue were written */
 void conn_output_failed(struct conn *c, int err);
 void conn_connected(struct conn *c, int err);
-void conn_compact(struct conn *c); /* the queue is blocked: let go of shared chunks where slices are small */
 bool conn_wants_read(const struct conn *c);
 size_t conn_read_max(const struct conn *c); /* how much to read at most (a paused conn keeps little) */
 /* For the loop only: work at the end of a turn. */
 void conn_settle(struct conn *c);
-
-struct iovec;
-/* Fills at most max vectors with what is to be written next; returns how many, 0 when nothing can be written. */
-int conn_out_vectors(struct conn *c, struct iovec *vec, int max);
 
 /* For tls.c. */
 bool conn_take(struct conn *c, size_t n); /* n bytes for the owner at the loop's reading place; false: c is not ours any more */

@@ -1,10 +1,10 @@
 /*
  * engine.h - the seam between conns and how their I/O happens.
  *
- * Three stand behind it: libev (engine_ev.c), io_uring (later), and the
- * simulator of the tests.  All calls come from the loop's thread, but for wake.
- * An engine calls conn_input, conn_input_end, conn_output_done, conn_connected,
- * loop_turn_begin and loop_turn_end, and nothing else of the house.
+ * Three stand behind it: libev (engine_ev.c), io_uring (engine_uring.c), and
+ * the simulator of the tests.  All calls come from the loop's thread, but for wake.
+ * An engine calls what conn.h, loop.h and listener.h have for engines, and nothing
+ * else of the house.
  */
 #ifndef NET_ENGINE_H
 #define NET_ENGINE_H
@@ -24,9 +24,11 @@ struct engine_ops {
 	void (*set_timer)(struct loop *loop, uint64_t due); /* microseconds of loop_now's clock; 0: none */
 	uint64_t (*now)(struct loop *loop);
 	int (*attach)(struct conn *c); /* watch c->fd for reading */
-	void (*detach)(struct conn *c);
+	void (*detach)(struct conn *c); /* tells stray.h of bytes that it has */
 	void (*interest)(struct conn *c); /* conn_wants_read or is_blocked changed */
-	void (*flush)(struct conn *c);	  /* write the queue as far as possible */
+	/* Writes the queue as far as possible: at the latest right after loop_turn_end; or before it returns. */
+	void (*flush)(struct conn *c);
+	void (*push)(struct conn *c);
 	/* Begins to connect; 0, or an errno.  Sets c->fd. */
 	int (*connect)(struct conn *c, const struct addr *to, const char *path);
 	void (*shutdown)(struct conn *c); /* end our direction; the queue is empty, reading goes on */
@@ -36,5 +38,6 @@ struct engine_ops {
 };
 
 extern const struct engine_ops engine_ev_ops;
+extern const struct engine_ops engine_uring_ops; /* with HAVE_LIBURING; only where engine_pick has found it fit */
 
 #endif

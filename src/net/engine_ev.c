@@ -15,6 +15,7 @@
 #include "net/loop.h"
 #include "net/ready.h"
 #include "net/sock.h"
+#include "net/outgo.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -148,6 +149,7 @@ static void engine_ev_read(struct conn *c)
 	size_t room;
 	uint8_t *to = loop_read_room(c->loop, &room);
 	size_t max = conn_read_max(c);
+	struct loop *loop = c->loop;
 	ssize_t n;
 
 	if (room > max)
@@ -155,12 +157,13 @@ static void engine_ev_read(struct conn *c)
 	do
 		n = recv(c->fd, to, room, 0);
 	while (n < 0 && errno == EINTR);
-	if (n > 0)
-		conn_input(c, (size_t)n);
-	else if (n == 0)
+	if (n > 0) {
+		conn_input(c, loop->rx, to, (size_t)n);
+	} else if (n == 0) {
 		conn_input_end(c, CONN_END_EOF, 0);
-	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		conn_input_end(c, CONN_END_RESET, errno);
+	}
 }
 
 static void engine_ev_update(struct conn *c);
@@ -171,7 +174,7 @@ static void engine_ev_block(struct conn *c)
 		c->is_blocked = true;
 		engine_ev_update(c);
 	}
-	conn_compact(c);
+	outgo_compact(c);
 }
 
 static void engine_ev_flush(struct conn *c)
@@ -183,7 +186,7 @@ static void engine_ev_flush(struct conn *c)
 	while (c->out_bytes > 0) {
 		size_t asked = 0;
 
-		msg.msg_iovlen = (size_t)conn_out_vectors(c, vec, ENGINE_VECTORS);
+		msg.msg_iovlen = (size_t)outgo_vectors(c, vec, ENGINE_VECTORS);
 		if (msg.msg_iovlen == 0)
 			return;
 		for (size_t i = 0; i < msg.msg_iovlen; i++)
@@ -436,6 +439,7 @@ const struct engine_ops engine_ev_ops = {
 	.detach = engine_ev_detach,
 	.interest = engine_ev_update,
 	.flush = engine_ev_flush,
+	.push = engine_ev_flush,
 	.connect = engine_ev_connect,
 	.shutdown = engine_ev_shutdown,
 	.close = engine_ev_close,

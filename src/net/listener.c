@@ -278,17 +278,37 @@ void listener_ready(struct listener *l)
 		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			if (listener_is_peers_error(errno))
-				continue;
-			if (errno != EAGAIN && errno != EWOULDBLOCK)
-				listener_rest(l, errno);
-			return;
+			if (errno == EAGAIN || errno == EWOULDBLOCK)
+				return;
+			listener_failed(l, errno);
+			continue;
 		}
 		if (l->is_unix)
 			ss.ss_family = AF_UNIX;
 		listener_peer(fd, &ss, &peer);
 		l->on_accept(l, fd, &peer);
 	}
+}
+
+void listener_accepted(struct listener *l, int fd)
+{
+	struct sockaddr_storage ss = {.ss_family = AF_UNIX};
+	socklen_t len = sizeof(ss);
+	struct addr peer;
+
+	/* it may be gone already */
+	if (!l->is_unix && getpeername(fd, (struct sockaddr *)&ss, &len) < 0) {
+		close(fd);
+		return;
+	}
+	listener_peer(fd, &ss, &peer);
+	l->on_accept(l, fd, &peer);
+}
+
+void listener_failed(struct listener *l, int err)
+{
+	if (!listener_is_peers_error(err))
+		listener_rest(l, err);
 }
 
 void listener_refuse(int fd)

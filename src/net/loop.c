@@ -22,7 +22,7 @@ int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index
 	timeout_set_init(&loop->timeouts);
 	dlist_init(&loop->dirty);
 	dlist_init(&loop->strays);
-	chunk_pool_init(&loop->chunks);
+	chunk_pool_init(&loop->chunks, CHUNK_SIZE, CHUNK_KEEP);
 	if (engine->init(loop) < 0) {
 		timeout_set_fini(&loop->timeouts);
 		return -1;
@@ -121,6 +121,13 @@ uint8_t *loop_read_room(struct loop *loop, size_t *n)
 	}
 	*n = CHUNK_SIZE - loop->rx_pos;
 	return loop->rx->data + loop->rx_pos;
+}
+
+void loop_read_done(struct loop *loop, size_t n)
+{
+	CHECK(n <= CHUNK_SIZE - loop->rx_pos);
+	if (loop->rx->refs > 1)
+		loop->rx_pos += n;
 }
 
 void loop_turn_begin(struct loop *loop)

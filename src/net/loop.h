@@ -87,11 +87,13 @@ static inline void loop_stray_add(struct loop *loop, struct loop_stray *stray, v
 /* Before loop_fini. */
 void loop_end_strays(struct loop *loop);
 
-/* For engines. */
-uint8_t *loop_read_room(struct loop *loop, size_t *n); /* where to read to; at least 16 KiB */
+/* For engines: reading to the loop's own chunk.  loop_read_room says where (at least 16 KiB), conn_input is told of what was
+ * read. */
+uint8_t *loop_read_room(struct loop *loop, size_t *n);
 void loop_turn_begin(struct loop *loop);	       /* after waiting */
 void loop_turn_end(struct loop *loop);		       /* before waiting */
 /* For conn.c. */
+void loop_read_done(struct loop *loop, size_t n); /* n bytes at the reading place were lent: kept where somebody holds on to them */
 uint8_t *loop_block_take(struct loop *loop); /* NULL: no memory */
 void loop_block_give(struct loop *loop, uint8_t *block);
 void loop_mark_dirty(struct loop *loop, struct conn *c);

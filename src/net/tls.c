@@ -269,19 +269,21 @@ static void tls_drain(struct conn *c, struct loop *loop)
 	} while (rc == 1);
 }
 
-void tls_input(struct conn *c, size_t n)
+void tls_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 {
 	struct loop *loop = c->loop;
-	struct chunk *rx = loop->rx, *gone = NULL;
+	struct chunk *rx = chunk == loop->rx ? chunk : NULL, *gone = NULL;
 	size_t pos = loop->rx_pos;
 	struct tls *t = c->tls;
 
 	if (t->is_broken || t->said_bye)
 		return; /* the end is on its way */
-	t->in = rx->data + pos;
+	t->in = data;
 	t->in_len = n;
 	/* plain text comes behind the ciphertext, or into another chunk */
-	if (CHUNK_SIZE - pos - n >= TLS_RECORD) {
+	if (rx == NULL) {
+		;
+	} else if (CHUNK_SIZE - pos - n >= TLS_RECORD) {
 		loop->rx_pos = pos + n;
 	} else {
 		gone = rx;
@@ -293,7 +295,7 @@ void tls_input(struct conn *c, size_t n)
 		tls_drain(c, loop);
 	if (gone != NULL)
 		chunk_unref(gone);
-	else if (loop->rx == rx && rx->refs == 1)
+	else if (rx != NULL && loop->rx == rx && rx->refs == 1)
 		loop->rx_pos = pos;
 }
 

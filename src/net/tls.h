@@ -41,7 +41,8 @@ const char *tls_error(const struct conn *c);
 struct ssl_st *tls_handle(const struct conn *c);
 
 /* For conn.c and tlsctx.c. */
-void tls_input(struct conn *c, size_t n); /* n bytes of ciphertext at the loop's reading place; loop->active is c */
+/* n bytes of ciphertext have arrived, which lie in chunk; loop->active is c. */
+void tls_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n);
 void tls_free(struct conn *c);
 struct bio_method_st *tls_method(void); /* NULL: no memory */
 void tls_install_alpn(struct ssl_ctx_st *ctx);

@@ -99,11 +99,6 @@ void tlsout_drop(struct conn *c)
 	t->cipher_bytes = t->sealed = 0;
 }
 
-void tlsout_compact(struct conn *c)
-{
-	outq_compact(&c->tls->cipher, c->loop);
-}
-
 bool tlsout_bye(struct conn *c)
 {
 	struct tls *t = c->tls;

@@ -15,7 +15,6 @@ void tlsout_done(struct conn *c, size_t n);
 size_t tlsout_untaken(const struct conn *c);
 /* Nothing more can be said. */
 void tlsout_drop(struct conn *c);
-void tlsout_compact(struct conn *c);
 /* close_notify was queued now. */
 bool tlsout_bye(struct conn *c);
 

@@ -4,6 +4,7 @@
 #include "engine_sim.h"
 
 #include "net/loop.h"
+#include "net/outgo.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,8 +87,9 @@ static void engine_sim_on_ready(struct nsock *s)
 
 static void engine_sim_read(struct nsock *s, struct conn *c)
 {
+	struct loop *loop = c->loop;
 	size_t room;
-	uint8_t *to = loop_read_room(c->loop, &room);
+	uint8_t *to = loop_read_room(loop, &room);
 	uint32_t n = sim_one_in(4) ? 1 + sim_rnd(8) : 1 + sim_rnd(sim.weather.max_read);
 
 	if (room > conn_read_max(c))
@@ -97,12 +99,13 @@ static void engine_sim_read(struct nsock *s, struct conn *c)
 	n = net_sim_read(s, to, n);
 	if (sim.is_verbose)
 		sim_trace("loop %u reads %u from %s %d: %c", c->loop->index, n, s->peer->name, s->fd, n > 0 ? *to : ' ');
-	if (n > 0)
-		conn_input(c, n);
-	else if (s->is_reset)
+	if (n > 0) {
+		conn_input(c, loop->rx, to, n);
+	} else if (s->is_reset) {
 		conn_input_end(c, CONN_END_RESET, ECONNRESET);
-	else if (s->is_eof)
+	} else if (s->is_eof) {
 		conn_input_end(c, CONN_END_EOF, 0);
+	}
 }
 
 static void engine_sim_update(struct conn *c)
@@ -122,7 +125,7 @@ static void engine_sim_flush(struct conn *c)
 	engine_sim_check_thread(c->loop, "flush");
 	while (c->is_open && c->out_bytes > 0) {
 		struct iovec vec[ENGINE_VECTORS];
-		int n = conn_out_vectors(c, vec, ENGINE_VECTORS), put = 0;
+		int n = outgo_vectors(c, vec, ENGINE_VECTORS), put = 0;
 
 		for (int i = 0; i < n; i++) {
 			uint32_t len = (uint32_t)vec[i].iov_len;
@@ -148,7 +151,7 @@ static void engine_sim_flush(struct conn *c)
 		}
 		c->is_blocked = true;
 		engine_sim_update(c);
-		conn_compact(c);
+		outgo_compact(c);
 		return;
 	}
 	if (c->is_open && c->is_blocked) {
@@ -446,6 +449,7 @@ const struct engine_ops engine_sim_ops = {
 	.detach = engine_sim_detach,
 	.interest = engine_sim_update,
 	.flush = engine_sim_flush,
+	.push = engine_sim_flush,
 	.connect = engine_sim_connect,
 	.shutdown = engine_sim_shutdown,
 	.close = engine_sim_close,

@@ -175,6 +175,7 @@ listen postgresql
 
 class Fynixpool(Pooler):
     section = "fynixpool"
+    engine = {}
 
     def find(self):
         self.binary = os.path.join(self.bench.tmp, "fynixpool")
@@ -201,13 +202,22 @@ class Fynixpool(Pooler):
 
     def command(self):
         return [self.binary, "-q",
-                self.ini({"worker_threads": 1, "pool_size": POOL_SIZE, "max_overflow": 0})]
+                self.ini({"worker_threads": 1, "pool_size": POOL_SIZE, "max_overflow": 0, **self.engine})]
 
     def version(self):
         return self.bench.procs.run([self.binary, "-V"]).splitlines()[0]
 
 
-KINDS = {"direct": Direct, "pgbouncer": PgBouncer, "haproxy": HAProxy, "fynixpool": Fynixpool}
+class FynixpoolLibev(Fynixpool):
+    engine = {"io_engine": "libev"}
+
+
+class FynixpoolUring(Fynixpool):
+    engine = {"io_engine": "uring"}
+
+
+KINDS = {"direct": Direct, "pgbouncer": PgBouncer, "haproxy": HAProxy, "fynixpool": Fynixpool,
+         "fynixpool-libev": FynixpoolLibev, "fynixpool-uring": FynixpoolUring}
 
 
 def make(bench, spec, number):

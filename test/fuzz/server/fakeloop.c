@@ -105,6 +105,7 @@ static const struct engine_ops fakeloop_ops = {
 	.detach = fakeloop_detach,
 	.interest = fakeloop_interest,
 	.flush = fakeloop_flush,
+	.push = fakeloop_flush,
 	.connect = fakeloop_connect,
 	.shutdown = fakeloop_conn_nothing,
 	.close = fakeloop_detach,
@@ -147,8 +148,9 @@ void fakeloop_turn(struct loop *loop, uint64_t us)
 void fakeloop_bytes(struct conn *c, const uint8_t *data, size_t n)
 {
 	while (n > 0 && c->is_open && conn_wants_read(c)) {
+		struct loop *loop = c->loop;
 		size_t room;
-		uint8_t *to = loop_read_room(c->loop, &room);
+		uint8_t *to = loop_read_room(loop, &room);
 
 		if (room > conn_read_max(c))
 			room = conn_read_max(c);
@@ -157,7 +159,7 @@ void fakeloop_bytes(struct conn *c, const uint8_t *data, size_t n)
 		memcpy(to, data, room);
 		data += room;
 		n -= room;
-		conn_input(c, room);
+		conn_input(c, loop->rx, to, room);
 	}
 }
 

@@ -14,13 +14,14 @@ from .ports import free_port
 BINARY = os.environ.get("FYNIXPOOL", "")
 STANDIN = os.path.basename(BINARY) == "pgbouncer"
 WORKERS = os.environ.get("FYNIX_WORKERS")
+ENGINE = os.environ.get("FYNIX_ENGINE")
 ADMIN_DB = "pgbouncer" if STANDIN else "fynixpool"
 SECTION = "pgbouncer" if STANDIN else "fynixpool"
 
 # what a stand-in calls it, or None where it has no such thing
 STANDIN_NAMES = {
     "pool_size": "default_pool_size", "pool_timeout": "query_wait_timeout", "pool_recycle": "server_lifetime",
-    "max_overflow": None, "overflow_linger": None, "worker_threads": None, "pool_pre_ping": None,
+    "max_overflow": None, "overflow_linger": None, "worker_threads": None, "io_engine": None, "pool_pre_ping": None,
     "pre_ping_idle": None, "session_attach": None, "long_query_time": None, "long_query_action": None,
 }
 
@@ -67,6 +68,8 @@ class Pooler:
                 self.conf["worker_threads"] = workers
             elif WORKERS:
                 self.conf["worker_threads"] = WORKERS
+            if ENGINE:
+                self.conf["io_engine"] = ENGINE
         self.conf.update(conf)
         self.databases = databases if databases is not None else {d: "" for d in ("db0", "db1", "db2", "db3")}
         self.users = users or {}

@@ -217,6 +217,7 @@ START_TEST(test_members_are_separate)
 				: o->type == OPTION_ACTION ? "terminate"
 				: o->type == OPTION_TLS    ? "verify-full"
 				: o->type == OPTION_ATTACH ? "login"
+				: o->type == OPTION_ENGINE ? "uring"
 				: o->type == OPTION_PROTOCOL ? "3.2"
 				: o->type == OPTION_NEGOTIATION ? "direct"
 							   : "json");

@@ -4,12 +4,40 @@
 #include "rig.h"
 
 #include "base/mem.h"
+#include "net/engine_pick.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifdef RIG_URING
+static const struct engine_ops *rig_uring;
+
+__attribute__((constructor)) static void rig_pick(void)
+{
+	char why[256];
+
+	rig_uring = engine_pick_uring(why, sizeof(why));
+	if (rig_uring != NULL)
+		return;
+	printf("no io_uring here: %s\n", why);
+	exit(77);
+}
+
+const struct engine_ops *rig_engine(void)
+{
+	return rig_uring;
+}
+#else
+const struct engine_ops *rig_engine(void)
+{
+	return &engine_ev_ops;
+}
+#endif
 
 static size_t rig_on_bytes(struct conn *c, struct chunk *chunk, const uint8_t *data, size_t n)
 {

@@ -10,6 +10,10 @@
 
 #include <check.h>
 
+/* Which engine this program tests: libev, or with RIG_URING io_uring (where the kernel refuses that one, the program
+ * ends at its start with status 77: skipped). */
+const struct engine_ops *rig_engine(void);
+
 struct rig_conn {
 	struct conn conn;
 	struct buf got; /* what on_bytes has used */

@@ -21,7 +21,7 @@ START_TEST(references)
 	struct chunk_pool pool;
 	struct chunk *c, *d;
 
-	chunk_pool_init(&pool);
+	chunk_pool_init(&pool, CHUNK_SIZE, CHUNK_KEEP);
 	c = chunk_new(&pool);
 	ck_assert_uint_eq(c->refs, 1);
 	memset(c->data, 0xa5, CHUNK_SIZE);
@@ -50,7 +50,7 @@ START_TEST(only_some_are_kept)
 	struct chunk_pool pool;
 	struct chunk *c[200];
 
-	chunk_pool_init(&pool);
+	chunk_pool_init(&pool, CHUNK_SIZE, CHUNK_KEEP);
 	for (size_t i = 0; i < ARRAY_LEN(c); i++)
 		c[i] = chunk_new(&pool);
 	ck_assert_uint_eq(alive(), ARRAY_LEN(c));

@@ -92,7 +92,7 @@ START_TEST(answers_come_while_moving)
 	uint8_t room[64], answer[64];
 
 	for (unsigned i = 0; i < LOOPS; i++)
-		ck_assert_int_eq(loop_init(&loops[i], &engine_ev_ops, i, NULL), 0);
+		ck_assert_int_eq(loop_init(&loops[i], rig_engine(), i, NULL), 0);
 	for (unsigned i = 0; i < TRAVELLERS; i++) {
 		int sv[2];
 
@@ -146,8 +146,8 @@ START_TEST(the_old_loop_rests)
 	struct rig_conn r;
 	int peer;
 
-	ck_assert_int_eq(loop_init(&one, &engine_ev_ops, 0, NULL), 0);
-	ck_assert_int_eq(loop_init(&two, &engine_ev_ops, 1, NULL), 0);
+	ck_assert_int_eq(loop_init(&one, rig_engine(), 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&two, rig_engine(), 1, NULL), 0);
 	rig_init(&r);
 	peer = rig_pair(&r, &one);
 	rig_turn(&one);

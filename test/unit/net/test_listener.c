@@ -47,7 +47,7 @@ static void on_starved(struct listener *l, int err)
 
 static void setup(void)
 {
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	folder_make(dir);
 	snprintf(path, sizeof(path), "%s/.s.PGSQL.6432", dir);
 	options = (struct listener_options){.backlog = 16, .unix_mode = 0777};
@@ -204,8 +204,15 @@ START_TEST(stopped_inside_on_accept)
 	until(1);
 	rig_turns(&loop, 3);
 	ck_assert_uint_eq(count, 1);
-	/* the other one waits in the kernel until it is started again */
 	ck_assert_int_eq(listener_start(l, &loop), 0);
+	/* the other one has waited in the kernel, or was closed */
+	if (strcmp(rig_engine()->name, "io_uring") == 0) {
+		char byte;
+
+		ck_assert_int_le(recv(b, &byte, 1, 0), 0);
+		close(b);
+		b = dial("127.0.0.1", port_of(l));
+	}
 	until(2);
 	listener_free(l);
 	close(a);

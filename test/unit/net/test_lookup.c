@@ -170,7 +170,7 @@ static bool none_is_open(void *arg FX_UNUSED)
 
 static void setup(void)
 {
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	atomic_store(&mood, ANSWERS);
 	l = lookup_new(60000000, &fake);
 	ck_assert_ptr_nonnull(l);

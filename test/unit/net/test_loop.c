@@ -14,7 +14,7 @@ static struct loop loop;
 
 static void setup(void)
 {
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 7, &loop), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 7, &loop), 0);
 }
 
 static void teardown(void)

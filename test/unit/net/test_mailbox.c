@@ -149,7 +149,7 @@ START_TEST(each_letter_wakes)
 {
 	pthread_t thread;
 
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, &loop), 0);
 	for (unsigned i = 0; i < 5000; i++) {
 		loop_post(&loop, &letter_new(0, i)->mail, receive_in_loop);
@@ -167,7 +167,7 @@ START_TEST(many_senders_to_a_loop)
 	pthread_t thread, sender[SENDERS];
 	unsigned name[SENDERS];
 
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, &loop), 0);
 	for (unsigned i = 0; i < SENDERS; i++) {
 		name[i] = i;

@@ -35,7 +35,7 @@ static void add(unsigned i)
 
 static void setup(void)
 {
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	seen_count = 0;
 	for (unsigned i = 0; i < CONNS; i++)
 		add(i);
@@ -186,7 +186,7 @@ START_TEST(one_that_has_moved_or_paused_meanwhile_has_its_bytes_later)
 {
 	struct loop other;
 
-	ck_assert_int_eq(loop_init(&other, &engine_ev_ops, 1, NULL), 0);
+	ck_assert_int_eq(loop_init(&other, rig_engine(), 1, NULL), 0);
 	conns[0].in_bytes = move_others;
 	conns[0].arg = &other;
 	for (unsigned i = 0; i < 4; i++)

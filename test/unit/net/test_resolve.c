@@ -100,7 +100,7 @@ static void start(uint64_t ttl_ms, uint64_t nxttl_ms, uint64_t deadline_ms)
 
 static void setup(void)
 {
-	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	atomic_store(&mood, HOSTADDR_FOUND);
 	atomic_store(&last_byte, 1);
 	atomic_store(&count, 2);
@@ -511,7 +511,7 @@ START_TEST(many_loops_ask)
 	for (unsigned i = 0; i < CROWD; i++) {
 		struct crowd *c = &crowd[i];
 
-		ck_assert_int_eq(loop_init(&c->loop, &engine_ev_ops, i, NULL), 0);
+		ck_assert_int_eq(loop_init(&c->loop, rig_engine(), i, NULL), 0);
 		c->seed[0] = (unsigned short)i;
 		timeout_init(&c->tick, crowd_tick);
 		loop_arm(&c->loop, &c->tick, 1);
