@@ -230,9 +230,35 @@ static void expect_begin_copy(struct expect *e)
 		e->in_batch = true;
 }
 
+enum expect_fate expect_watched(const struct expect *e)
+{
+	uint32_t front = e->pushed - e->count;
+
+	if (e->was_skipped)
+		return EXPECT_BADLY;
+	if (!e->is_watching || e->batch == e->watched_batch)
+		return EXPECT_WELL;
+	if (e->has_intruder)
+		return EXPECT_UNKNOWN;
+	/* a COPY has begun: all in front of it went well */
+	return e->in_copy || (int32_t)(front - e->watched) > 0 ? EXPECT_WELL : EXPECT_UNKNOWN;
+}
+
+/* From failed_at on to the front nothing was done.  Where a COPY has taken Syncs in, or worse, that can't be told. */
+static void expect_note_skipped(struct expect *e, bool is_muddled)
+{
+	uint32_t front = e->pushed - e->count;
+
+	if (!e->is_watching || (!is_muddled && e->watched - e->failed_at >= front - e->failed_at))
+		return;
+	e->was_skipped = true;
+	e->is_watching = false;
+}
+
 static void expect_error(struct expect *e)
 {
 	uint8_t kind = expect_at(e, 0) & EXPECT_KIND;
+	bool is_muddled = e->odd_syncs > 0 || e->has_intruder;
 
 	e->failed_at = e->pushed - e->count;
 	if (e->has_intruder)
@@ -251,6 +277,7 @@ static void expect_error(struct expect *e)
 		expect_pop(e, EXPECT_SKIPPED);
 	if (e->count == 0)
 		e->is_skipping = true;
+	expect_note_skipped(e, is_muddled);
 }
 
 /* a ReadyForQuery for a Sync that was sent into a COPY */

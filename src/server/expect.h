@@ -52,6 +52,9 @@ struct expect {
 	uint32_t batch;	   /* what an error makes the server skip has one number: counts Sync, Query, FunctionCall */
 	uint32_t pushed;   /* entries ever: the number of the next one */
 	uint32_t failed_at; /* the number of the entry that the last error was the answer to */
+	uint32_t watched, watched_batch; /* of expect_watch: what number pushed and batch had */
+	bool is_watching;  /* it may still be skipped */
+	bool was_skipped;
 	bool had_error;	   /* the Query, Sync or FunctionCall at the front has failed; its ReadyForQuery still comes */
 	/* An entry with EXPECT_NOTED or EXPECT_TOLD has ended.  Must not call back. */
 	void (*on_op)(struct expect *e, uint8_t flags, enum expect_outcome outcome);
@@ -97,6 +100,21 @@ int expect_request(struct expect *e, uint8_t type, bool ours) FX_MUST_USE;
 int expect_request_noted(struct expect *e, uint8_t type, uint8_t flags) FX_MUST_USE;
 /* A message of this type arrived; for ReadyForQuery the entry is gone afterwards. */
 enum expect_verdict expect_reply(struct expect *e, uint8_t type);
+enum expect_fate {
+	EXPECT_WELL,	/* it will have been done when the server reads what is sent now, or both are skipped */
+	EXPECT_BADLY,
+	EXPECT_UNKNOWN, /* it is not answered yet */
+};
+/* What is sent next is what expect_watched tells of. */
+static inline void expect_watch(struct expect *e)
+{
+	e->watched = e->pushed;
+	e->watched_batch = e->batch;
+	e->is_watching = true;
+	e->was_skipped = false;
+}
+/* Was it skipped, or has it failed? */
+enum expect_fate expect_watched(const struct expect *e);
 /* Only a Flush makes the server say what it has to say. */
 bool expect_wants_flush(const struct expect *e);
 /* Whether more ReadyForQuery come is known only after [Close][Sync] of ours; CloseComplete ends the doubt. */

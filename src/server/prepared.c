@@ -10,6 +10,7 @@
 struct prepared_op {
 	struct prepared_entry *entry;
 	enum prepared_kind kind;
+	uint32_t user;
 };
 
 void prepared_init(struct prepared *p)
@@ -127,7 +128,7 @@ static struct prepared_entry *prepared_make(struct prepared *p, struct stmt_id i
 	return entry;
 }
 
-static int prepared_push(struct prepared *p, struct prepared_entry *entry, enum prepared_kind kind)
+static int prepared_push(struct prepared *p, struct prepared_entry *entry, enum prepared_kind kind, uint32_t user)
 {
 	if (p->op_count == p->op_cap) {
 		uint32_t cap = p->op_cap != 0 ? p->op_cap * 2 : 8;
@@ -142,7 +143,7 @@ static int prepared_push(struct prepared *p, struct prepared_entry *entry, enum 
 		p->op_cap = cap;
 		p->op_head = 0;
 	}
-	p->ops[(p->op_head + p->op_count) & (p->op_cap - 1)] = (struct prepared_op){entry, kind};
+	p->ops[(p->op_head + p->op_count) & (p->op_cap - 1)] = (struct prepared_op){entry, kind, user};
 	p->op_count++;
 	entry->pending++;
 	return 0;
@@ -157,7 +158,7 @@ int prepared_add(struct prepared *p, struct stmt_id id, uint32_t batch)
 		entry = prepared_make(p, id);
 	if (entry == NULL)
 		return -1;
-	if (prepared_push(p, entry, PREPARED_PARSE) < 0) {
+	if (prepared_push(p, entry, PREPARED_PARSE, 0) < 0) {
 		if (is_new)
 			prepared_free_entry(p, entry);
 		return -1;
@@ -171,7 +172,7 @@ int prepared_add(struct prepared *p, struct stmt_id id, uint32_t batch)
 
 int prepared_drop(struct prepared *p, struct prepared_entry *entry, uint32_t batch)
 {
-	if (prepared_push(p, entry, PREPARED_CLOSE) < 0)
+	if (prepared_push(p, entry, PREPARED_CLOSE, 0) < 0)
 		return -1;
 	entry->changing++;
 	entry->batch = batch;
@@ -179,9 +180,9 @@ int prepared_drop(struct prepared *p, struct prepared_entry *entry, uint32_t bat
 	return 0;
 }
 
-int prepared_use(struct prepared *p, struct prepared_entry *entry)
+int prepared_use(struct prepared *p, struct prepared_entry *entry, uint32_t user)
 {
-	return prepared_push(p, entry, PREPARED_USE);
+	return prepared_push(p, entry, PREPARED_USE, user);
 }
 
 static void prepared_tidy(struct prepared *p, struct prepared_entry *entry)
@@ -202,6 +203,7 @@ void prepared_ended(struct prepared *p, enum expect_outcome outcome)
 	if (outcome == EXPECT_FAILED) {
 		p->has_failed = true;
 		p->failed = op.entry->id;
+		p->failed_user = op.user;
 	}
 	if (op.kind != PREPARED_USE) {
 		if (outcome == EXPECT_DONE)

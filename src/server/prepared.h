@@ -42,6 +42,7 @@ struct prepared {
 	uint32_t op_head, op_count, op_cap;
 	uint64_t *seen;	       /* unnamed statements that passed by lately; NULL: none was looked at */
 	struct stmt_id failed; /* what the message used that failed last */
+	uint32_t failed_user;  /* and what prepared_use was told */
 	bool has_failed;
 };
 
@@ -57,7 +58,8 @@ struct prepared_entry *prepared_oldest(const struct prepared *p);
 /* Call these before the message is noted in the expectation queue with EXPECT_NOTED.  -1: no memory, nothing has changed. */
 int prepared_add(struct prepared *p, struct stmt_id id, uint32_t batch) FX_MUST_USE; /* Parse */
 int prepared_drop(struct prepared *p, struct prepared_entry *entry, uint32_t batch) FX_MUST_USE; /* Close */
-int prepared_use(struct prepared *p, struct prepared_entry *entry) FX_MUST_USE; /* Bind, Describe */
+/* Bind, Describe; user: of no meaning here, comes back in failed_user */
+int prepared_use(struct prepared *p, struct prepared_entry *entry, uint32_t user) FX_MUST_USE;
 /* How the oldest of them ended. */
 void prepared_ended(struct prepared *p, enum expect_outcome outcome);
 /* What the message used that failed last: it is not there at all (gone), or must be closed before it is used again. */

@@ -230,6 +230,8 @@ static void client_begin_closing(struct client *c, enum client_end end)
 	client_enter(c, CLIENT_CLOSING);
 	conn_resume(&c->conn);
 	conn_shutdown(&c->conn);
+	if (c->conn.has_ended)
+		conn_notify_empty(&c->conn); /* no end will tell when it has them */
 }
 
 void client_finish(struct client *c, enum client_end end)
@@ -285,6 +287,10 @@ static void client_on_drained(struct conn *conn)
 {
 	struct client *c = client_of(conn);
 
+	if (c->state == CLIENT_CLOSING && conn->has_ended) {
+		client_close(c, (enum client_end)c->end);
+		return;
+	}
 	if (c->lease.state == LEASE_HELD)
 		conn_resume(&c->lease.server->conn);
 }

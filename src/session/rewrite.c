@@ -219,6 +219,7 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		}
 		unnamed_drop(c, unnamed);
 		c->has_unnamed = true;
+		expect_watch(&s->expect);
 		if (name != NULL) {
 			const uint8_t *end = rewrite_nul(nul + 1, rest);
 
@@ -248,7 +249,8 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 }
 
 /* The statement that these bytes name; NULL: none of ours. */
-static enum rewrite_verdict rewrite_look_up(const struct client *c, const uint8_t *at, size_t n, struct stmt **stmt)
+static enum rewrite_verdict rewrite_look_up(const struct client *c, const uint8_t *at, size_t n, struct stmt **stmt,
+					    uint32_t *serial)
 {
 	struct statements_name *name;
 
@@ -259,6 +261,7 @@ static enum rewrite_verdict rewrite_look_up(const struct client *c, const uint8_
 	if (name != NULL && statements_is_uncertain(name, c->lease.server->expect.batch))
 		return REWRITE_STALL;
 	*stmt = name != NULL ? name->now : NULL;
+	*serial = name != NULL ? name->serial : 0;
 	return *stmt != NULL ? REWRITE_SENT : REWRITE_PLAIN;
 }
 
@@ -270,19 +273,19 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 	size_t before = (size_t)(name_at - body);
 	struct prepared_entry *entry = NULL;
 	enum rewrite_verdict verdict;
+	uint32_t length, serial = 0;
 	struct stmt *stmt;
 	uint8_t out[WIRE_HEADER_LEN + REWRITE_NAME_MAX + STMT_NAME_LEN + 1];
-	uint32_t length;
 
 	if (before > REWRITE_NAME_MAX)
 		return REWRITE_PLAIN;
-	verdict = rewrite_look_up(c, name_at, (size_t)(nul - name_at), &stmt);
+	verdict = rewrite_look_up(c, name_at, (size_t)(nul - name_at), &stmt, &serial);
 	if (verdict != REWRITE_SENT)
 		return verdict;
 	verdict = ensure_there(c, s, stmt, &entry);
 	if (verdict != REWRITE_SENT)
 		return verdict;
-	if (prepared_use(&s->prepared, entry) < 0)
+	if (prepared_use(&s->prepared, entry, serial) < 0)
 		return rewrite_fail(c, STMT_NO_MEMORY);
 	if (server_note_flagged(s, type, EXPECT_NOTED) < 0)
 		return REWRITE_END;
@@ -371,7 +374,7 @@ static enum rewrite_verdict rewrite_short(struct client *c, uint8_t type, uint32
 	if (type == FE_CLOSE)
 		return rewrite_close_name(c, body + 1, nul, unnamed);
 	if (nul == body + 1 && !rewrite_is_aliased(c))
-		return c->has_unnamed ? REWRITE_PLAIN : unnamed_use(c, c->lease.server, unnamed);
+		return rewrite_has_unnamed(c) ? REWRITE_PLAIN : unnamed_use(c, c->lease.server, unnamed);
 	return c->statements != NULL ? rewrite_use(c, type, len, body, body + 1, nul, used) : REWRITE_PLAIN;
 }
 

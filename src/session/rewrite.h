@@ -37,6 +37,13 @@ static inline bool rewrite_is_on(const struct client *c)
 	return c->pool_mode != CONF_POOL_SESSION && c->worker->home.conf->set.max_prepared_statements > 0;
 }
 
+/* Is what the server has for the unnamed statement this client's own? */
+static inline bool rewrite_has_unnamed(const struct client *c)
+{
+	return c->has_unnamed && c->lease.state == LEASE_HELD &&
+	       expect_watched(&c->lease.server->expect) == EXPECT_WELL;
+}
+
 /* Does a message of this type have to be looked into? */
 static inline bool rewrite_wants(const struct client *c, uint8_t type)
 {
@@ -45,7 +52,7 @@ static inline bool rewrite_wants(const struct client *c, uint8_t type)
 		return rewrite_is_on(c);
 	case FE_BIND:
 	case FE_DESCRIBE:
-		return (c->statements != NULL || !c->has_unnamed) && rewrite_is_on(c);
+		return (c->statements != NULL || !rewrite_has_unnamed(c)) && rewrite_is_on(c);
 	case FE_CLOSE:
 	case FE_QUERY:
 		return c->statements != NULL && rewrite_is_on(c);

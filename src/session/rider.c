@@ -64,6 +64,15 @@ static void rider_wake(struct client *c)
 		(void)relay_on_bytes(c, NULL, NULL, 0);
 }
 
+/* it has said Terminate, and its last answer is queued */
+static void rider_leave(struct client *c)
+{
+	if (c->conn.is_write_dead || conn_out_pending(&c->conn) == 0)
+		client_close(c, CLIENT_END_QUIT);
+	else
+		client_finish(c, CLIENT_END_QUIT);
+}
+
 /* all of this turn's bytes are read: what is the client doing now? */
 static void rider_rest(struct client *c, struct server *s)
 {
@@ -83,7 +92,7 @@ static void rider_on_settled(struct server *s)
 
 	rider_rest(c, s);
 	if (FX_UNLIKELY(c->is_leaving) && expect_ready_owed(&s->expect) == 0) {
-		client_close(c, CLIENT_END_QUIT);
+		rider_leave(c);
 		return;
 	}
 	if (!(c->left > 0 && c->is_forwarding))
@@ -105,13 +114,18 @@ static void rider_on_quiet(struct server *s)
 		statements_tidy(c->statements);
 	}
 	if (FX_UNLIKELY(c->is_leaving)) {
-		client_close(c, CLIENT_END_QUIT);
+		rider_leave(c);
 		return;
 	}
 	if (c->pool_mode == CONF_POOL_SESSION) {
 		if (!watch_fast_close(c))
 			rider_rest(c, s);
-	} else {
+		if (FX_UNLIKELY(c->is_stalled))
+			rider_wake(c);
+		return;
+	}
+	/* what it goes on with uses the unnamed statement, which is here */
+	if (!c->is_stalled || !c->has_unnamed) {
 		lease_return(&c->lease, c->worker->home.conf->set.server_reset_query_always);
 		client_enter(c, CLIENT_IDLE);
 	}
@@ -157,7 +171,7 @@ static void rider_on_room(struct server *s)
 	struct client *c = s->rider;
 
 	if (c->statements == NULL || !c->statements->is_retrying)
-		conn_resume(&c->conn);
+		rider_wake(c);
 }
 
 /* the bytes that were not written, in front of what the client has sent since */

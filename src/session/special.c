@@ -47,27 +47,28 @@ static bool special_say(struct client *c, const uint8_t *body, size_t n, const c
 }
 
 /* Our name for a statement in this text, and the client's for the same; NULL: none. */
-static const char *special_name(const struct client *c, const char *text, const char **at, size_t *len)
+static const char *special_name(const struct client *c, const struct server *s, const char *text, const char **at,
+				size_t *len)
 {
 	struct stmt_id id;
 
 	if (stmt_find_name(text, at, &id)) {
 		*len = STMT_NAME_LEN;
-		return statements_name_of(c->statements, id);
+		return statements_name_of(c->statements, id, s->prepared.failed_user);
 	}
 	*at = strstr(text, REWRITE_CLASH);
 	*len = strlen(REWRITE_CLASH);
 	return *at != NULL ? c->statements->failed : NULL;
 }
 
-static bool special_rename(struct client *c, const uint8_t *body, size_t n, const char *message)
+static bool special_rename(struct client *c, const struct server *s, const uint8_t *body, size_t n, const char *message)
 {
 	const char *name, *at;
 	struct buf text;
 	size_t len;
 	bool said;
 
-	name = special_name(c, message, &at, &len);
+	name = special_name(c, s, message, &at, &len);
 	if (name == NULL)
 		return false;
 	buf_init(&text, 0);
@@ -112,7 +113,7 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 			return true;
 		}
 	}
-	return strstr(e.message, "fx_") != NULL && special_rename(c, body, n, e.message);
+	return strstr(e.message, "fx_") != NULL && special_rename(c, s, body, n, e.message);
 }
 
 /* A client knows its own pid only: the one of its BackendKeyData. */

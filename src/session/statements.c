@@ -92,6 +92,7 @@ static struct statements_name *statements_make(struct statements *st, const char
 	if (name == NULL)
 		return NULL;
 	name->len = n;
+	name->serial = ++st->serials != 0 ? st->serials : ++st->serials;
 	memcpy(name->text, text, n);
 	if (!stmt_charge(st->store, statements_cost(name))) {
 		*answer = STMT_FULL;
@@ -244,16 +245,17 @@ void statements_tidy(struct statements *st)
 	}
 }
 
-const char *statements_name_of(const struct statements *st, struct stmt_id id)
+const char *statements_name_of(const struct statements *st, struct stmt_id id, uint32_t serial)
 {
+	const struct statements_name *found = NULL;
 	struct hash_iter it = {.slot = 0};
 	struct hash_node *node;
 
 	while ((node = hash_map_next(&st->names, &it)) != NULL) {
 		const struct statements_name *name = node->value;
 
-		if (stmt_id_is_equal(name->was, id))
-			return name->text;
+		if (stmt_id_is_equal(name->was, id) && (found == NULL || name->serial == serial))
+			found = name;
 	}
-	return NULL;
+	return found != NULL ? found->text : NULL;
 }

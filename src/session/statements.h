@@ -23,6 +23,7 @@ struct statements_name {
 	struct stmt *now;  /* when all that was sent is answered well; NULL: nothing.  A reference */
 	struct stmt *sure; /* what PostgreSQL has said.  A reference */
 	struct stmt_id was; /* the last one, for error texts */
+	uint32_t serial;    /* not 0 */
 	uint32_t pending;
 	uint32_t batch; /* of the last operation that was sent */
 	size_t len;
@@ -36,6 +37,7 @@ struct statements {
 	struct hash_map names; /* struct statements_name */
 	struct statements_op *ops; /* a ring */
 	uint32_t op_head, op_count, op_cap;
+	uint32_t serials;
 	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
 	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
 	bool is_unnamed_new;  /* and its Parse may not be answered yet: */
@@ -71,8 +73,9 @@ void statements_undo(struct statements *st);
 void statements_forget_all(struct statements *st);
 /* Everything is answered. */
 void statements_tidy(struct statements *st);
-/* The client's name for a statement; NULL: none.  A walk over all: for error texts only. */
-const char *statements_name_of(const struct statements *st, struct stmt_id id);
+/* The client's name for a statement, the one of that serial if it is one of several; NULL: none.  A walk over all: for
+ * error texts only. */
+const char *statements_name_of(const struct statements *st, struct stmt_id id, uint32_t serial);
 
 static inline bool statements_is_uncertain(const struct statements_name *name, uint32_t batch)
 {

@@ -16,7 +16,7 @@ void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed)
 	struct stmt_store *store = c->worker->home.hub->statements;
 
 	unnamed->body = NULL;
-	if (body == NULL)
+	if (body == NULL || (c->lease.state == LEASE_HELD && expect_watched(&c->lease.server->expect) == EXPECT_BADLY))
 		return;
 	if (c->statements == NULL)
 		c->statements = statements_new(store);
@@ -104,10 +104,13 @@ enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewr
 	struct statements *st = c->statements;
 	struct buf out;
 
+	if (c->has_unnamed && expect_watched(&s->expect) == EXPECT_UNKNOWN)
+		return REWRITE_STALL;
 	unnamed->body = NULL;
-	if (c->has_unnamed)
+	if (rewrite_has_unnamed(c))
 		return REWRITE_PLAIN;
 	c->has_unnamed = c->is_rewritten = true;
+	expect_watch(&s->expect);
 	buf_init(&out, 0);
 	if (st != NULL && st->unnamed != NULL) {
 		if (statements_clash(st, NULL, s->expect.batch) != STMT_OK)

@@ -21,7 +21,7 @@ void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed);
 enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uint8_t *rest, size_t n);
 /* The server has said an error: it may have been the last one's, or it was skipped. */
 void unnamed_on_error(struct client *c, const struct server *s);
-/* Bind or Describe: REWRITE_PLAIN, or END. */
+/* Bind or Describe: PLAIN, STALL or END. */
 enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewrite_unnamed *unnamed);
 /* Bytes of the body of an unnamed Parse that comes in pieces, as they pass by. */
 void unnamed_tee(struct client *c, const uint8_t *p, size_t n);
