@@ -21,7 +21,7 @@ class Bad(Exception):
 
 class Block:
     def __init__(self):
-        self.steps = []      # ("send", message) ("cut", n or None) ("change",) ("admin", sql)
+        self.steps = []      # ("send", message) ("cut", n or None) ("change",) ("wait",) ("another", message) ("admin", sql)
         self.want = []       # lines
         self.other = {}      # mode: (id of the difference, lines)
 
@@ -34,6 +34,8 @@ class Script:
         self.name, self.path = name, path
         self.about = []
         self.modes = MODES
+        self.splits = None       # all that make sense
+        self.each = None
         self.normalise = []
         self.blocks = []
 
@@ -167,11 +169,16 @@ def load(path):
     each = re.search(r"^each: (.*)$", text, re.M)
     if not each:
         return [parse(base, path, text)]
-    return [parse(f"{base}-{n}", path, expand(text, int(n))) for n in each[1].split()]
+    out = []
+    for n in each[1].split():
+        out.append(parse(f"{base}-{n}", path, expand(text, int(n))))
+        out[-1].each = int(n)
+    return out
 
 
 def parse(name, path, text):
     out = Script(name, path)
+    out.text = text
     block = None             # the one being filled
     target = None            # where `<` lines go
     lines = [(i, x.strip()) for i, x in enumerate(text.split("\n"), 1)]
@@ -185,12 +192,14 @@ def parse(name, path, text):
                 if not out.blocks:
                     out.about.append(line[1:].strip())
                 continue
-            if re.match(r"(modes|each|normalise): ", line):
+            if re.match(r"(modes|splits|each|normalise): ", line):
                 key, rest = line.split(": ", 1)
                 if key == "modes":
                     out.modes = tuple(rest.split())
                     if set(out.modes) - set(MODES):
                         raise Bad(f"unknown mode in {rest}")
+                elif key == "splits":
+                    out.splits = rest.split()
                 elif key == "normalise":
                     out.normalise = rest.split()
                 continue
@@ -216,6 +225,10 @@ def parse(name, path, text):
                 block.steps.append(("cut", int(words[1]) if len(words) > 1 else None))
             elif words == ["change", "server"]:
                 block.steps.append(("change",))
+            elif words == ["others", "wait"]:
+                block.steps.append(("wait",))
+            elif words[0] == "another":
+                block.steps.append(("another", message_of(words[1:])))
             elif words[0] == "admin":
                 block.steps.append(("admin", words[1].decode()))
             else:

@@ -5,7 +5,6 @@ reply() does it for what comes back: one line for each message.
 """
 
 import struct
-import zlib
 
 from harness import wire
 
@@ -58,7 +57,7 @@ ESCAPES = {0x0a: "\\n", 0x09: "\\t", 0x22: '\\"', 0x5c: "\\\\"}
 def quote(data, limit=None):
     data = data if isinstance(data, bytes) else data.encode()
     if limit and len(data) > limit:
-        return f"{quote(data[:16])}…({len(data)} bytes, {zlib.crc32(data):08x})"
+        return f"{quote(data[:16])}…({len(data)} bytes)"
     return '"' + "".join(ESCAPES.get(b) or (chr(b) if 32 <= b < 127 else f"\\x{b:02x}") for b in data) + '"'
 
 
@@ -110,7 +109,14 @@ def _values(body, at=0):
 
 
 def reply(kind, body):
-    """One line of a script for a message that came."""
+    """One line of a script for a message that came; one whose inside is broken is shown as bytes."""
+    try:
+        return told(kind, body)
+    except (struct.error, ValueError, IndexError):
+        return f"{REPLIES.get(kind, '?' + kind)} broken {body!r}"
+
+
+def told(kind, body):
     words = []
     if kind == "t":
         words = [TYPE_NAMES.get(o, str(o)) for (o,) in struct.iter_unpack("!I", body[2:])]

@@ -16,9 +16,8 @@ from message import encode
 
 PAUSE = 0.003            # at a cut: long enough for the other side to read what came before
 SILENCE = 0.06           # how long "nothing" is watched
-PATIENCE = 8.0
+PATIENCE = 5.0
 SPLITS = ("whole", "messages", "bytes", "random")
-MARK = [("T",), ("D",), ("C",), ("Z",)]
 
 
 class Line:
@@ -160,6 +159,10 @@ def play(line, script, mode, split, world, counts=True):
                     time.sleep(PAUSE)
             elif piece[0] == "change":
                 world.change_server()
+            elif piece[0] == "wait":
+                world.others_wait()
+            elif piece[0] == "another":
+                world.another(encode(piece[1]))
             elif piece[0] == "admin":
                 world.admin(piece[1])
         want = block.want_in(mode)

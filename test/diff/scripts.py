@@ -1,12 +1,20 @@
 """Runs scripts: PostgreSQL must answer as the script says, and the pooler as PostgreSQL does."""
 
 import glob
+import itertools
 import os
+import re
+
+from harness import wire
 
 import compare
 import language
+from message import show
 from play import SPLITS, open_line, play
 from world import DATABASE, HERE, USER
+
+
+RUN = itertools.count(1)
 
 
 def load_all(names=()):
@@ -19,7 +27,7 @@ def load_all(names=()):
 
 
 def splits_of(script):
-    return [s for s in SPLITS if s != "bytes" or script.is_small]
+    return script.splits or [s for s in SPLITS if s != "bytes" or script.is_small]
 
 
 def conversation(target, script, mode, split, counts=True):
@@ -39,7 +47,6 @@ def conversation(target, script, mode, split, counts=True):
 def show_block(script, n):
     if n >= len(script.blocks):
         return "  the end: is it still in step?"
-    from message import show
     out = []
     for step in script.blocks[n].steps:
         out.append("  " + (show(step[1])[:160] if step[0] == "send" else " ".join(str(x) for x in step if x is not None)))
@@ -61,6 +68,16 @@ def against_script(script, got):
 
 def check(script, direct, pooled, split):
     """None, or what is wrong."""
+    if "{RUN}" in script.text:
+        script = language.parse(script.name, script.path, script.text.replace("{RUN}", str(next(RUN))))
+    try:
+        return checked(script, direct, pooled, split)
+    except (wire.Timeout, wire.Closed, wire.PgError, AssertionError) as e:
+        pooled.begin_anew()
+        return f"{script.name} in {pooled.mode} mode, split {split}: the clients beside it are not served: {e}"
+
+
+def checked(script, direct, pooled, split):
     mode = pooled.mode
     want = conversation(direct, script, "direct", split)
     bad = against_script(script, want)
@@ -73,9 +90,9 @@ def check(script, direct, pooled, split):
         last = len(refused) - 1
         before = refused[last][:-1]
         refused[last] = before
-        if len(got) != len(refused) or got[last][:len(before)] != before or not compare.is_refusal(got[last][len(before):]):
+        have = [m for b in got[last:] for m in b]
+        if have[:len(before)] != before or not compare.is_refusal(have[len(before):]):
             # everything up to the refused transaction must be there, then the refusal, then the end
-            have = got[last] if last < len(got) else []
             return (f"{head}: the transaction ought to be refused in block {last + 1}\n{show_block(script, last)}\n"
                     + compare.side_by_side(before, have))
         want = refused[:last]
@@ -88,10 +105,18 @@ def check(script, direct, pooled, split):
                 return (f"{head}: not even the difference {ident} in block {n + 1}\n{show_block(script, n)}\n  expected {expected}\n  got      "
                         f"{compare.lines(have)}")
             continue
-        bad = compare.same(msgs, have, mode)
+        bad = compare.same(msgs, have)
         if bad:
             return f"{head}: message {bad[0] + 1} {bad[1]} in block {n + 1}\n{show_block(script, n)}\n" + compare.side_by_side(msgs, have, bad[0])
     return None
+
+
+def relative(line, n):
+    """Numbers near that of `each`, as {N+…}."""
+    def one(m):
+        by = int(m[0]) - n
+        return m[0] if abs(by) > 60 else "{N}" if by == 0 else f"{{N{by:+d}}}"
+    return re.sub(r"\b\d+\b", one, line) if n else line
 
 
 def write(script, direct):
@@ -105,7 +130,7 @@ def write(script, direct):
         nonlocal open_block
         if open_block:
             msgs = got[n] if n < len(got) else []
-            out.extend("< " + x for x in compare.lines(msgs))
+            out.extend("< " + relative(x, script.each) for x in compare.lines(msgs))
             open_block = False
 
     skipping = False
@@ -128,7 +153,7 @@ def write(script, direct):
             skipping = False
             out.append(text)
             continue
-        if t.startswith("#") or ": " in t.split('"')[0] and t.split(":")[0] in ("modes", "each", "normalise"):
+        if t.startswith("#") or ": " in t.split('"')[0] and t.split(":")[0] in ("modes", "splits", "each", "normalise"):
             out.append(text)
             continue
         if not open_block:

@@ -11,7 +11,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "integration")]
 from harness import cluster as cluster_mod  # noqa: E402
 from harness import pooler as pooler_mod  # noqa: E402
 from harness.owner import own  # noqa: E402
-from harness.wire import Client, q  # noqa: E402
+from harness.wire import Client, q, sync  # noqa: E402
 
 USER, DATABASE = "trusty", "db0"
 SETUP = ("CREATE TABLE public.fixed(id int PRIMARY KEY, t text);"
@@ -44,6 +44,12 @@ class Direct:
     def end_script(self):
         pass
 
+    def others_wait(self):
+        pass
+
+    def another(self, data):
+        pass
+
 
 class Pooled(Direct):
     """fynixpool in one mode. `addr` may be put behind something that sabotages it."""
@@ -67,7 +73,8 @@ class Pooled(Direct):
         if self.mode == "session":
             return
         if not self.holders:
-            self.holders = [Client(self.pooler.addr, USER, DATABASE) for _ in range(2)]
+            self.holders = [Client(self.pooler.addr, USER, DATABASE) for _ in range(3)]
+        self.waiting = False
         self.hold(0)
 
     def hold(self, n):
@@ -96,9 +103,33 @@ class Pooled(Direct):
         self.hold(1 - before)
         self.let_go(before)
 
+    def others_wait(self):
+        """One more client asks: it must not be served, for the script has its server still."""
+        if self.mode == "session":
+            return
+        self.holders[2].send(q("SELECT 'served'"))
+        self.waiting = True
+        assert self.holders[2].silent(0.1), "another client was served while the script needed its server"
+
+    def another(self, data):
+        """Another client's batch, on the server that the script has had until now."""
+        if self.mode == "session":
+            return
+        self.holders[2].send(data + sync())
+        while self.holders[2].recv().type != "Z":
+            pass
+
     def end_script(self):
-        if self.mode != "session":
-            self.let_go(self.busy)
+        if self.mode == "session":
+            return
+        if self.waiting:
+            assert self.holders[2].result().value == "served"
+        self.let_go(self.busy)
+
+    def begin_anew(self):
+        for h in self.holders:
+            h.close()
+        self.holders = []
 
     def stop(self):
         for h in self.holders:
