@@ -416,6 +416,7 @@ def test_T_CAN_04_three_processes_on_one_port(pg, pooler):
         p = pooler(start=False, so_reuseport=1, workers=2, pool_size=8, max_overflow=0, listen_port=three[0].port)
         p.port = three[0].port
         three.append(p.start())
+        wait_until(lambda: os.path.exists(p.sock), 10)      # its port was somebody else's already
     victims, cancelled = [three[0].client() for _ in range(8)], [three[0].client() for _ in range(8)]
     homes = []
     for p in three:
