@@ -130,7 +130,7 @@ static void engine_uring_settle(struct engine_uring *e)
 
 static bool engine_uring_has_work(const struct engine_uring *e)
 {
-	return e->eager != NULL || e->dialled.count + e->accepted.count > 0 || outflow_is_awaited(e);
+	return e->eager != NULL || e->dialled.count + e->accepted.count + e->doors.count > 0 || outflow_is_awaited(e);
 }
 
 static void engine_uring_wait(struct loop *loop, struct engine_uring *e)
@@ -381,6 +381,7 @@ static void engine_uring_fini(struct loop *loop)
 	close(e->wake_fd);
 	mem_free(e->dialled.event);
 	mem_free(e->accepted.event);
+	mem_free(e->doors.event);
 	mem_free(e);
 }
 

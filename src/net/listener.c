@@ -18,7 +18,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LISTENER_BURST 4 /* connections accepted in one turn */
 #define LISTENER_REST_US 100000
 #define LISTENER_DEFER_SECONDS 45
 

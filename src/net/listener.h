@@ -11,6 +11,7 @@
 #include "net/loop.h"
 
 #define LISTENER_ENGINE_SIZE 56
+#define LISTENER_BURST 4 /* connections taken in one turn, so that those who leave are seen before others come */
 
 struct listener {
 	int fd;

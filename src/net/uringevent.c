@@ -12,6 +12,7 @@
 #include "net/sock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #define URINGEVENT_FIRST_ROOM 256
@@ -49,7 +50,10 @@ static void uringevent_sort(struct engine_uring *e, const struct io_uring_cqe *c
 		event.chunk = bufring_take(&e->u.buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
 	if (cqe->res == (int)BUFRING_SIZE)
 		e->fulls++;
-	uringevent_put(event.flight->is_dialled ? &e->dialled : &e->accepted, event);
+	uringevent_put(op == FLIGHT_ACCEPT	       ? &e->doors
+		       : event.flight->is_dialled ? &e->dialled
+						  : &e->accepted,
+		event);
 }
 
 unsigned uringevent_collect(struct engine_uring *e)
@@ -157,22 +161,24 @@ static void uringevent_one(struct engine_uring *e, const struct uring_event *ev)
 	flight_unref(&e->flights, f);
 }
 
-static void uringevent_handle_all(struct engine_uring *e, struct uring_events *events)
+static void uringevent_handle_some(struct engine_uring *e, struct uring_events *events, unsigned most)
 {
-	while (events->at < events->count) {
+	for (; most > 0 && events->at < events->count; most--) {
 		/* more may come meanwhile, and the place move */
 		struct uring_event ev = events->event[events->at++];
 
 		if (ev.op != FLIGHT_NONE)
 			uringevent_one(e, &ev);
 	}
-	events->at = events->count = 0;
+	if (events->at == events->count)
+		events->at = events->count = 0;
 }
 
 void uringevent_handle(struct engine_uring *e)
 {
-	uringevent_handle_all(e, &e->dialled);
-	uringevent_handle_all(e, &e->accepted);
+	uringevent_handle_some(e, &e->dialled, UINT_MAX);
+	uringevent_handle_some(e, &e->accepted, UINT_MAX);
+	uringevent_handle_some(e, &e->doors, LISTENER_BURST);
 }
 
 void uringevent_take_back(struct engine_uring *e, struct flight *f)
@@ -223,4 +229,5 @@ void uringevent_forget(struct engine_uring *e)
 {
 	uringevent_forget_all(e, &e->dialled);
 	uringevent_forget_all(e, &e->accepted);
+	uringevent_forget_all(e, &e->doors);
 }
