@@ -24,7 +24,7 @@ enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, 
 struct clientauth {
 	enum step step;
 	enum clientauth_method method; /* asked for, then what is really used */
-	bool is_known, is_doomed, mock_scram, offer_plus;
+	bool is_known, is_doomed, mock_scram;
 	bool has_succeeded;
 	char *user;
 	struct credential credential;
@@ -32,6 +32,7 @@ struct clientauth {
 	uint32_t iterations; /* for salts of ours */
 	uint8_t md5_salt[4];
 	struct scram_server scram;
+	struct scram_binding binding;
 	struct credential_keys learnt;
 	const char *error, *sqlstate, *detail;
 };
@@ -53,12 +54,12 @@ struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 		credential_copy(&a->credential, ask->credential);
 	a->is_doomed = a->credential.kind == CREDENTIAL_NONE;
 	a->mock_scram = ask->mock_scram;
-	a->offer_plus = ask->offer_plus;
+	a->binding = ask->binding;
 	a->cache = ask->cache;
 	a->iterations = ask->scram_iterations ? ask->scram_iterations : SCRAMKEY_ITERATIONS;
 	if (a->iterations > SCRAMKEY_ITERATIONS_MAX)
 		a->iterations = SCRAMKEY_ITERATIONS_MAX;
-	scram_server_init(&a->scram, a->offer_plus);
+	scram_server_init(&a->scram, a->binding.len > 0);
 	return a;
 }
 
@@ -111,12 +112,12 @@ static enum clientauth_verdict send_challenge(struct clientauth *a, enum step ne
 
 static enum clientauth_verdict start_scram(struct clientauth *a, struct buf *out)
 {
-	static const char *const mechanisms[] = {SCRAM_MECHANISM, NULL};
+	static const char *const mechanisms[] = {SCRAM_MECHANISM_PLUS, SCRAM_MECHANISM, NULL};
 
 	a->method = CLIENTAUTH_SCRAM;
 	if (a->credential.kind == CREDENTIAL_MD5)
 		a->is_doomed = true;
-	return send_challenge(a, STEP_SASL_FIRST, reply_auth_sasl(out, mechanisms));
+	return send_challenge(a, STEP_SASL_FIRST, reply_auth_sasl(out, mechanisms + (a->binding.len == 0)));
 }
 
 static enum clientauth_verdict start_md5(struct clientauth *a, struct buf *out)
@@ -230,7 +231,9 @@ static enum clientauth_verdict read_sasl_first(
 	struct buf text;
 	int rc;
 
-	if (mechanism == NULL || strcmp(mechanism, SCRAM_MECHANISM) != 0)
+	if (mechanism != NULL && a->binding.len > 0 && strcmp(mechanism, SCRAM_MECHANISM_PLUS) == 0)
+		scram_server_bind(&a->scram, &a->binding);
+	else if (mechanism == NULL || strcmp(mechanism, SCRAM_MECHANISM) != 0)
 		return fail(a, "08P01", "client selected an invalid SASL authentication mechanism",
 			"unknown SASL mechanism");
 	if (cursor.bad || declared != n)
@@ -380,5 +383,5 @@ const char *clientauth_method_name(const struct clientauth *a)
 		[CLIENTAUTH_REJECT] = "reject",
 	};
 
-	return names[a->method];
+	return a->scram.is_plus ? "scram-sha-256-plus" : names[a->method];
 }

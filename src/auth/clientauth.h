@@ -10,6 +10,7 @@
 #define AUTH_CLIENTAUTH_H
 
 #include "auth/scram_cache.h"
+#include "auth/scram_text.h"
 #include "base/buf.h"
 
 enum clientauth_method {
@@ -36,7 +37,7 @@ struct clientauth_ask {
 	bool mock_scram; /* treat an unknown user as one with a SCRAM secret (else: with a password).  Set it
 			  * when most stored secrets are SCRAM, so that unknown users don't stand out in
 			  * what they are asked and in how long it takes. */
-	bool offer_plus; /* channel binding is offered (needs TLS; later): "y" is then a downgrade */
+	struct scram_binding binding; /* of the TLS connection: SCRAM-SHA-256-PLUS is offered, and "y" is a downgrade */
 };
 
 struct clientauth;
@@ -64,7 +65,7 @@ const char *clientauth_detail(const struct clientauth *a);
 /* After CLIENTAUTH_OK: true and *keys when the login taught us keys for pass-through (the stored
  * secret is SCRAM).  The caller wipes them. */
 bool clientauth_learnt(const struct clientauth *a, struct credential_keys *keys);
-/* "trust", "plain", "md5", "scram-sha-256": what was really used. */
+/* "trust", "plain", "md5", "scram-sha-256", "scram-sha-256-plus": what was really used. */
 const char *clientauth_method_name(const struct clientauth *a);
 
 #endif

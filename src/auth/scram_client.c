@@ -12,13 +12,12 @@
 #include "base/poison.h"
 
 #define NONCE_BYTES 18 /* 24 characters */
-#define GS2_HEADER  "n,,"
 
 enum { STEP_FIRST, STEP_READ, STEP_FINAL, STEP_VERIFY, STEP_OVER };
 
 void scram_client_init(struct scram_client *c)
 {
-	*c = (struct scram_client){.step = STEP_FIRST};
+	*c = (struct scram_client){.step = STEP_FIRST, .flag = "n"};
 	buf_init(&c->text, 4 * SCRAM_TEXT_MAX);
 }
 
@@ -27,6 +26,16 @@ void scram_client_fini(struct scram_client *c)
 	buf_wipe(&c->text);
 	secret_wipe(c->server_key, sizeof(c->server_key));
 	c->step = STEP_OVER;
+}
+
+void scram_client_bind(struct scram_client *c, const struct scram_binding *binding, bool is_plus)
+{
+	CHECK(c->step == STEP_FIRST);
+	if (binding->len == 0)
+		return;
+	c->flag = is_plus ? "p=" SCRAM_BINDING_NAME : "y";
+	if (is_plus)
+		c->binding = *binding;
 }
 
 static int fail(struct scram_client *c, const char *why)
@@ -50,7 +59,7 @@ int scram_client_first(struct scram_client *c, const char *user, const char *non
 		b64_encode(&c->text, raw, sizeof(raw));
 	}
 	c->nonce_len = c->text.len - c->nonce_at;
-	(void)buf_append_str(out, GS2_HEADER);
+	(void)buf_printf(out, "%s,,", c->flag);
 	(void)buf_append(out, c->text.data, c->text.len);
 	if (c->text.bad || out->bad)
 		return fail(c, "out of memory");
@@ -85,13 +94,19 @@ int scram_client_read_first(struct scram_client *c, const void *msg, size_t n)
 int scram_client_final(struct scram_client *c, const struct credential_keys *keys, struct buf *out)
 {
 	uint8_t proof[CREDENTIAL_KEY_LEN];
+	struct buf channel;
 	size_t at;
 
 	CHECK(c->step == STEP_FINAL && keys->is_set);
 	(void)buf_append_u8(&c->text, ',');
 	at = c->text.len;
 	(void)buf_append_str(&c->text, "c=");
-	b64_encode(&c->text, GS2_HEADER, strlen(GS2_HEADER));
+	buf_init(&channel, 0);
+	(void)buf_printf(&channel, "%s,,", c->flag);
+	(void)buf_append(&channel, c->binding.data, c->binding.len);
+	b64_encode(&c->text, channel.data, channel.len);
+	c->text.bad |= channel.bad;
+	buf_fini(&channel);
 	(void)buf_append_str(&c->text, ",r=");
 	/* reserved first: the nonce lies in the same buffer */
 	if (buf_reserve(&c->text, c->nonce_len) == 0)

@@ -14,6 +14,8 @@
 struct scram_client {
 	int step;
 	size_t nonce_at, nonce_len;        /* our nonce, inside text */
+	const char *flag;                  /* the gs2-cbind-flag, "n", "y" or "p=..." */
+	struct scram_binding binding;
 	struct buf text;                   /* grows into AuthMessage */
 	uint8_t salt[CREDENTIAL_SALT_MAX]; /* after scram_client_read_first */
 	size_t salt_len;
@@ -24,6 +26,9 @@ struct scram_client {
 
 void scram_client_init(struct scram_client *c);
 void scram_client_fini(struct scram_client *c); /* wipes */
+/* Before the first message: binding is what the connection has (TLS), is_plus that SCRAM-SHA-256-PLUS is used with it.
+ * Without is_plus it tells the server that we could have, so that nobody between us can have taken the offer away. */
+void scram_client_bind(struct scram_client *c, const struct scram_binding *binding, bool is_plus);
 /* Appends client-first-message.  user: "" towards PostgreSQL, which takes the name of the
  * StartupMessage.  nonce: NULL for chance (always, but in tests). */
 int scram_client_first(

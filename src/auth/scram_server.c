@@ -35,12 +35,24 @@ static int fail(struct scram_server *s, const char *why)
 	return -1;
 }
 
-/* Without channel binding of ours only "n" and, when we offered none, "y" are honest. */
-static int check_flag(struct scram_server *s, char flag)
+void scram_server_bind(struct scram_server *s, const struct scram_binding *binding)
+{
+	CHECK(s->step == STEP_FIRST && s->offers_plus && binding->len > 0);
+	s->is_plus = true;
+	s->binding = *binding;
+}
+
+/* Without channel binding only "n" and, when we offered none, "y" are honest. */
+static int check_flag(struct scram_server *s, char flag, const struct scram_part *name)
 {
 	s->flag = flag;
-	if (flag == 'p')
-		return fail(s, "client requires SCRAM channel binding, but it is not supported");
+	if (s->is_plus && flag != 'p')
+		return fail(s, "client selected SCRAM-SHA-256-PLUS, but its message is without channel binding");
+	if (s->is_plus && (name->n != strlen(SCRAM_BINDING_NAME) || memcmp(name->p, SCRAM_BINDING_NAME, name->n) != 0))
+		return fail(s, "unsupported SCRAM channel-binding type");
+	if (flag == 'p' && !s->is_plus)
+		return fail(s, s->offers_plus ? "client selected SCRAM-SHA-256 without channel binding, but its message has it"
+					      : "client requires SCRAM channel binding, but it is not supported");
 	if (flag == 'y' && s->offers_plus)
 		return fail(s, "client was made to believe that channel binding is not offered");
 	return 0;
@@ -67,7 +79,7 @@ int scram_server_first(struct scram_server *s, const void *msg, size_t n, const 
 	CHECK(s->step == STEP_FIRST);
 	if (scram_text_client_first(msg, n, &first, &s->error) < 0)
 		return fail(s, s->error);
-	if (check_flag(s, first.flag) < 0)
+	if (check_flag(s, first.flag, &first.cbind) < 0)
 		return -1;
 	(void)buf_append(&s->text, first.bare.p, first.bare.n);
 	(void)buf_append_u8(&s->text, ',');
@@ -89,9 +101,22 @@ int scram_server_first(struct scram_server *s, const void *msg, size_t n, const 
 /* c= must be the base64 of the gs2-header that came in client-first-message */
 static bool is_channel_right(const struct scram_server *s, const struct scram_part *channel)
 {
-	const char *expected = s->flag == 'y' ? "eSws" : "biws";
+	struct buf raw, text;
+	bool is_right;
 
-	return channel->n == 4 && memcmp(channel->p, expected, 4) == 0;
+	buf_init(&raw, 0);
+	buf_init(&text, 0);
+	if (s->is_plus) {
+		(void)buf_append_str(&raw, "p=" SCRAM_BINDING_NAME ",,");
+		(void)buf_append(&raw, s->binding.data, s->binding.len);
+	} else {
+		(void)buf_append_str(&raw, s->flag == 'y' ? "y,," : "n,,");
+	}
+	b64_encode(&text, raw.data, raw.len);
+	is_right = !text.bad && secret_is_equal(text.data, text.len, channel->p, channel->n);
+	buf_fini(&raw);
+	buf_fini(&text);
+	return is_right;
 }
 
 int scram_server_read_final(struct scram_server *s, const void *msg, size_t n)

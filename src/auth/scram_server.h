@@ -14,7 +14,9 @@
 struct scram_server {
 	int step;
 	bool offers_plus;
+	bool is_plus;               /* the client has chosen SCRAM-SHA-256-PLUS */
 	char flag;                  /* the client's gs2-cbind-flag */
+	struct scram_binding binding;
 	size_t nonce_at, nonce_len; /* the common nonce, inside text */
 	struct buf text;            /* grows into AuthMessage */
 	uint8_t proof[CREDENTIAL_KEY_LEN];
@@ -23,6 +25,8 @@ struct scram_server {
 
 /* offers_plus: SCRAM-SHA-256-PLUS is offered too; then "y" from a client is a downgrade. */
 void scram_server_init(struct scram_server *s, bool offers_plus);
+/* The client has chosen SCRAM-SHA-256-PLUS, and this must be its channel.  Before scram_server_first. */
+void scram_server_bind(struct scram_server *s, const struct scram_binding *binding);
 void scram_server_fini(struct scram_server *s); /* wipes */
 /* Reads client-first-message, appends server-first-message to out.  nonce: our half, NULL for chance
  * (always, but in tests). */

@@ -11,6 +11,16 @@
 #include "auth/credential.h"
 
 #define SCRAM_MECHANISM "SCRAM-SHA-256"
+#define SCRAM_MECHANISM_PLUS "SCRAM-SHA-256-PLUS"
+
+/* RFC 5929 tls-server-end-point: the only channel binding that PostgreSQL knows. */
+#define SCRAM_BINDING_NAME "tls-server-end-point"
+#define SCRAM_BINDING_MAX 64
+
+struct scram_binding {
+	uint8_t data[SCRAM_BINDING_MAX];
+	size_t len; /* 0: none to be had */
+};
 
 #define SCRAM_TEXT_MAX   4096 /* bytes of one message */
 #define SCRAM_TEXT_NONCE 512  /* bytes of a nonce, both halves together */

@@ -31,6 +31,7 @@ struct serverauth {
 	struct credential_keys keys; /* pass-through */
 	struct scram_cache *cache;
 	struct scram_client scram;
+	struct scram_binding binding;
 	char error[128];
 };
 
@@ -51,6 +52,7 @@ struct serverauth *serverauth_new(const struct serverauth_ask *ask)
 	if (ask->keys != NULL)
 		a->keys = *ask->keys;
 	a->cache = ask->cache;
+	a->binding = ask->binding;
 	scram_client_init(&a->scram);
 	return a;
 }
@@ -155,33 +157,36 @@ static enum serverauth_verdict on_md5(struct serverauth *a, struct cursor *c, st
 }
 
 /* The list of mechanisms: strings, ended by an empty one, which is all of the rest. */
-static bool has_mechanism(struct cursor *c, bool *is_listed)
+static bool has_mechanism(struct cursor *c, bool *is_listed, bool *has_plus)
 {
 	const char *name;
 
-	*is_listed = false;
-	while ((name = cursor_cstr(c)) != NULL && name[0] != '\0')
-		if (strcmp(name, SCRAM_MECHANISM) == 0)
-			*is_listed = true;
+	*is_listed = *has_plus = false;
+	while ((name = cursor_cstr(c)) != NULL && name[0] != '\0') {
+		*is_listed |= strcmp(name, SCRAM_MECHANISM) == 0;
+		*has_plus |= strcmp(name, SCRAM_MECHANISM_PLUS) == 0;
+	}
 	return name != NULL && cursor_left(c) == 0;
 }
 
 static enum serverauth_verdict on_sasl(struct serverauth *a, struct cursor *c, struct buf *out)
 {
 	struct buf text;
-	bool is_listed;
+	bool is_listed, has_plus;
 	int rc;
 
-	if (!has_mechanism(c, &is_listed))
+	if (!has_mechanism(c, &is_listed, &has_plus))
 		return fail(a, "malformed AuthenticationSASL from server");
-	if (!is_listed)
+	has_plus = has_plus && a->binding.len > 0;
+	if (!is_listed && !has_plus)
 		return fail(a, "none of the server's SASL authentication mechanisms are supported");
 	if (a->credential.kind != CREDENTIAL_PLAIN && !a->keys.is_set)
 		return fail_secret(a);
 	buf_init(&text, 0);
+	scram_client_bind(&a->scram, &a->binding, has_plus);
 	rc = scram_client_first(&a->scram, "", NULL, &text);
 	if (rc == 0)
-		rc = frontend_sasl_initial(out, SCRAM_MECHANISM, text.data, text.len);
+		rc = frontend_sasl_initial(out, has_plus ? SCRAM_MECHANISM_PLUS : SCRAM_MECHANISM, text.data, text.len);
 	buf_fini(&text);
 	return go_on(a, STEP_SASL_FIRST, rc);
 }

@@ -9,6 +9,7 @@
 #define AUTH_SERVERAUTH_H
 
 #include "auth/scram_cache.h"
+#include "auth/scram_text.h"
 #include "base/buf.h"
 
 /* Which requests of the server we follow (PgBouncer's manner: all). */
@@ -30,6 +31,7 @@ struct serverauth_ask {
 	const struct credential_keys *keys;  /* pass-through, may be NULL; copied */
 	struct scram_cache *cache;           /* the worker's; borrowed until serverauth_free */
 	unsigned may;                        /* SERVERAUTH_MAY_*; 0 means all */
+	struct scram_binding binding;        /* of the TLS connection */
 };
 
 struct serverauth;

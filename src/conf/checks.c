@@ -40,6 +40,7 @@ static void checks_unsupported(const struct conf *c, struct conf_report *report)
 	case CONF_AUTH_SCRAM:
 	case CONF_AUTH_HBA:
 	case CONF_AUTH_PEER:
+	case CONF_AUTH_CERT:
 		break;
 	default:
 		conf_report_error(report, at.file, at.line, "auth_type = %s is not supported yet",
@@ -61,6 +62,11 @@ static void checks_tls(const struct conf *c, struct conf_report *report)
 	if (set->client_tls_sslmode >= CONF_TLS_VERIFY_CA && set->client_tls_ca_file[0] == '\0')
 		conf_report_error(report, at.file, at.line, "client_tls_sslmode = %s needs client_tls_ca_file",
 			value_word_name(VALUE_WORDS_TLS, set->client_tls_sslmode));
+	if (set->auth_type == CONF_AUTH_CERT && set->client_tls_sslmode < CONF_TLS_VERIFY_CA) {
+		at = checks_place(c, "auth_type");
+		conf_report_error(report, at.file, at.line,
+			"auth_type = cert needs client_tls_sslmode = verify-ca or verify-full");
+	}
 	if (set->server_tls_negotiation == CONF_NEGOTIATION_DIRECT && set->server_tls_sslmode < CONF_TLS_REQUIRE) {
 		at = checks_place(c, "server_tls_negotiation");
 		conf_report_error(report, at.file, at.line,

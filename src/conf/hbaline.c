@@ -198,7 +198,7 @@ static bool hbaline_method(struct hbaline *l)
 		l->rule.method = (enum hba_method)i;
 		return true;
 	}
-	return hbaline_bad(l, "\"%.64s\" is no method; write trust, reject, password, md5, scram-sha-256 or peer", w->text);
+	return hbaline_bad(l, "\"%.64s\" is no method; write trust, reject, password, md5, scram-sha-256, peer or cert", w->text);
 }
 
 static bool hbaline_clientcert(struct hbaline *l, const char *value)
@@ -220,8 +220,8 @@ static bool hbaline_option_meant(struct hbaline *l, const char *name, const char
 		return hbaline_bad(l, "the option %s stands there twice", name);
 	if (strcmp(name, "clientcert") == 0)
 		return hbaline_clientcert(l, value);
-	if (strcmp(name, "clientname") == 0 && strcmp(value, "CN") != 0)
-		return hbaline_bad(l, "clientname is CN, not \"%.64s\"", value);
+	if (strcmp(name, "clientname") == 0 && strcmp(value, "CN") != 0 && strcmp(value, "DN") != 0)
+		return hbaline_bad(l, "clientname is CN or DN, not \"%.64s\"", value);
 	if (strcmp(name, "map") == 0) {
 		if (!ident_has_map(l->hba->maps, value))
 			return hbaline_bad(l, "the map \"%.64s\" is not in auth_ident_file", value);

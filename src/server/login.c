@@ -9,6 +9,7 @@
 #include "auth/serverauth.h"
 #include "base/cursor.h"
 #include "base/log.h"
+#include "net/tlspeer.h"
 #include "proto/errfields.h"
 #include "proto/frontend.h"
 #include "proto/startup.h"
@@ -235,7 +236,7 @@ void login_begin(struct server *s)
 	struct target *t = s->target;
 	struct frontend_param params[LOGIN_PARAMS + PARAMS_NAMES];
 	size_t count = login_params(t, params);
-	const struct serverauth_ask ask = {
+	struct serverauth_ask ask = {
 		.user = t->user,
 		.credential = &t->credential,
 		.keys = &t->keys,
@@ -243,6 +244,7 @@ void login_begin(struct server *s)
 	};
 	struct buf out;
 
+	ask.binding.len = tlspeer_binding(&s->conn, ask.binding.data);
 	server_enter(s, SERVER_LOGIN);
 	s->asked_minor = s->was_refused || atomic_load_explicit(&t->speaks_3_0_only, memory_order_relaxed)
 				 ? 0 : t->newest_minor;

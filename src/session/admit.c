@@ -11,6 +11,7 @@
 #include "base/rnd.h"
 #include "base/str.h"
 #include "net/tls.h"
+#include "net/tlspeer.h"
 #include "pool/keeper.h"
 #include "proto/reply.h"
 #include "session/canon.h"
@@ -117,6 +118,7 @@ void admit_again(struct client *c)
 		}
 	}
 	ask.method = gate.method;
+	ask.binding.len = tlspeer_binding(&c->conn, ask.binding.data);
 	if (secret != NULL && credential_parse(&credential, secret->has_secret ? secret->secret.data : NULL,
 					       secret->has_secret ? secret->secret.len : 0, NULL) == 0)
 		ask.credential = &credential;

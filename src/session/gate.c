@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/errand.h"
+#include "net/tlspeer.h"
 #include "proto/startup.h"
 #include "session/admit.h"
 #include "session/entry_impl.h"
@@ -207,11 +208,59 @@ static enum gate_answer gate_peer(struct client *c, bool is_known, const struct 
 	return GATE_PROOF;
 }
 
+static enum gate_answer gate_has_cert(const struct client *c, struct gate *g)
+{
+	if (tlspeer_is_known(&c->conn))
+		return GATE_PROOF;
+	snprintf(g->sentence, sizeof(g->sentence), "%s",
+		 !gate_is_bouncer(c)   ? "connection requires a valid client certificate"
+		 : c->conn.tls == NULL ? "unencrypted connection"
+				       : "TLS client certificate required");
+	return gate_refuse(g, c->conn.tls == NULL ? "a certificate needs TLS" : "the client has shown no certificate");
+}
+
+/* Is the certificate of the user, by its common name?  rule NULL: auth_type = cert. */
+static enum gate_answer gate_cert_is_of(const struct client *c, const struct hba_rule *rule, struct gate *g)
+{
+	const char *map = rule != NULL ? rule->map : NULL;
+	const char *clientname;
+	char name[256];
+	bool is_whole;
+
+	if (gate_is_bouncer(c))
+		snprintf(g->sentence, sizeof(g->sentence), "TLS certificate name mismatch");
+	else
+		snprintf(g->sentence, sizeof(g->sentence), "certificate authentication failed for user \"%.128s\"",
+			 c->login->user);
+	is_whole = rule != NULL && (clientname = hba_option(rule, "clientname")) != NULL && strcmp(clientname, "DN") == 0;
+	if (is_whole ? !tlspeer_subject(&c->conn, name, sizeof(name)) : !tlspeer_common_name(&c->conn, name, sizeof(name)))
+		return gate_refuse(g, "the certificate has no %s that could be a user's", is_whole ? "subject" : "common name");
+	if (identmatch_may(rule != NULL ? c->worker->home.conf->hba->maps : NULL, map, name, c->login->user, NULL) != IDENTMATCH_YES)
+		return gate_refuse(g, "the certificate is for \"%.128s\"%s%.64s", name, map != NULL ? ", map " : "",
+				   map != NULL ? map : "");
+	return GATE_PROOF;
+}
+
+static enum gate_answer gate_cert(const struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
+{
+	enum gate_answer answer = gate_has_cert(c, g);
+
+	if (answer == GATE_PROOF)
+		answer = gate_cert_is_of(c, rule, g);
+	if (answer != GATE_PROOF)
+		return answer;
+	if (!is_known)
+		return gate_refuse(g, "no such user");
+	g->method = CLIENTAUTH_PROVEN;
+	return GATE_PROOF;
+}
+
 /* PostgreSQL's sentences; PgBouncer's say less. */
 static void gate_say(const struct client *c, const struct hba_rule *rule, struct gate *g)
 {
 	const struct login *l = c->login;
 	bool is_physical = c->replication == STARTUP_REPLICATION_PHYSICAL;
+	const char *encryption = c->conn.tls != NULL ? "SSL encryption" : "no encryption";
 	char host[ADDR_TEXT_MAX] = "[local]", database[160] = "";
 
 	if (gate_is_bouncer(c)) {
@@ -225,12 +274,12 @@ static void gate_say(const struct client *c, const struct hba_rule *rule, struct
 		snprintf(database, sizeof(database), "database \"%.128s\", ", l->database);
 	if (rule != NULL)
 		snprintf(g->sentence, sizeof(g->sentence),
-			 "pg_hba.conf rejects %sconnection for host \"%s\", user \"%.128s\", %sno encryption",
-			 is_physical ? "replication " : "", host, l->user, database);
+			 "pg_hba.conf rejects %sconnection for host \"%s\", user \"%.128s\", %s%s",
+			 is_physical ? "replication " : "", host, l->user, database, encryption);
 	else
 		snprintf(g->sentence, sizeof(g->sentence),
-			 "no pg_hba.conf entry for %shost \"%s\", user \"%.128s\", %sno encryption",
-			 is_physical ? "replication connection from " : "", host, l->user, database);
+			 "no pg_hba.conf entry for %shost \"%s\", user \"%.128s\", %s%s",
+			 is_physical ? "replication connection from " : "", host, l->user, database, encryption);
 }
 
 static bool gate_read_ifaces(struct client *c)
@@ -251,10 +300,14 @@ static enum clientauth_method gate_trust(const struct client *c, bool is_known)
 
 static enum gate_answer gate_rule(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
 {
-	if (rule->clientcert != HBA_CLIENTCERT_NONE) {
-		gate_say(c, rule, g);
-		return gate_refuse(g, "%s:%d asks for a client's certificate", rule->file, rule->line);
-	}
+	enum gate_answer cert = GATE_PROOF;
+
+	if (rule->clientcert != HBA_CLIENTCERT_NONE)
+		cert = gate_has_cert(c, g);
+	if (cert == GATE_PROOF && rule->clientcert == HBA_CLIENTCERT_VERIFY_FULL)
+		cert = gate_cert_is_of(c, rule, g);
+	if (cert != GATE_PROOF)
+		return cert;
 	switch (rule->method) {
 	case HBA_METHOD_TRUST:
 		g->method = gate_trust(c, is_known);
@@ -270,8 +323,9 @@ static enum gate_answer gate_rule(struct client *c, bool is_known, const struct 
 		return GATE_PROOF;
 	case HBA_METHOD_PEER:
 		return gate_peer(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
-	case HBA_METHOD_REJECT:
 	case HBA_METHOD_CERT:
+		return gate_cert(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
+	case HBA_METHOD_REJECT:
 	case HBA_METHOD_PAM:
 	case HBA_METHOD_LDAP:
 		break;
@@ -289,6 +343,7 @@ static enum gate_answer gate_hba(struct client *c, bool is_known, struct gate *g
 		.user = c->login->user,
 		.database = c->login->database,
 		.peer = &c->peer,
+		.is_tls = c->conn.tls != NULL,
 		.is_physical_replication = c->replication == STARTUP_REPLICATION_PHYSICAL,
 		.ifaces = &c->worker->gate.ifaces,
 	};
@@ -334,6 +389,8 @@ enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out)
 	case CONF_AUTH_SCRAM:
 		out->method = CLIENTAUTH_SCRAM;
 		return GATE_PROOF;
+	case CONF_AUTH_CERT:
+		return gate_cert(c, is_known || conf->secrets == 0, NULL, out);
 	case CONF_AUTH_PEER:
 		return gate_peer(c, is_known || conf->secrets == 0, NULL, out);
 	case CONF_AUTH_HBA:

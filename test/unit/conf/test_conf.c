@@ -318,7 +318,7 @@ END_TEST
 /* What would leave a door open is refused; what merely does not act yet is named. */
 START_TEST(test_not_yet)
 {
-	static const char *const auth[] = {"cert", "ldap", "pam"};
+	static const char *const auth[] = {"ldap", "pam"};
 	struct conf *c;
 	char text[128];
 

@@ -115,7 +115,6 @@ START_TEST(test_bad_lines)
 		{"host db u 10.0.0.0/8", "ends before a method", 1, 1, HBA_NET_MASK},
 		{"host db u 10.0.0.0/8 peer", "not possible in a line of this type", 1, 1, HBA_NET_MASK},
 		{"hostnossl db u 10.0.0.0/8 cert", "not possible in a line of this type", 1, 1, HBA_NET_MASK},
-		{"hostssl db u 10.0.0.0/8 cert", "cert is not supported yet", 1, 1, HBA_NET_MASK},
 		{"host db u 10.0.0.0/8 ldap ldapserver=x", "ldap is not supported yet", 1, 1, HBA_NET_MASK},
 		{"host db u 10.0.0.0/8 trust \"x", "a double quote is not closed", 1, 1, HBA_NET_MASK},
 		{"host db \"u 10.0.0.0/8 trust", "a double quote is not closed", 1, 0, HBA_NET_ALL},
@@ -155,8 +154,8 @@ END_TEST
 START_TEST(test_places)
 {
 	read_text("# one\nlocal all all trust\n\nlocal all all \\\n  frust\nlocal all all trust\nlocal all all\n", false);
-	ck_assert_str_eq(scratch_errors(), "hba:4: \"frust\" is no method; write trust, reject, password, md5, scram-sha-256 "
-					   "or peer\nhba:7: the line ends before a method\n");
+	ck_assert_str_eq(scratch_errors(), "hba:4: \"frust\" is no method; write trust, reject, password, md5, scram-sha-256, "
+					   "peer or cert\nhba:7: the line ends before a method\n");
 	ck_assert_uint_eq(hba->rules, 4);
 	ck_assert_int_eq(hba->rule[2].line, 6);
 	forget();
