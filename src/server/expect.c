@@ -404,6 +404,17 @@ unsigned expect_ready_owed(const struct expect *e)
 	return n;
 }
 
+bool expect_owes_ready(const struct expect *e)
+{
+	for (uint32_t i = 0; i < e->count; i++) {
+		uint8_t kind = expect_at(e, i) & EXPECT_KIND;
+
+		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
+			return true;
+	}
+	return false;
+}
+
 bool expect_is_one_request(const struct expect *e)
 {
 	uint8_t last;

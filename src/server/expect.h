@@ -135,6 +135,8 @@ bool expect_is_quiet(const struct expect *e);
 bool expect_is_ours(const struct expect *e);
 /* ReadyForQuery messages still owed to the client; counts no further than 2. */
 unsigned expect_ready_owed(const struct expect *e);
+/* Is a ReadyForQuery still to come, the client's or ours? */
+bool expect_owes_ready(const struct expect *e);
 /* May a cancel of ours hit what runs?  Only when nothing comes behind it: a cancelled BEGIN would let the rest of a
  * pipeline run, and commit, outside of the transaction it belongs to. */
 bool expect_may_cancel(const struct expect *e);

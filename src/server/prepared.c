@@ -4,6 +4,7 @@
 #include "server/prepared.h"
 
 #include "base/mem.h"
+#include "server/rowshape.h"
 
 #define PREPARED_SEEN 128
 
@@ -165,6 +166,7 @@ int prepared_add(struct prepared *p, struct stmt_id id, uint32_t batch)
 	}
 	entry->changing++;
 	entry->is_stale = false;
+	entry->shape = ROWSHAPE_UNKNOWN;
 	entry->batch = batch;
 	prepared_want(p, entry, true);
 	return 0;
@@ -183,6 +185,14 @@ int prepared_drop(struct prepared *p, struct prepared_entry *entry, uint32_t bat
 int prepared_use(struct prepared *p, struct prepared_entry *entry, uint32_t user)
 {
 	return prepared_push(p, entry, PREPARED_USE, user);
+}
+
+int prepared_describe(struct prepared *p, struct prepared_entry *entry, uint32_t user)
+{
+	if (prepared_push(p, entry, PREPARED_DESCRIBE, user) < 0)
+		return -1;
+	entry->describing++;
+	return 0;
 }
 
 static void prepared_tidy(struct prepared *p, struct prepared_entry *entry)
@@ -205,13 +215,27 @@ void prepared_ended(struct prepared *p, enum expect_outcome outcome)
 		p->failed = op.entry->id;
 		p->failed_user = op.user;
 	}
-	if (op.kind != PREPARED_USE) {
+	if (op.kind == PREPARED_DESCRIBE) {
+		op.entry->describing--;
+		p->has_described = outcome == EXPECT_DONE;
+		p->described = op.entry->id;
+	} else if (op.kind != PREPARED_USE) {
 		if (outcome == EXPECT_DONE)
 			op.entry->is_there = op.kind == PREPARED_PARSE;
 		if (--op.entry->changing == 0)
 			prepared_want(p, op.entry, op.entry->is_there);
 	}
 	prepared_tidy(p, op.entry);
+}
+
+void prepared_tell_shape(struct prepared *p, uint64_t shape)
+{
+	struct prepared_entry *entry = p->has_described ? prepared_look(p, p->described) : NULL;
+
+	p->has_described = false;
+	/* a Parse that was sent since makes it another statement */
+	if (entry != NULL && entry->changing == 0)
+		entry->shape = shape;
 }
 
 void prepared_spoil(struct prepared *p, bool gone)

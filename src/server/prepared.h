@@ -22,13 +22,16 @@ struct prepared_entry {
 	struct stmt_id id;
 	uint32_t pending;  /* operations not answered yet */
 	uint32_t changing; /* of them Parse and Close */
+	uint32_t describing; /* of them Describe of the statement or a portal of it */
+	uint32_t changes;  /* stmt_store_changes when it was parsed */
+	uint64_t shape;	   /* of its rows, see rowshape.h; PostgreSQL keeps to it while the statement lives */
 	uint32_t batch;	   /* of the last Parse or Close that was sent */
 	bool is_there;	   /* PostgreSQL has said so */
 	bool is_wanted;	   /* will be there when all is answered well */
 	bool is_stale;	   /* its plan can't be used any more: Close it before the next use */
 };
 
-enum prepared_kind { PREPARED_PARSE, PREPARED_CLOSE, PREPARED_USE };
+enum prepared_kind { PREPARED_PARSE, PREPARED_CLOSE, PREPARED_USE, PREPARED_DESCRIBE };
 
 struct prepared_op;
 
@@ -44,6 +47,8 @@ struct prepared {
 	struct stmt_id failed; /* what the message used that failed last */
 	uint32_t failed_user;  /* and what prepared_use was told */
 	bool has_failed;
+	bool has_described;	  /* a Describe was answered; the shape of this one is yet to be told */
+	struct stmt_id described;
 };
 
 void prepared_init(struct prepared *p);
@@ -60,8 +65,16 @@ int prepared_add(struct prepared *p, struct stmt_id id, uint32_t batch) FX_MUST_
 int prepared_drop(struct prepared *p, struct prepared_entry *entry, uint32_t batch) FX_MUST_USE; /* Close */
 /* Bind, Describe; user: of no meaning here, comes back in failed_user */
 int prepared_use(struct prepared *p, struct prepared_entry *entry, uint32_t user) FX_MUST_USE;
+int prepared_describe(struct prepared *p, struct prepared_entry *entry, uint32_t user) FX_MUST_USE;
 /* How the oldest of them ended. */
 void prepared_ended(struct prepared *p, enum expect_outcome outcome);
+/* The rows of what has_described. */
+void prepared_tell_shape(struct prepared *p, uint64_t shape);
+/* Will its shape be known when all that was sent is answered? */
+static inline bool prepared_awaits_shape(const struct prepared *p, const struct prepared_entry *entry)
+{
+	return entry->describing > 0 || (p->has_described && stmt_id_is_equal(p->described, entry->id));
+}
 /* What the message used that failed last: it is not there at all (gone), or must be closed before it is used again. */
 void prepared_spoil(struct prepared *p, bool gone);
 /* Has this text passed by lately?  It has now. */

@@ -13,6 +13,7 @@
 #include "proto/errfields.h"
 #include "server/cancel.h"
 #include "server/login.h"
+#include "server/rowshape.h"
 
 #include <string.h>
 
@@ -141,6 +142,13 @@ static void reader_tag(struct server *s, const uint8_t *body, size_t n)
 		s->rider_ops->on_tag(s, tag);
 }
 
+static void reader_shape(struct server *s, uint64_t shape)
+{
+	prepared_tell_shape(&s->prepared, shape);
+	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
+		s->rider_ops->on_shape(s, shape);
+}
+
 /* a message that is seen whole has come to its end */
 static void reader_look(struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
@@ -158,6 +166,12 @@ static void reader_look(struct server *s, uint8_t type, const uint8_t *body, siz
 		break;
 	case BE_COMMAND_COMPLETE:
 		reader_tag(s, body, n);
+		break;
+	case BE_ROW_DESCRIPTION:
+		reader_shape(s, rowshape_of(body, n));
+		break;
+	case BE_NO_DATA:
+		reader_shape(s, ROWSHAPE_NONE);
 		break;
 	default:
 		break;
@@ -224,6 +238,20 @@ static bool reader_is_length(uint8_t type, uint32_t length)
 	return length >= 4 && (length <= READER_SHORT_MAX || (length <= READER_LENGTH_MAX && reader_may_be_long(type)));
 }
 
+/* The answer to a Describe of a statement that we know. */
+static int reader_shape_mode(struct server *s, bool forward, uint32_t length)
+{
+	int mode = forward ? READER_FORWARD : 0;
+
+	s->reader.wants_shape = false;
+	if (length - 4 < READER_WHOLE_MAX)
+		return READER_WHOLE | mode;
+	/* too long to be looked into: such a one is told by its length */
+	s->reader.mode = (uint8_t)mode;
+	reader_shape(s, UINT64_MAX - length);
+	return mode;
+}
+
 /* What to do with the message whose header is here; -1: the connection has ended. */
 static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 {
@@ -273,6 +301,8 @@ static int reader_begin(struct server *s, uint8_t type, uint32_t length)
 			return READER_WHOLE;
 		return READER_WHOLE | (reader_is_special(type) ? READER_HELD : READER_FORWARD);
 	}
+	if (FX_UNLIKELY(s->reader.wants_shape))
+		return reader_shape_mode(s, verdict != EXPECT_SWALLOW && s->rider_ops != NULL, length);
 	return verdict == EXPECT_SWALLOW || s->rider_ops == NULL ? 0 : READER_FORWARD;
 }
 

@@ -224,6 +224,7 @@ static void server_on_op(struct expect *e, uint8_t flags, enum expect_outcome ou
 {
 	struct server *s = container_of(e, struct server, expect);
 
+	s->reader.wants_shape = (flags & EXPECT_KIND) == EXPECT_DESCRIBE && outcome == EXPECT_DONE;
 	if (flags & EXPECT_NOTED)
 		prepared_ended(&s->prepared, outcome);
 	if ((flags & EXPECT_TOLD) && s->rider_ops != NULL)

@@ -75,6 +75,8 @@ struct server_rider_ops {
 	/* A command of the client's is complete whose tag begins with DISCARD, DEALLOCATE or RESET. */
 	void (*on_tag)(struct server *s, const char *tag);
 	/* An ErrorResponse or NotificationResponse for the client.  true: the rider has said what is to be said. */
+	/* the client has been told what the rows of a statement look like (EXPECT_TOLD, Describe); see rowshape.h */
+	void (*on_shape)(struct server *s, uint64_t shape);
 	bool (*on_special)(struct server *s, uint8_t type, const uint8_t *body, size_t n);
 	/* A message of ours among the client's (server_note_ours) failed. */
 	void (*on_ours_failed)(struct server *s, const char *sqlstate, const char *message);
@@ -91,6 +93,7 @@ struct server_reader {
 	uint8_t mode;  /* READER_* of that message */
 	uint32_t left; /* bytes of its body still to come */
 	bool saw_ready;
+	bool wants_shape; /* the RowDescription or NoData that has just begun is that of a statement we know */
 	struct reader_run *run; /* while bytes are read */
 	struct buf whole; /* a message that must be seen whole and came in pieces */
 };

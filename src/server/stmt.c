@@ -24,6 +24,7 @@ struct stmt_part {
 struct stmt_store {
 	uint64_t key[2][2];
 	_Atomic size_t bytes, max;
+	_Atomic uint32_t changes;
 	struct stmt_part parts[STMT_PARTS];
 };
 
@@ -34,6 +35,7 @@ struct stmt_store *stmt_store_new(size_t max)
 	rnd_secure(store->key, sizeof(store->key));
 	atomic_init(&store->bytes, 0);
 	atomic_init(&store->max, max);
+	atomic_init(&store->changes, 0);
 	for (size_t i = 0; i < STMT_PARTS; i++)
 		lock_init(&store->parts[i].lock);
 	return store;
@@ -57,6 +59,16 @@ void stmt_store_limit(struct stmt_store *store, size_t max)
 size_t stmt_store_bytes(const struct stmt_store *store)
 {
 	return atomic_load_explicit(&store->bytes, memory_order_relaxed);
+}
+
+void stmt_store_outdate(struct stmt_store *store)
+{
+	atomic_fetch_add_explicit(&store->changes, 1, memory_order_relaxed);
+}
+
+uint32_t stmt_store_changes(const struct stmt_store *store)
+{
+	return atomic_load_explicit(&store->changes, memory_order_relaxed);
 }
 
 bool stmt_charge(struct stmt_store *store, size_t bytes)

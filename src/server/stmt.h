@@ -42,6 +42,11 @@ void stmt_store_limit(struct stmt_store *store, size_t max);
 /* Bytes that are kept now. */
 size_t stmt_store_bytes(const struct stmt_store *store);
 
+/* A statement was found to have other rows than before: whatever was parsed until now may be out of date. */
+void stmt_store_outdate(struct stmt_store *store);
+/* How often that was. */
+uint32_t stmt_store_changes(const struct stmt_store *store);
+
 /* The id of these bytes under this store's key. */
 struct stmt_id stmt_id_of(const struct stmt_store *store, const void *body, size_t n);
 /* Gives a reference in *out. */

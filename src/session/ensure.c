@@ -4,6 +4,8 @@
 #include "session/ensure.h"
 
 #include "proto/frontend.h"
+#include "server/doubt.h"
+#include "server/rowshape.h"
 
 bool ensure_send(struct server *s, struct buf *out)
 {
@@ -57,6 +59,7 @@ bool ensure_parse(struct client *c, struct server *s, const struct stmt *stmt, u
 		server_close(s, SERVER_END_NO_MEMORY);
 		return false;
 	}
+	prepared_find(&s->prepared, stmt->id)->changes = stmt_store_changes(c->worker->home.hub->statements);
 	if (server_note_flagged(s, FE_PARSE, flags) < 0)
 		return false;
 	c->pool->stats.server_parse_count++;
@@ -65,12 +68,62 @@ bool ensure_parse(struct client *c, struct server *s, const struct stmt *stmt, u
 	return ensure_send(s, &out);
 }
 
-enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stmt *stmt, struct prepared_entry **entry)
+/* Parse and Describe of ours, and what makes the server answer them: nothing of the client's follows before that. */
+static enum rewrite_verdict ensure_shape(struct client *c, struct server *s, const struct stmt *stmt)
+{
+	struct prepared_entry *e;
+	struct buf out;
+
+	if (!ensure_parse(c, s, stmt, EXPECT_OURS | EXPECT_NOTED))
+		return REWRITE_END;
+	e = prepared_find(&s->prepared, stmt->id);
+	if (prepared_describe(&s->prepared, e, 0) < 0) {
+		server_close(s, SERVER_END_NO_MEMORY);
+		return REWRITE_END;
+	}
+	if (server_note_flagged(s, FE_DESCRIBE, EXPECT_OURS | EXPECT_NOTED) < 0)
+		return REWRITE_END;
+	buf_init(&out, 0);
+	(void)frontend_describe(&out, 'S', stmt->name);
+	if (!ensure_send(s, &out) || !doubt_wait(s))
+		return REWRITE_END;
+	c->statements->fresh = stmt->id;
+	c->statements->has_fresh = true;
+	return REWRITE_STALL;
+}
+
+/* Can it be asked for now, and does it matter?  Where the transaction may be a failed one PostgreSQL answers by the text. */
+static enum rewrite_verdict ensure_may_ask(struct server *s)
+{
+	if (s->expect.in_copy)
+		return REWRITE_PLAIN;
+	if (expect_owes_ready(&s->expect))
+		return doubt_wait(s) ? REWRITE_STALL : REWRITE_END;
+	return s->status == TRANSACTION_FAILED ? REWRITE_PLAIN : REWRITE_SENT;
+}
+
+enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stmt *stmt, uint64_t shape,
+				  struct prepared_entry **entry)
 {
 	struct prepared_entry *e = prepared_find(&s->prepared, stmt->id);
+	enum rewrite_verdict verdict;
+	bool is_there;
 
 	if (e != NULL && prepared_is_uncertain(e, s->expect.batch))
 		return REWRITE_STALL;
+	is_there = e != NULL && e->is_wanted && !e->is_stale;
+	if (shape != ROWSHAPE_UNKNOWN && !(is_there && e->shape == shape)) {
+		if (is_there && prepared_awaits_shape(&s->prepared, e))
+			return doubt_wait(s) ? REWRITE_STALL : REWRITE_END;
+		*entry = NULL;
+		if (is_there && c->statements->has_fresh && stmt_id_is_equal(c->statements->fresh, stmt->id))
+			return REWRITE_SENT;
+		verdict = ensure_may_ask(s);
+		if (verdict == REWRITE_SENT)
+			return e != NULL && e->is_wanted && !ensure_closed(s, e) ? REWRITE_END : ensure_shape(c, s, stmt);
+		if (verdict != REWRITE_PLAIN)
+			return verdict;
+	}
 	if (e != NULL && e->is_wanted && e->is_stale && !ensure_closed(s, e))
 		return REWRITE_END;
 	if (e == NULL || !e->is_wanted) {

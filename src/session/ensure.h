@@ -9,8 +9,11 @@
 
 #include "session/rewrite.h"
 
-/* REWRITE_SENT: the statement is there when what comes next is read, *entry is it; else STALL or END. */
-enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stmt *stmt, struct prepared_entry **entry);
+/* REWRITE_SENT: the statement is there when what comes next is read, *entry is it; else STALL or END.  shape: what the
+ * client goes by, of which the server must be known to have the same before anything is executed; ROWSHAPE_UNKNOWN: it
+ * goes by nothing.  REWRITE_SENT and no *entry: the rows are others now, and the client must be told. */
+enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stmt *stmt, uint64_t shape,
+				  struct prepared_entry **entry);
 /* Prepares it, and makes room for it; flags: of the Parse in the expectation queue.  false: the server ends. */
 bool ensure_parse(struct client *c, struct server *s, const struct stmt *stmt, uint8_t flags);
 /* In place of a Parse of what the server has already: a Close of what is not there keeps the place of the answer. */

@@ -18,7 +18,9 @@ void record_begin(struct client *c)
 	buf_reset(&st->origin);
 	st->is_recording = st->is_whole = true;
 	st->binds = st->describes = 0;
-	c->is_rewritten = st->is_retrying = st->has_retried = false;
+	st->has_fresh = false;
+	c->is_rewritten = st->is_retrying = false;
+	st->retries = 0;
 	/* what was read of its first message before there was a server */
 	record_add(c, c->hdr, c->have);
 	record_add(c, st->part.data, st->part.len);

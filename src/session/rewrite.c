@@ -8,8 +8,10 @@
 #include "session/rewrite.h"
 
 #include "proto/frontend.h"
+#include "server/rowshape.h"
 #include "session/dealloc.h"
 #include "session/ensure.h"
+#include "session/shape.h"
 #include "session/unnamed.h"
 
 #include <string.h>
@@ -108,6 +110,12 @@ static enum rewrite_verdict rewrite_clash(struct client *c, struct server *s, st
 	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }
 
+/* Who parses anew, maybe because it was told that its statement is out of date, gets what PostgreSQL makes of it now. */
+static bool rewrite_is_old(const struct client *c, const struct prepared_entry *e)
+{
+	return e->is_stale || e->changes != stmt_store_changes(c->worker->home.hub->statements);
+}
+
 static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s, const uint8_t *text, size_t text_len,
 					      struct stmt *stmt)
 {
@@ -120,7 +128,7 @@ static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s
 		return REWRITE_STALL;
 	}
 	/* in a failed transaction PostgreSQL decides by the text whether Parse is allowed */
-	if (e != NULL && e->is_wanted && (e->is_stale || server_may_have_failed(s)) && !ensure_closed(s, e)) {
+	if (e != NULL && e->is_wanted && (rewrite_is_old(c, e) || server_may_have_failed(s)) && !ensure_closed(s, e)) {
 		stmt_unref(stmt);
 		return REWRITE_END;
 	}
@@ -251,20 +259,21 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 	return rewrite_parse_new(c, s, body, (size_t)(nul - body), stmt);
 }
 
-/* The statement that these bytes name; NULL: none of ours. */
-static enum rewrite_verdict rewrite_look_up(const struct client *c, const uint8_t *at, size_t n, struct stmt **stmt,
-					    uint32_t *serial)
+/* The statement that these bytes name, and the name if it has one; NULL: none of ours. */
+static enum rewrite_verdict rewrite_look_up(const struct client *c, const uint8_t *at, size_t n,
+					    struct statements_name **found, struct stmt **stmt)
 {
 	struct statements_name *name;
 
+	*found = NULL;
 	*stmt = n == 0 ? c->statements->unnamed : NULL;
 	if (n == 0)
 		return REWRITE_SENT;
 	name = statements_find(c->statements, (const char *)at, n);
 	if (name != NULL && statements_is_uncertain(name, c->lease.server->expect.batch))
 		return REWRITE_STALL;
+	*found = name;
 	*stmt = name != NULL ? name->now : NULL;
-	*serial = name != NULL ? name->serial : 0;
 	return *stmt != NULL ? REWRITE_SENT : REWRITE_PLAIN;
 }
 
@@ -275,33 +284,36 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 	struct server *s = c->lease.server;
 	size_t before = (size_t)(name_at - body);
 	struct prepared_entry *entry = NULL;
+	struct statements_name *name;
 	enum rewrite_verdict verdict;
-	uint32_t length, serial = 0;
 	struct stmt *stmt;
+	uint32_t length;
+	const char *to;
 	uint8_t out[WIRE_HEADER_LEN + REWRITE_NAME_MAX + STMT_NAME_LEN + 1];
 
 	if (before > REWRITE_NAME_MAX)
 		return REWRITE_PLAIN;
-	verdict = rewrite_look_up(c, name_at, (size_t)(nul - name_at), &stmt, &serial);
+	verdict = rewrite_look_up(c, name_at, (size_t)(nul - name_at), &name, &stmt);
 	if (verdict != REWRITE_SENT)
 		return verdict;
-	verdict = ensure_there(c, s, stmt, &entry);
+	verdict = ensure_there(c, s, stmt, type == FE_BIND ? shape_wanted(c, name) : ROWSHAPE_UNKNOWN, &entry);
 	if (verdict != REWRITE_SENT)
 		return verdict;
-	if (prepared_use(&s->prepared, entry, serial) < 0)
-		return rewrite_fail(c, STMT_NO_MEMORY);
-	if (server_note_flagged(s, type, EXPECT_NOTED) < 0)
+	if (!shape_note_use(c, type, name, entry))
 		return REWRITE_END;
+	if (type == FE_BIND && entry != NULL)
+		shape_bound(c, name, entry, body, before - 1);
+	to = entry != NULL ? stmt->name : SHAPE_CHANGED;
 	server_note_text(s, stmt->body, strnlen((const char *)stmt->body, stmt->len));
-	length = len + 4 - (uint32_t)(nul - name_at) + STMT_NAME_LEN;
+	length = len + 4 - (uint32_t)(nul - name_at) + (uint32_t)strlen(to);
 	out[0] = type;
 	out[1] = (uint8_t)(length >> 24);
 	out[2] = (uint8_t)(length >> 16);
 	out[3] = (uint8_t)(length >> 8);
 	out[4] = (uint8_t)length;
 	memcpy(out + WIRE_HEADER_LEN, body, before);
-	memcpy(out + WIRE_HEADER_LEN + before, stmt->name, STMT_NAME_LEN + 1);
-	server_send(s, out, WIRE_HEADER_LEN + before + STMT_NAME_LEN + 1, NULL);
+	memcpy(out + WIRE_HEADER_LEN + before, to, strlen(to) + 1);
+	server_send(s, out, WIRE_HEADER_LEN + before + strlen(to) + 1, NULL);
 	*used = (size_t)(nul + 1 - body);
 	return REWRITE_SENT;
 }
@@ -363,11 +375,15 @@ static enum rewrite_verdict rewrite_close_name(struct client *c, const uint8_t *
 }
 
 /* Describe or Close */
-static enum rewrite_verdict rewrite_short(struct client *c, uint8_t type, uint32_t len, const uint8_t *body,
+static enum rewrite_verdict rewrite_short(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,
 					  struct rewrite_unnamed *unnamed, size_t *used)
 {
 	const uint8_t *nul;
 
+	if (type == FE_DESCRIBE && len >= 2 && body[0] == 'P' && len == have) {
+		*used = len;
+		return shape_describe_portal(c, body, len);
+	}
 	if (len < 2 || body[0] != 'S')
 		return REWRITE_PLAIN;
 	nul = rewrite_nul(body + 1, len - 1);
@@ -409,7 +425,7 @@ static enum rewrite_verdict rewrite_by_type(struct client *c, uint8_t type, uint
 	case FE_QUERY:
 		return rewrite_query(c, len, body, have, unnamed);
 	default:
-		return rewrite_short(c, type, len, body, unnamed, used);
+		return rewrite_short(c, type, len, body, have, unnamed, used);
 	}
 }
 

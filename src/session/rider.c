@@ -140,6 +140,14 @@ static void rider_on_told(struct server *s, enum expect_outcome outcome)
 	statements_ended(c->statements, outcome);
 }
 
+static void rider_on_shape(struct server *s, uint64_t shape)
+{
+	struct client *c = s->rider;
+
+	if (c->statements != NULL)
+		statements_tell_shape(c->statements, shape);
+}
+
 static void rider_on_tag(struct server *s, const char *tag)
 {
 	struct client *c = s->rider;
@@ -332,6 +340,7 @@ const struct server_rider_ops rider_ops = {
 	.on_settled = rider_on_settled,
 	.on_quiet = rider_on_quiet,
 	.on_told = rider_on_told,
+	.on_shape = rider_on_shape,
 	.on_tag = rider_on_tag,
 	.on_special = rider_on_special,
 	.on_parameter = rider_on_parameter,

@@ -8,13 +8,16 @@
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/rewrite.h"
+#include "session/shape.h"
 #include "session/unnamed.h"
 #include "session/varreset.h"
 
 #include <string.h>
 
-/* The error as it came, with another sentence. */
-static bool special_say(struct client *c, const uint8_t *body, size_t n, const char *sentence)
+#define SPECIAL_RETRIES 3 /* a table may change more than once */
+
+/* The error as it came, with another sentence; changed: as PostgreSQL says that a result is not what it was. */
+static bool special_say(struct client *c, const uint8_t *body, size_t n, const char *sentence, bool changed)
 {
 	const uint8_t *p = body, *end = body + n;
 	struct buf out;
@@ -31,7 +34,11 @@ static bool special_say(struct client *c, const uint8_t *body, size_t n, const c
 		if (*p == 'M') {
 			(void)buf_append_u8(&out, 'M');
 			(void)buf_append_cstr(&out, sentence);
-		} else {
+		} else if (changed && *p == 'C') {
+			(void)buf_append_cstr(&out, "C0A000");
+		} else if (changed && *p == 'R') {
+			(void)buf_append_cstr(&out, "RRevalidateCachedQuery");
+		} else if (!changed || (*p != 'F' && *p != 'L')) {
 			(void)buf_append(&out, p, (size_t)(nul + 1 - p));
 		}
 		p = nul + 1;
@@ -75,7 +82,7 @@ static bool special_rename(struct client *c, const struct server *s, const uint8
 	(void)buf_append(&text, message, (size_t)(at - message));
 	(void)buf_append_str(&text, name);
 	(void)buf_append_str(&text, at + len);
-	said = !text.bad && special_say(c, body, n, buf_text(&text));
+	said = !text.bad && special_say(c, body, n, buf_text(&text), false);
 	buf_fini(&text);
 	return said;
 }
@@ -84,8 +91,27 @@ static bool special_rename(struct client *c, const struct server *s, const uint8
  * the client asks what the rows look like: one that goes by an older description must hear that it is out of date. */
 static bool special_may_retry(const struct client *c, const struct server *s)
 {
-	return record_is_whole(c) && !c->statements->has_retried && c->statements->describes >= c->statements->binds && s->status == TRANSACTION_IDLE && c->left == 0 &&
+	return record_is_whole(c) && c->statements->retries < SPECIAL_RETRIES &&
+	       c->statements->describes >= c->statements->binds && s->status == TRANSACTION_IDLE && c->left == 0 &&
 	       c->have == 0 && !c->is_stalled && expect_is_one_request(&s->expect);
+}
+
+static void special_begin_retry(struct client *c, struct server *s)
+{
+	c->statements->is_retrying = true;
+	s->hides_ready = true;
+	/* what the client says next must not come before what is said anew */
+	conn_pause(&c->conn, RELAY_KEEP);
+}
+
+/* The rows are not those that the client was told of. */
+static bool special_changed(struct client *c, struct server *s, const uint8_t *body, size_t n)
+{
+	stmt_store_outdate(c->worker->home.hub->statements);
+	if (!special_may_retry(c, s))
+		return special_say(c, body, n, "cached plan must not change result type", true);
+	special_begin_retry(c, s);
+	return true;
 }
 
 static bool special_error(struct client *c, struct server *s, const uint8_t *body, size_t n)
@@ -101,15 +127,16 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 	errfields_parse(body, n, &e);
 	is_plan = strcmp(e.sqlstate, "0A000") == 0 && e.routine != NULL && strcmp(e.routine, "RevalidateCachedQuery") == 0;
 	is_gone = strcmp(e.sqlstate, "26000") == 0;
+	if (is_plan)
+		stmt_store_outdate(c->worker->home.hub->statements);
+	if (is_gone && strstr(e.message, SHAPE_CHANGED) != NULL)
+		return special_changed(c, s, body, n);
 	if (had_failed && (is_plan || is_gone)) {
 		s->prepared.has_failed = true;
 		prepared_spoil(&s->prepared, is_gone);
 		s->prepared.has_failed = false;
 		if (special_may_retry(c, s)) {
-			c->statements->is_retrying = true;
-			s->hides_ready = true;
-			/* what the client says next must not come before what is said anew */
-			conn_pause(&c->conn, RELAY_KEEP);
+			special_begin_retry(c, s);
 			return true;
 		}
 	}
@@ -154,17 +181,20 @@ bool special_on_message(struct client *c, struct server *s, uint8_t type, const 
 
 bool special_retry(struct client *c, struct server *s)
 {
+	uint8_t retries;
+
 	if (c->statements == NULL || !c->statements->is_retrying)
 		return false;
 	c->statements->is_retrying = false;
 	s->hides_ready = false;
 	conn_pause(&c->conn, RELAY_KEEP);
+	retries = c->statements->retries;
 	if (record_rewind(c) < 0) {
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 		return true;
 	}
 	record_begin(c);
-	c->statements->has_retried = true;
+	c->statements->retries = (uint8_t)(retries + 1);
 	s->request_mark = conn_written(&s->conn);
 	conn_resume(&c->conn);
 	return true;

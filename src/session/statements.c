@@ -4,6 +4,7 @@
 #include "session/statements.h"
 
 #include "base/mem.h"
+#include "server/rowshape.h"
 
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct statements_op {
 	struct statements_name *name;
 	struct stmt *stmt; /* a reference, or NULL: closed */
 	bool is_clash;
+	bool is_describe;
 };
 
 struct statements *statements_new(struct stmt_store *store)
@@ -40,6 +42,10 @@ static size_t statements_cost(const struct statements_name *name)
 
 static void statements_free_name(struct statements *st, struct statements_name *name)
 {
+	if (st->bound == name)
+		st->bound = NULL;
+	if (st->described == name)
+		st->described = NULL;
 	(void)hash_map_take(&st->names, name->text, name->len);
 	stmt_unref(name->now);
 	stmt_unref(name->sure);
@@ -149,6 +155,7 @@ enum stmt_answer statements_set(struct statements *st, const char *text, size_t 
 	name->now = stmt != NULL ? stmt_ref(stmt) : NULL;
 	if (stmt != NULL)
 		name->was = stmt->id;
+	name->shape = ROWSHAPE_UNKNOWN;
 	name->batch = batch;
 	return STMT_OK;
 }
@@ -160,6 +167,21 @@ enum stmt_answer statements_clash(struct statements *st, struct statements_name 
 	if (name != NULL)
 		name->batch = batch;
 	return STMT_OK;
+}
+
+enum stmt_answer statements_describe(struct statements *st, struct statements_name *name)
+{
+	if (!statements_push(st, (struct statements_op){.name = name, .is_clash = true, .is_describe = true}))
+		return STMT_NO_MEMORY;
+	name->describing++;
+	return STMT_OK;
+}
+
+void statements_tell_shape(struct statements *st, uint64_t shape)
+{
+	if (st->described != NULL)
+		st->described->shape = shape;
+	st->described = NULL;
 }
 
 static void statements_replace(struct stmt **place, struct stmt *with)
@@ -189,6 +211,11 @@ void statements_ended(struct statements *st, enum expect_outcome outcome)
 	if (op.name == NULL)
 		return;
 	op.name->pending--;
+	op.name->describing -= op.is_describe;
+	if (op.is_describe && outcome == EXPECT_DONE)
+		st->described = op.name;
+	if (outcome == EXPECT_DONE && !op.is_clash)
+		op.name->shape = ROWSHAPE_UNKNOWN;
 	if (outcome == EXPECT_DONE && !op.is_clash)
 		statements_replace(&op.name->sure, op.stmt);
 	if (outcome == EXPECT_FAILED)
@@ -198,7 +225,11 @@ void statements_ended(struct statements *st, enum expect_outcome outcome)
 		return;
 	if (op.name->now != op.name->sure)
 		statements_replace(&op.name->now, op.name->sure);
-	if (op.name->now == NULL)
+	if (op.name->now != NULL)
+		return;
+	if (op.is_describe)
+		st->has_ghosts = true; /* the text of an error may need it */
+	else
 		statements_free_name(st, op.name);
 }
 
@@ -206,6 +237,8 @@ void statements_undo(struct statements *st)
 {
 	while (st->op_count > 0)
 		statements_ended(st, EXPECT_SKIPPED);
+	st->has_fresh = false;
+	st->described = NULL;
 }
 
 void statements_forget_all(struct statements *st)

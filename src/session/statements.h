@@ -24,7 +24,9 @@ struct statements_name {
 	struct stmt *sure; /* what PostgreSQL has said.  A reference */
 	struct stmt_id was; /* the last one, for error texts */
 	uint32_t serial;    /* not 0 */
+	uint64_t shape; /* of the rows, as the client was told last (server/rowshape.h) */
 	uint32_t pending;
+	uint32_t describing; /* of them Describe */
 	uint32_t batch; /* of the last operation that was sent */
 	size_t len;
 	char text[];
@@ -42,6 +44,12 @@ struct statements {
 	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
 	bool is_unnamed_new;  /* and its Parse may not be answered yet: */
 	uint32_t unnamed_at;  /* the number of that (expect->pushed) */
+	struct statements_name *bound; /* by the last Bind whose portal may be described; NULL: none */
+	uint64_t bound_portal;
+	uint32_t bound_batch;
+	struct statements_name *described; /* what the rows of this one look like is yet to be told; NULL: nothing */
+	struct stmt_id fresh; /* prepared anew because its rows were not those that the client was told of */
+	bool has_fresh;
 	bool has_ghosts;      /* names that stand for nothing any more */
 	bool is_aliased;      /* and servers have it under its name of ours: Bind and Describe go there */
 	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */
@@ -50,7 +58,7 @@ struct statements {
 	bool is_recording; /* origin is being written */
 	bool is_whole;	   /* and has all of the request */
 	bool is_retrying;  /* the request failed for a reason that the client need not see */
-	bool has_retried;
+	uint8_t retries;   /* of this request, for such reasons */
 };
 
 struct statements *statements_new(struct stmt_store *store); /* NULL: no memory */
@@ -65,6 +73,10 @@ enum stmt_answer statements_set(struct statements *st, const char *name, size_t 
 	FX_MUST_USE;
 /* The same order of things, for a message that changes nothing: a Parse of a name that is taken, or one of ours (NULL). */
 enum stmt_answer statements_clash(struct statements *st, struct statements_name *name, uint32_t batch) FX_MUST_USE;
+/* The same for a Describe. */
+enum stmt_answer statements_describe(struct statements *st, struct statements_name *name) FX_MUST_USE;
+/* The rows of what was described last. */
+void statements_tell_shape(struct statements *st, uint64_t shape);
 /* How the oldest operation ended. */
 void statements_ended(struct statements *st, enum expect_outcome outcome);
 /* The server is gone, or the request is begun anew: nothing of what was not answered has happened. */
@@ -79,7 +91,7 @@ const char *statements_name_of(const struct statements *st, struct stmt_id id, u
 
 static inline bool statements_is_uncertain(const struct statements_name *name, uint32_t batch)
 {
-	return name->pending > 0 && name->batch != batch;
+	return name->pending > name->describing && name->batch != batch;
 }
 
 #endif

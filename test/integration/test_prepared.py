@@ -1,5 +1,6 @@
 """Prepared statements follow their client from server to server."""
 
+import contextlib
 import random
 import threading
 import time
@@ -323,6 +324,149 @@ def test_T_PREP_07_shapes_change_under_load(pooler):
             t.join()
         c.query("DROP TABLE moves")
     assert not wrong, wrong[:5]
+
+
+def pid(c):
+    return c.value("SELECT pg_backend_pid()")
+
+
+@contextlib.contextmanager
+def sit_on(p, taken):
+    """Somebody is in a transaction on the server with this pid: whoever comes gets another one."""
+    held = []
+    while not held or pid(held[-1]) != taken:
+        held.append(p.client())
+        held[-1].query("BEGIN")
+    for d in held[:-1]:
+        d.query("ROLLBACK")
+        d.quit()
+    yield
+    held[-1].query("ROLLBACK")
+    held[-1].quit()
+
+
+ALTERED = ("EZ", "0A000", "cached plan must not change result type", "RevalidateCachedQuery")
+
+
+def refused(r):
+    return r.types, r.error["C"], r.error["M"], r.error.get("R")
+
+
+def split(c, data, cut):
+    for i in range(0, len(data), cut or len(data)):
+        c.send(data[i:i + (cut or len(data))])
+    return c.result()
+
+
+# what the other server knows of the statement when the described client comes to it
+KNOWS = {
+    "nothing": lambda d: None,
+    "old and described": lambda d: d.run(parse("INSERT INTO shape VALUES (1) RETURNING *", "theirs"), describe("S", "theirs"), sync()),
+    "old and used": lambda d: d.run(parse("INSERT INTO shape VALUES (1) RETURNING *", "theirs"), bind([], stmt="theirs"), execute(), sync()),
+}
+
+
+@pytest.mark.parametrize("how", ["statement", "portal"])
+@pytest.mark.parametrize("cut", [0, 1])
+@pytest.mark.parametrize("knows", KNOWS)
+def test_described_rows_never_change_unseen(pooler, knows, cut, how):
+    """A client that goes by a description hears of a change on whatever server it is, before anything was executed; and can begin anew."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    text = "INSERT INTO shape VALUES (1) RETURNING *"
+    with p.client() as c, p.client() as d:
+        c.query("DROP TABLE IF EXISTS shape; CREATE TABLE shape(a int)")
+        home = pid(c)
+        with sit_on(p, home):
+            away = pid(d)
+            KNOWS[knows](d)
+        with sit_on(p, away):
+            assert pid(c) == home
+            if how == "statement":
+                r = c.run(parse(text, "s"), describe("S", "s"), sync())
+            else:
+                r = c.run(parse(text, "s"), bind([], stmt="s"), describe("P"), execute(), sync())
+            assert not r.error
+            assert c.run(use("s")).rows == [("1",)]
+        rows = int(c.value("SELECT count(*) FROM shape"))
+        c.query("ALTER TABLE shape ADD b int DEFAULT 2")
+        with sit_on(p, home):
+            assert pid(c) == away
+            for _ in range(2):
+                assert refused(split(c, use("s"), cut)) == ALTERED
+            assert c.value("SELECT count(*) FROM shape") == str(rows)
+            c.query("BEGIN")
+            assert refused(split(c, use("s"), cut)) == ALTERED
+            assert c.ask("SELECT 1").error["C"] == "25P02"
+            c.query("ROLLBACK")
+            assert c.value("SELECT count(*) FROM shape") == str(rows)
+        # asked for a description together with the use nothing is lost, on both
+        r = c.run(bind([], stmt="s") + describe("P") + execute() + sync())
+        assert (r.types, r.rows) == ("2TDCZ", [("1", "2")])
+        assert split(c, use("s"), cut).rows == [("1", "2")]
+        with sit_on(p, home):
+            assert split(c, use("s"), cut).rows == [("1", "2")]
+        c.query("DROP TABLE shape")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_prepares_again_gets_the_new_rows(pooler, workers):
+    """After the error a driver closes its statement and parses the same text: once is enough, whatever other servers still have of it."""
+    p = pooler(workers=workers, pool_size=2, max_overflow=0)
+    text = "SELECT * FROM shape"
+    with p.client() as c, p.client() as d:
+        c.query("DROP TABLE IF EXISTS shape; CREATE TABLE shape AS SELECT 1 AS a")
+        for round_ in range(3):
+            want = ("1",) + ("2",) * round_
+            pids = set()
+            for x in (c, d):    # each on a server of its own, at the same time
+                x.query("BEGIN")
+                pids.add(pid(x))
+                assert x.run(parse(text, f"s{round_}"), describe("S", f"s{round_}"), sync()).types == "1tTZ"
+                assert x.run(use(f"s{round_}")).rows == [want]
+            assert len(pids) == 2
+            for x in (c, d):
+                x.query("COMMIT")
+            c.query(f"ALTER TABLE shape ADD b{round_} int DEFAULT 2")
+            want += ("2",)
+            with sit_on(p, min(pids)):
+                assert refused(c.run(use(f"s{round_}"))) == ALTERED
+            with sit_on(p, max(pids)):
+                r = c.run(wire.close("S", f"s{round_}"), parse(text, f"t{round_}"), bind([], stmt=f"t{round_}"), describe("P"), execute(), sync())
+                assert (r.types, r.rows) == ("312TDCZ", [want]), r.msgs
+            for taken in pids:
+                with sit_on(p, taken):
+                    assert c.run(use(f"t{round_}")).rows == [want]
+        c.query("DROP TABLE shape")
+
+
+def test_same_rows_cost_one_look_for_each_server(pooler):
+    """Nothing has changed, or another table of the same form is there now: nobody hears of it, and PostgreSQL parses no more than before."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    with p.client() as c:
+        c.query("DROP TABLE IF EXISTS shape; CREATE TABLE shape AS SELECT 1 AS a, 'x'::text AS b")
+        assert c.run(parse("SELECT * FROM shape", "s"), describe("S", "s"), sync()).types == "1tTZ"
+        pids = set()
+        with p.client() as d:
+            for x in (c, d):
+                x.query("BEGIN")
+                pids.add(pid(x))
+            for x in (c, d):
+                x.query("ROLLBACK")
+        for taken in pids:
+            with sit_on(p, taken):
+                assert c.run(use("s")).rows == [("1", "x")]
+        c.query("DROP TABLE shape; CREATE TABLE shape AS SELECT 2 AS a, 'y'::text AS b")
+        before = stats(p)["total_server_parse_count"]
+        for _ in range(20):
+            for taken in pids:
+                with sit_on(p, taken):
+                    assert c.run(use("s")).rows == [("2", "y")]
+                    c.query("BEGIN")
+                    assert c.run(bind([], stmt="s"), describe("P"), execute(), bind([], stmt="s"), execute(), sync()).rows == [("2", "y")] * 2
+                    assert c.run(use("s")).rows == [("2", "y")]
+                    c.query("ROLLBACK")
+        assert stats(p)["total_server_parse_count"] == before
+        c.query("DROP TABLE shape")
 
 
 @pytest.mark.parametrize("size", [4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, 1 << 20, 1 << 24])

@@ -142,6 +142,11 @@ static void rider_parameter(struct server *s FX_UNUSED, const char *name, const 
 	CHECK(w.is_riding && name != NULL && value != NULL);
 }
 
+static void rider_shape(struct server *s FX_UNUSED, uint64_t shape)
+{
+	CHECK(w.is_riding && shape != 0);
+}
+
 static void rider_tag(struct server *s FX_UNUSED, const char *tag)
 {
 	CHECK(w.is_riding && tag[0] != '\0');
@@ -181,6 +186,7 @@ static const struct server_rider_ops rider = {
 	.on_settled = rider_settled,
 	.on_quiet = rider_quiet,
 	.on_parameter = rider_parameter,
+	.on_shape = rider_shape,
 	.on_tag = rider_tag,
 	.on_special = rider_special,
 	.on_ours_failed = rider_failed,
