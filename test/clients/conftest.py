@@ -148,6 +148,7 @@ def maker():
         pytest.fail("\n".join(problems), pytrace=False)
 
 
+@pytest.hookimpl(tryfirst=True)     # before pytest-xdist looks at the markers
 def pytest_collection_modifyitems(items):
     """With pytest-xdist's --dist loadgroup: one client's cases stay together, since they come from one run."""
     for i in items:
