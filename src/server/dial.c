@@ -46,16 +46,18 @@ static void dial_on_connected(struct conn *c)
 {
 	struct server *s = container_of(c, struct server, conn);
 	const char *why = "";
+	enum secure_next next = secure_begin(c, s->target, s->host, s->wants_tls, &why);
 
-	dial_next(s, secure_begin(c, s->target, s->host, s->wants_tls, &why), why);
+	dial_next(s, next, why);
 }
 
 static size_t dial_on_bytes(struct conn *c, struct chunk *chunk FX_UNUSED, const uint8_t *data, size_t n)
 {
 	struct server *s = container_of(c, struct server, conn);
 	const char *why = "";
+	enum secure_next next = secure_answer(c, s->target, s->host, data, n, &why);
 
-	dial_next(s, secure_answer(c, s->target, s->host, data, n, &why), why);
+	dial_next(s, next, why);
 	return n;
 }
 

@@ -90,6 +90,20 @@ def rig(request):
 
 
 @pytest.fixture
+def in_front_of(rig):
+    """in_front_of(port): a pooler whose databases are all there."""
+    made = []
+
+    def make(port):
+        made.append(pooler_mod.Pooler(rig.fake, f"{scratch.folder()}/f{len(made)}", **dict(rig.conf, databases={"*": f"port={port}"})).start())
+        return made[-1]
+
+    yield make
+    for p in made:
+        p.stop()
+
+
+@pytest.fixture
 def four_workers(rig):
     """Another pooler in front of rig.fake, with four workers whatever the run's number is."""
     p = pooler_mod.Pooler(rig.fake, scratch.folder() + "/w", **dict(rig.conf, workers=4)).start()

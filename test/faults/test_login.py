@@ -1,6 +1,8 @@
 """A hostile server during our login to it (V-B01 … V-B13): the client gets one clean error, and nobody else notices."""
 
+import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -387,3 +389,30 @@ def test_memory(rig):
         assert "that was all" in refused(rig, f"memory_{i}", seconds=20)["M"]
     grown = rig.pooler.rss_kb() - before
     assert grown < 8192, f"{grown} kB more"
+
+
+@pytest.mark.parametrize("answer,text", [(b"H", "did not understand the question for TLS"), (b"E", "did not understand the question for TLS"),
+                                         (b"\0", "did not understand the question for TLS"), (b"NN", "more than its answer"),
+                                         (b"SS", "more than its answer"), (b"", "closed the connection while TLS was agreed upon")])
+def test_the_question_for_tls_is_not_answered(in_front_of, answer, text):
+    """Whoever looks for the reason finds it: in the client's error and in the log."""
+    with socket.create_server(("127.0.0.1", 0)) as odd:
+        def serve():
+            try:
+                while True:
+                    peer = odd.accept()[0]
+                    peer.recv(8)
+                    peer.sendall(answer)
+                    peer.shutdown(socket.SHUT_WR)
+                    peer.recv(1)
+                    peer.close()
+            except OSError:
+                pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        p = in_front_of(odd.getsockname()[1])
+        with pytest.raises(PgError) as e:
+            Client(p.addr, "app", "any").value("SELECT 1")
+        assert e.value.code == "08001" and text in e.value.text, e.value
+        assert text in p.log_text()
+        odd.shutdown(socket.SHUT_RDWR)

@@ -285,7 +285,9 @@ class Deaf:
     def serve(self, s):
         try:
             (n,) = struct.unpack("!I", self.exactly(s, 4))
-            self.exactly(s, n - 4)
+            while self.exactly(s, n - 4) == wire.request(wire.SSL_REQUEST)[4:]:
+                s.sendall(b"N")
+                (n,) = struct.unpack("!I", self.exactly(s, 4))
             s.sendall(msg("R", struct.pack("!I", 0)) + msg("S", b"client_encoding\0UTF8\0") + msg("S", b"server_version\0" b"15.0\0")
                       + msg("K", struct.pack("!II", 4711, 1)) + msg("Z", b"I"))
             while True:
