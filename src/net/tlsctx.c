@@ -183,9 +183,10 @@ static SSL_CTX *tlsctx_make(struct tlsctx *t, char *error)
 	return ctx;
 }
 
-struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, char error[TLSCTX_ERROR_MAX])
+struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, struct tlsctx *like,
+			   char error[TLSCTX_ERROR_MAX])
 {
-	struct tlsctx *t = mem_zalloc(sizeof(*t));
+	struct tlsctx *t = mem_zalloc(sizeof(*t)), *same;
 
 	atomic_init(&t->refs, 1);
 	tlsctx_take_spec(&t->from.spec, spec);
@@ -193,9 +194,12 @@ struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, c
 		tlsctx_free(t);
 		return NULL;
 	}
-	if (old != NULL && tlsctx_is_same(&t->from, &old->from)) {
+	same = old != NULL && tlsctx_is_same(&t->from, &old->from)     ? old
+	       : like != NULL && tlsctx_is_same(&t->from, &like->from) ? like
+								       : NULL;
+	if (same != NULL) {
 		tlsctx_free(t);
-		return tlsctx_ref(old);
+		return tlsctx_ref(same);
 	}
 	/* whoever resumes a session knows nothing of our reload */
 	if (old != NULL && old->from.spec.is_server && tlsctx_same_trust(&old->from, &t->from))

@@ -35,9 +35,10 @@ struct tlsctx_spec {
 struct tlsctx;
 struct ssl_ctx_st;
 
-/* Control thread.  Gives a reference; old's when nothing has changed (NULL is fine).  NULL: error holds a sentence with
- * the setting's file in it. */
-struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, char error[TLSCTX_ERROR_MAX]) FX_MUST_USE;
+/* Control thread.  Gives a reference; old's when nothing has changed, else like's when that has the same rules and
+ * bytes (NULL is fine for both).  NULL: error holds a sentence with the setting's file in it. */
+struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, struct tlsctx *like,
+			   char error[TLSCTX_ERROR_MAX]) FX_MUST_USE;
 /* Any thread. */
 struct tlsctx *tlsctx_ref(struct tlsctx *t);
 void tlsctx_unref(struct tlsctx *t); /* NULL is fine */

@@ -63,7 +63,7 @@ static int tlsset_client_make(struct tlsset *t, const struct conf *conf, struct 
 
 	if (set->client_tls_sslmode == CONF_TLS_DISABLE)
 		return 0;
-	t->client = tlsctx_load(&spec, old != NULL ? old->client : NULL, error);
+	t->client = tlsctx_load(&spec, old != NULL ? old->client : NULL, NULL, error);
 	if (t->client != NULL)
 		return 0;
 	file = conf_place(conf, "client_tls_cert_file", &line);
@@ -108,8 +108,8 @@ static int tlsset_server_make(struct tlsset *t, size_t i, const struct conf *con
 				  "verify-ca or verify-full", db->name);
 		return -1;
 	}
-	/* most entries have the settings of the one before */
-	t->server[i] = tlsctx_load(&spec, i > 0 && t->server[i - 1] != NULL ? t->server[i - 1] : tlsset_before(old, db->name), error);
+	/* most entries have the settings of the one above */
+	t->server[i] = tlsctx_load(&spec, tlsset_before(old, db->name), i > 0 ? t->server[i - 1] : NULL, error);
 	if (t->server[i] != NULL)
 		return 0;
 	conf_report_error(report, db->file, db->line, "database %s: TLS setup failed: %s", db->name, error);

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from harness import cluster as cluster_mod
+from harness import pki as pki_mod
 from harness import pooler as pooler_mod
 from harness import scratch
 
@@ -143,3 +144,9 @@ def module_pooler(top, pg, request):
         p.stop()
     except AssertionError as e:
         pytest.fail(str(e), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def pki(top):
+    """Authorities and certificates of every kind."""
+    return pki_mod.Pki(top + "/pki")
