@@ -15,7 +15,7 @@ import pytest
 from harness import wire
 from harness.cluster import pw
 from harness.owner import own
-from harness.tlswire import ALPN, Stream, TlsClient, ask, client_context
+from harness.tlswire import ALPN, TlsClient, ask, client_context
 
 MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -242,22 +242,18 @@ def put(pki, p, cert, key=None):
         os.rename(to + ".new", to)
 
 
-def der(pki, name):
-    return ssl.PEM_cert_to_DER_cert(pki.pem(name)[0])
-
-
 def test_reload(maker, pg, pki):
     p = maker(pg, start=False)
     put(pki, p, "good")
     pair = {"client_tls_cert_file": p.top + "/pair.crt", "client_tls_key_file": p.top + "/pair.key"}
     p.set(client_tls_sslmode="require", **pair)
     p.start()
-    assert shown(p) == der(pki, "good")
+    assert shown(p) == pki.der("good")
     old = TlsClient(p.addr)
     put(pki, p, "good2")
-    assert shown(p) == der(pki, "good")        # not before RELOAD
+    assert shown(p) == pki.der("good")        # not before RELOAD
     assert ask_console(p, "RELOAD").error is None
-    assert shown(p) == der(pki, "good2")
+    assert shown(p) == pki.der("good2")
     assert old.value("SELECT 1") == "1"
 
     def fails(why):
@@ -265,7 +261,7 @@ def test_reload(maker, pg, pki):
         assert error, "RELOAD took it"
         text = error["M"] + error.get("D", "") + p.log_text()
         assert "TLS setup failed" in text and re.search(why, text), error
-        assert shown(p) == der(pki, "good2")
+        assert shown(p) == pki.der("good2")
         assert old.value("SELECT 1") == "1"
 
     put(pki, p, "good", "good2")               # half of the new pair
@@ -284,7 +280,7 @@ def test_reload(maker, pg, pki):
     fails("key file")
     put(pki, p, "good")
     assert ask_console(p, "RELOAD").error is None
-    assert shown(p) == der(pki, "good")
+    assert shown(p) == pki.der("good")
     assert old.value("SELECT 1") == "1"
     p.set(client_tls_sslmode="disable")
     assert ask_console(p, "RELOAD").error is None

@@ -12,7 +12,7 @@ from harness import cluster as cluster_mod
 from harness import wire
 from harness.cluster import pw
 from harness.owner import own
-from harness.tlswire import ALPN, FakeServer, polite, server_context
+from harness.tlswire import ALPN, FakeServer, Peer, row, server_context
 
 HBA = """\
 hostssl db1 all 127.0.0.1/32 scram-sha-256
@@ -52,7 +52,7 @@ class TlsCluster(cluster_mod.Cluster):
             return
         self.put(name)
         self.sql("SELECT pg_reload_conf()")
-        want = ssl.PEM_cert_to_DER_cert(self.pki.pem(name)[0])
+        want = self.pki.der(name)
         wire.wait_until(lambda: self.shown() == want, what=f"PostgreSQL shows {name}")
 
     def shown(self):
@@ -315,7 +315,6 @@ def waiting(context, on_cancel=None):
             if body == b"wait\0":
                 peer.note("wait")
             elif kind == "Q":
-                from harness.tlswire import row
                 peer.send(row(body[:-1]))
     return script
 
@@ -324,12 +323,7 @@ def waiting(context, on_cancel=None):
 def test_no_cancel_key_goes_over_the_wire_in_the_clear(pooler, pki, mode):
     with FakeServer(waiting(server_context(pki.crt("good")))) as s:
         p = pooler(databases={"fake": f"port={s.port}"}, **quick(server_tls_sslmode=mode, server_tls_ca_file=pki.crt("ca")))
-        assert cancelled(p, s) == [("cancel", True, s_key())]
-
-
-def s_key():
-    from harness.tlswire import Peer
-    return Peer.KEY
+        assert cancelled(p, s) == [("cancel", True, Peer.KEY)]
 
 
 @pytest.mark.parametrize("how", ["refuses", "expired", "speaks"])
