@@ -10,6 +10,7 @@ from harness import cluster as cluster_mod
 from harness import pki as pki_mod
 from harness import pooler as pooler_mod
 from harness import scratch
+from harness import tlscluster
 
 
 def pytest_configure(config):
@@ -150,3 +151,13 @@ def module_pooler(top, pg, request):
 def pki(top):
     """Authorities and certificates of every kind."""
     return pki_mod.Pki(top + "/pki")
+
+
+@pytest.fixture(scope="session")
+def tlspg(top, pki):
+    """A PostgreSQL that speaks TLS: tlspg.show(kind) says with which certificate."""
+    c = tlscluster.TlsCluster(top + "/tlspg", pki).start()
+    try:
+        yield c.prepare()
+    finally:
+        c.stop("immediate")

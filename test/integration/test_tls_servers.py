@@ -1,78 +1,15 @@
 """TLS towards PostgreSQL: modes, certificates, settings per database, RELOAD, direct TLS, cancel."""
 
-import os
 import re
 import shutil
-import ssl
 import time
 
 import pytest
 
-from harness import cluster as cluster_mod
 from harness import wire
-from harness.cluster import pw
-from harness.owner import own
 from harness.tlswire import ALPN, FakeServer, Peer, row, server_context
 
-HBA = """\
-hostssl db1 all 127.0.0.1/32 scram-sha-256
-hostnossl db1 all 127.0.0.1/32 reject
-hostnossl db2 all 127.0.0.1/32 scram-sha-256
-hostssl db2 all 127.0.0.1/32 reject
-hostssl db3 app 127.0.0.1/32 cert
-hostnossl db3 all 127.0.0.1/32 reject
-"""
 MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-
-
-class TlsCluster(cluster_mod.Cluster):
-    """PostgreSQL with TLS, whose certificate can be another one from now on."""
-
-    def __init__(self, top, pki):
-        self.pki = pki
-        os.makedirs(top, exist_ok=True)
-        own(top)
-        self.put("good")
-        super().__init__(top, hba=HBA, more={
-            "ssl": "on", "ssl_cert_file": top + "/server.crt", "ssl_key_file": top + "/server.key",
-            "ssl_ca_file": pki.crt("ca")})
-
-    def put(self, name):
-        top = self.top if hasattr(self, "top") else self.pki.top.rsplit("/", 1)[0] + "/tlspg"
-        for ext in ("key", "crt"):
-            to = f"{top}/server.{ext}"
-            shutil.copy(self.pki.file(f"{name}.{ext}"), to + ".new")
-            own(to + ".new")
-            os.chmod(to + ".new", 0o600)
-            os.rename(to + ".new", to)
-        self.shows = name
-
-    def show(self, name):
-        if name == self.shows:
-            return
-        self.put(name)
-        self.sql("SELECT pg_reload_conf()")
-        want = self.pki.der(name)
-        wire.wait_until(lambda: self.shown() == want, what=f"PostgreSQL shows {name}")
-
-    def shown(self):
-        with wire.Conn(self.addr) as c:
-            c.send(wire.request(wire.SSL_REQUEST))
-            assert c.sock.recv(1) == b"S"
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            with context.wrap_socket(c.sock) as s:
-                return s.getpeercert(True)
-
-
-@pytest.fixture(scope="module")
-def tlspg(top, pki):
-    c = TlsCluster(top + "/tlspg", pki).start()
-    try:
-        yield c.prepare()
-    finally:
-        c.stop("immediate")
 
 
 SSL = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
