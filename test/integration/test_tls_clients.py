@@ -430,3 +430,22 @@ def test_many_idle_clients_are_cheap(pooler, pki):
         c.quit()
     if not p.sanitized():
         assert each < 20, each
+
+
+# ---- rules of access ----
+
+def test_hostssl_and_hostnossl(pooler, pki):
+    p = pooler(auth_type="trust", **conf(pki, "prefer"))
+    p.set(auth_type="hba", auth_hba_file=p.top + "/hba.conf")
+    with open(p.top + "/hba.conf", "w") as f:
+        f.write("local all all trust\nhostssl db0 all all trust\nhostnossl db0 all all reject\n"
+                "hostnossl db1 all all trust\nhost db2 all all trust\n")
+    console(p, "RELOAD")
+    for database, tls, plain in (("db0", True, False), ("db1", False, True), ("db2", True, True), ("db3", False, False)):
+        for word, connect, good in (("SSL encryption", lambda: TlsClient(p.addr, database=database), tls),
+                                    ("no encryption", lambda: p.client(database=database), plain)):
+            try:
+                with connect() as c:
+                    assert good and c.value("SELECT 1") == "1", database
+            except wire.PgError as e:
+                assert not good and e.text.endswith(word), (database, e)
