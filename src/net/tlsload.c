@@ -28,13 +28,20 @@ static int tlsload_no_password(char *to FX_UNUSED, int size FX_UNUSED, int is_wr
 	return -1;
 }
 
+/* Has reading stopped because no further PEM follows? */
+static bool tlsload_is_end(void)
+{
+	unsigned long err = ERR_peek_last_error();
+
+	return ERR_GET_LIB(err) == ERR_LIB_PEM && ERR_GET_REASON(err) == PEM_R_NO_START_LINE;
+}
+
 /* The next certificate of a file; NULL: none follows (*bad: because what follows is none). */
 static X509 *tlsload_next(BIO *in, bool *bad)
 {
 	X509 *x = PEM_read_bio_X509(in, NULL, tlsload_no_password, NULL);
-	unsigned long err = ERR_peek_last_error();
 
-	*bad = x == NULL && !(ERR_GET_LIB(err) == ERR_LIB_PEM && ERR_GET_REASON(err) == PEM_R_NO_START_LINE);
+	*bad = x == NULL && !tlsload_is_end();
 	if (x == NULL && !*bad)
 		ERR_clear_error();
 	return x;
@@ -121,15 +128,18 @@ static int tlsload_revoked(SSL_CTX *ctx, const struct tlsload *from, char *error
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	BIO *in = BIO_new_mem_buf(from->crl.data, (int)from->crl.len);
+	bool bad = in == NULL;
 	unsigned n = 0;
 	X509_CRL *crl;
 
-	while (in != NULL && (crl = PEM_read_bio_X509_CRL(in, NULL, tlsload_no_password, NULL)) != NULL) {
-		n += X509_STORE_add_crl(store, crl) == 1;
+	while (!bad && (crl = PEM_read_bio_X509_CRL(in, NULL, tlsload_no_password, NULL)) != NULL) {
+		bad = X509_STORE_add_crl(store, crl) != 1;
 		X509_CRL_free(crl);
+		n++;
 	}
 	BIO_free(in);
-	if (n == 0)
+	/* half a list would let in who was revoked in the other half */
+	if (bad || n == 0 || !tlsload_is_end())
 		return tlsload_fail(error, "cannot use CRL file", from->spec.crl_file);
 	ERR_clear_error();
 	(void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
@@ -143,12 +153,14 @@ static int tlsload_versions(const char *list, char *error)
 		const char *word;
 		int bits;
 	} known[] = {
-		{"", 3}, {"secure", 3}, {"all", 3}, {"legacy", 3}, {"default", 3}, {"tlsv1", 3},
+		{"secure", 3}, {"all", 3}, {"legacy", 3}, {"default", 3}, {"tlsv1", 3},
 		{"tlsv1.0", 0}, {"tlsv1.1", 0}, {"tlsv1.2", 1}, {"tlsv1.3", 2},
 	};
 	const char *at = list != NULL ? list : "";
 	int bits = 0;
 
+	if (at[0] == '\0')
+		return 3;
 	for (;;) {
 		size_t n = strcspn(at, ",:"), b, e, k;
 

@@ -290,10 +290,15 @@ def test_reload(maker, pg, pki):
 
 
 def test_bad_files_at_start(maker, pg, pki):
+    half = pki.file("half.crl")
+    with open(half, "w") as f:
+        f.write(open(pki.file("ca.crl")).read() + open(pki.file("ca2.crl")).read()[:150])
+    own(half)
     for change, why in (({"client_tls_key_file": "/nonexistent"}, "No such file"),
                         ({"client_tls_key_file": pki.file("good2.key")}, "does not belong"),
                         ({"client_tls_ca_file": pki.file("good.key")}, "no certificate in it"),
                         ({"client_tls_crl_file": pki.crt("ca"), "client_tls_ca_file": pki.crt("ca")}, "CRL file"),
+                        ({"client_tls_crl_file": half, "client_tls_ca_file": pki.crt("ca")}, "CRL file"),
                         ({"client_tls_protocols": "tlsv1.1"}, "not secure"),
                         ({"client_tls_ciphers": "nonsense"}, "ciphers"),
                         ({"client_tls13_ciphers": "nonsense"}, "cipher suites"),
