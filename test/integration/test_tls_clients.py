@@ -424,7 +424,7 @@ def test_we_say_close_notify(pooler, pki):
 
 def test_many_idle_clients_are_cheap(pooler, pki):
     """T-TLS J11."""
-    p = pooler(workers=1, **conf(pki))
+    p = pooler(workers=1, max_client_conn=1000, **conf(pki))
     context = client_context()
     hold = [TlsClient(p.addr, context=context) for _ in range(20)]
     before = p.rss_kb()
