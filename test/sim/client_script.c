@@ -382,7 +382,9 @@ void client_script(struct fclient *c)
 
 	c->step_at = c->step_count = 0;
 	c->gives_up = false;
-	if (m->statements_one_in > 0 && sim_one_in(m->statements_one_in))
+	if (m->says_pipeline)
+		script_pipeline(c);
+	else if (m->statements_one_in > 0 && sim_one_in(m->statements_one_in))
 		script_prepared(c);
 	else if (m->has_copy && m->likes_copy && sim_one_in(2))
 		script_copy(c);

@@ -16,5 +16,8 @@ void script_e(struct bytes *b, const char *portal, uint32_t rows);
 
 /* A request with prepared statements (statement_script.c). */
 void script_prepared(struct fclient *c);
+/* Prepares, says PIPELINE messages with an error at error_at of the manners, and uses every name (statement_script.c). */
+#define PIPELINE 200
+void script_pipeline(struct fclient *c);
 
 #endif

@@ -28,6 +28,8 @@ struct fakeclient_manners {
 		has_odd_sync, has_huge, likes_copy, has_parameters;
 	uint32_t statements_one_in; /* requests with prepared statements; 0: none */
 	bool has_discard, has_alter;
+	bool says_pipeline;   /* one pipeline and no more, with an error */
+	unsigned error_at;    /* in front of which of its messages */
 	bool hides_plans; /* who is between makes stale plans anew */
 	uint32_t evil_one_in; /* clients that end with garbage; 0: none */
 	bool is_autonomous; /* statement mode: no transaction blocks */

@@ -139,7 +139,7 @@ static void print_counts(unsigned failures)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim SEED [COUNT] [-v] [-k] [-2] [-j JOBS] [-m direct|toy|sabotage|pooler|cancels]\n");
+	fprintf(stderr, "usage: sim SEED [COUNT] [-v] [-k] [-2] [-j JOBS] [-m direct|toy|sabotage|pooler|pipeline|cancels]\n");
 	return 2;
 }
 

@@ -82,20 +82,23 @@ static void say_run(struct fclient *c, struct bytes *b, const char *name, unsign
 		script_named(b, 'C', 'P', portal);
 }
 
-static void op_parse(struct fclient *c, struct bytes *b, unsigned i)
+static void op_parse_kind(struct fclient *c, struct bytes *b, unsigned i, unsigned k)
 {
-	unsigned k = pick_kind();
-
 	say_parse(b, names[i], k);
 	if (c->types[i] == 0)
 		c->types[i] = kinds[k].types + 1;
+}
+
+static void op_parse(struct fclient *c, struct bytes *b, unsigned i)
+{
+	op_parse_kind(c, b, i, pick_kind());
 }
 
 static void op_run(struct fclient *c, struct bytes *b, unsigned i)
 {
 	unsigned types = c->types[i] > 0 ? c->types[i] - 1 : sim_rnd(3);
 
-	say_run(c, b, names[i], sim_one_in(30) ? sim_rnd(3) : types);
+	say_run(c, b, names[i], !fclients.manners.says_pipeline && sim_one_in(30) ? sim_rnd(3) : types);
 }
 
 static void op_close(struct fclient *c, struct bytes *b, unsigned i)
@@ -358,5 +361,76 @@ void script_prepared(struct fclient *c)
 		break;
 	default:
 		prepared_few(c);
+	}
+}
+
+/* what goes well, unless something before it in the pipeline did not; known: the names that this batch has used */
+static void op_good(struct fclient *c, struct bytes *b, bool *known)
+{
+	unsigned i = sim_rnd(NAMES);
+
+	if (c->types[i] == 0 || (!known[i] && sim_one_in(3)) || sim_one_in(8)) {
+		op_close(c, b, i);
+		op_parse_kind(c, b, i, sim_rnd(8));
+	} else if (sim_one_in(6)) {
+		script_named(b, 'D', 'S', names[i]);
+	} else if (sim_one_in(12)) {
+		op_close(c, b, i);
+		return;
+	} else {
+		op_run(c, b, i);
+	}
+	known[i] = true;
+}
+
+/* so many messages, with an error in front of one of them; behind the last there is a Sync */
+static void say_with_error(struct bytes *to, struct bytes *from, unsigned messages, unsigned at)
+{
+	for (unsigned i = 0; i <= messages; i++) {
+		uint32_t n = i < messages ? bytes_get_u32(bytes_at(from) + 1) + 1 : 0;
+
+		if (i == at)
+			say_error(to);
+		if (n == 0)
+			break;
+		bytes_put(to, bytes_at(from), n);
+		bytes_skip(from, n);
+	}
+	bytes_msg(to, 'S');
+}
+
+void script_pipeline(struct fclient *c)
+{
+	struct bytes pipeline = {.data = NULL}, *b = script_step(c, false);
+	bool known[NAMES] = {false};
+
+	for (unsigned i = 0; i < NAMES; i++)
+		if (!sim_one_in(4))
+			op_parse_kind(c, b, i, sim_rnd(8));
+	bytes_msg(b, 'S');
+	/* every operation is a message at least */
+	for (unsigned i = 0; i < PIPELINE; i++) {
+		if (sim_one_in(12)) {
+			bytes_msg(&pipeline, 'S');
+			memset(known, 0, sizeof(known));
+		} else if (sim_one_in(12)) {
+			say_parse(&pipeline, "", 7);
+			say_run(c, &pipeline, "", 0);
+		} else if (sim_one_in(60)) {
+			op_any(c, &pipeline);
+		} else {
+			op_good(c, &pipeline, known);
+		}
+	}
+	say_with_error(script_step(c, true), &pipeline, PIPELINE, fclients.manners.error_at);
+	bytes_free(&pipeline);
+	if (!fclients.manners.is_autonomous)
+		script_q(script_step(c, true), "rollback %s", script_token(c));
+	for (unsigned i = 0; i < NAMES; i++) {
+		b = script_step(c, true);
+		if (sim_one_in(2))
+			script_named(b, 'D', 'S', names[i]);
+		say_run(c, b, names[i], c->types[i] > 0 ? c->types[i] - 1 : 0);
+		bytes_msg(b, 'S');
 	}
 }

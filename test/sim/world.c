@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "cancels.h"
+#include "client_script.h"
 #include "engine_sim.h"
 #include "fakeclient.h"
 #include "fakepg.h"
@@ -25,6 +26,8 @@ bool world_mode_parse(const char *text, enum world_mode *mode)
 		*mode = WORLD_SABOTAGE;
 	else if (strcmp(text, "pooler") == 0)
 		*mode = WORLD_POOLER;
+	else if (strcmp(text, "pipeline") == 0)
+		*mode = WORLD_PIPELINE;
 	else if (strcmp(text, "cancels") == 0)
 		*mode = WORLD_CANCELS;
 	else
@@ -382,6 +385,42 @@ static void world_troubles_end(void)
 	pooler_peace();
 }
 
+/* a world with these manners, from its beginning to its end */
+static void world_pooler_live(struct pooler_manners pooler, const struct fakepg_manners *server,
+			      const struct fakeclient_manners *clients, unsigned count, enum flavour flavour,
+			      struct world_counts *counts)
+{
+	fakepg_start(server);
+	fakeclient_start(clients);
+	engine_sim_dial = world_dial;
+	fakeclient_connect = pooler_connect;
+	world_flavour(flavour, &pooler, &fclients.manners);
+	world_clients(count);
+	if (flavour == CROWD || flavour == TIMEOUTS)
+		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
+	world_pooler_limits(&fakepg.manners, &pooler);
+	pooler_start(&pooler, clients->users, clients->dbs);
+	if (flavour == FAULTS)
+		world_faults_start();
+	else if (flavour == ORDERS)
+		world_orders_start();
+	else if (flavour == SILENT)
+		world_silence_start();
+	else if (flavour == NO_MEMORY)
+		world_hunger_start();
+	world_check_rest = pooler_check_rest;
+	world_is_over = world_clients_are_gone;
+	world_loop("clients", counts);
+	world_settle();
+	pooler_check_no_clients();
+	world_troubles_end();
+	world_is_over = world_is_empty;
+	world_loop("servers", counts);
+	pooler_stop();
+	world_settle();
+	pooler_finish();
+}
+
 static void world_pooler(struct world_counts *counts)
 {
 	static const enum flavour flavours[] = {STRICT, STRICT, STRICT, STRICT, STRICT,	  FAULTS, FAULTS,
@@ -403,35 +442,37 @@ static void world_pooler(struct world_counts *counts)
 		clients.has_transactions = false;
 	clients.users = 1 + sim_rnd(sim_one_in(2) ? 3 : 1);
 	clients.dbs = 1 + sim_rnd(sim_one_in(3) ? 2 : 1);
-	fakepg_start(&server);
-	fakeclient_start(&clients);
-	engine_sim_dial = world_dial;
-	fakeclient_connect = pooler_connect;
-	world_flavour(flavour, &pooler, &fclients.manners);
-	world_clients(1 + sim_rnd(sim_one_in(8) ? 40 : 8));
-	if (flavour == CROWD || flavour == TIMEOUTS)
-		fakeclient_excuse(NULL, flavour == CROWD ? "max_client_conn" : "timeouts");
-	world_pooler_limits(&fakepg.manners, &pooler);
-	pooler_start(&pooler, clients.users, clients.dbs);
-	if (flavour == FAULTS)
-		world_faults_start();
-	else if (flavour == ORDERS)
-		world_orders_start();
-	else if (flavour == SILENT)
-		world_silence_start();
-	else if (flavour == NO_MEMORY)
-		world_hunger_start();
-	world_check_rest = pooler_check_rest;
-	world_is_over = world_clients_are_gone;
-	world_loop("clients", counts);
-	world_settle();
-	pooler_check_no_clients();
-	world_troubles_end();
-	world_is_over = world_is_empty;
-	world_loop("servers", counts);
-	pooler_stop();
-	world_settle();
-	pooler_finish();
+	world_pooler_live(pooler, &server, &clients, 1 + sim_rnd(sim_one_in(8) ? 40 : 8), flavour, counts);
+}
+
+/* Everything but the place of the error is the same for all places of a shape. */
+static void world_pipeline(uint64_t seed, struct world_counts *counts)
+{
+	static const unsigned limits[] = {1, 2, 3, 200};
+	uint64_t shape = seed / (PIPELINE + 1);
+	struct fakepg_manners server;
+	struct fakeclient_manners clients;
+	struct pooler_manners pooler;
+
+	rnd_seed(&sim.rnd, 1 + shape);
+	world_weather();
+	if (sim.weather.max_segment < 1000)
+		sim.weather.max_segment = sim.weather.max_read = sim.weather.window = 1000;
+	world_manners_of_server(&server, false);
+	world_manners_of_pooler(&pooler);
+	pooler.max_prepared = limits[shape % ARRAY_LEN(limits)];
+	pooler.mode = shape / ARRAY_LEN(limits) % 2 == 0 ? "transaction" : "statement";
+	clients = (struct fakeclient_manners){
+		.batches = 1,
+		.think_us = 100,
+		.lazy_us = 10,
+		.users = 1,
+		.dbs = 1,
+		.is_autonomous = shape / ARRAY_LEN(limits) % 2 != 0,
+		.says_pipeline = true,
+		.error_at = (unsigned)(seed % (PIPELINE + 1)),
+	};
+	world_pooler_live(pooler, &server, &clients, 2, STRICT, counts);
 }
 
 static void world_describe(void)
@@ -455,6 +496,8 @@ void world_run(uint64_t seed, enum world_mode mode, bool verbose, struct world_c
 		mode = seed % 50 == 0 ? WORLD_DIRECT : seed % 50 == 1 ? WORLD_TOY : WORLD_POOLER;
 	if (mode == WORLD_POOLER)
 		world_pooler(counts);
+	else if (mode == WORLD_PIPELINE)
+		world_pipeline(seed, counts);
 	else
 		world_simple(mode, counts);
 	world_end(counts);

@@ -12,6 +12,7 @@ enum world_mode {
 	WORLD_TOY,    /* through a relay without a pool: proves net and the engine */
 	WORLD_SABOTAGE, /* through a relay that does wrong: proves that the oracle can fail */
 	WORLD_POOLER,
+	WORLD_PIPELINE, /* an error at each place of a pipeline of 200 messages: a seed is a place and a shape */
 	WORLD_CANCELS, /* all orders of few events: see cancels.h */
 };
 
