@@ -116,7 +116,9 @@ enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stm
 		if (is_there && prepared_awaits_shape(&s->prepared, e))
 			return doubt_wait(s) ? REWRITE_STALL : REWRITE_END;
 		*entry = NULL;
-		if (is_there && c->statements->has_fresh && stmt_id_is_equal(c->statements->fresh, stmt->id))
+		/* the answer is there, and is another one; where it is not (evicted, and parsed since) it is asked for again */
+		if (is_there && e->shape != ROWSHAPE_UNKNOWN && c->statements->has_fresh &&
+		    stmt_id_is_equal(c->statements->fresh, stmt->id))
 			return REWRITE_SENT;
 		verdict = ensure_may_ask(s);
 		if (verdict == REWRITE_SENT)

@@ -107,6 +107,10 @@ static void rider_on_quiet(struct server *s)
 
 	if (c->left > 0 && c->is_forwarding)
 		return; /* the client is in the middle of a message, which the server must have whole */
+	if (FX_UNLIKELY(c->is_stalled && !c->has_answered)) {
+		rider_wake(c); /* its parameters are set, the request is to begin: here, or the next server has to be told them, too */
+		return;
+	}
 	if (FX_UNLIKELY(c->statements != NULL)) {
 		if (special_retry(c, s))
 			return;

@@ -268,14 +268,12 @@ static void backend_hit(struct backend *b)
 	if (b->state == BACKEND_READY && b->is_working && pgm_is_busy(&b->m) &&
 	    b->m.todo[b->m.todo_at][0] != '\0') {
 		pgm_owner(b->m.todo[b->m.todo_at], owner);
-		/* some name nobody */
+		/* some name nobody; when nobody rides, whose it was has left */
 		if (owner[0] == '\0')
 			snprintf(owner, sizeof(owner), "%s", pooler_rider(b->pid));
-		if (owner[0] == '\0' && !backend_is_ours(b->m.todo[b->m.todo_at]))
-			snprintf(owner, sizeof(owner), "%s", b->owner);
 		sim_trace("cancel hits backend %u in '%s'", b->pid, b->m.todo[b->m.todo_at]);
 		/* what the pooler says after a client is cancelled only by the pooler itself */
-		if (owner[0] == '\0')
+		if (owner[0] == '\0' && backend_is_ours(b->m.todo[b->m.todo_at]))
 			snprintf(owner, sizeof(owner), "%s", b->owner);
 		if (owner[0] != '\0' && !fakeclient_may_cancel(owner))
 			sim_fail("I5: a cancel request hit '%s' on backend %u, whose client asked for none",
