@@ -14,7 +14,7 @@
 
 #define PATTERN_TEXT_MAX    1024 /* bytes of a pattern */
 #define PATTERN_CODE_MAX    1000 /* instructions of its program */
-#define PATTERN_SUBJECT_MAX 256  /* bytes of what is matched */
+#define PATTERN_SUBJECT_MAX 128  /* bytes of what is matched */
 
 struct pattern;
 

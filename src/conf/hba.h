@@ -84,7 +84,7 @@ struct hba {
 	struct strpool texts;
 };
 
-#define HBA_COST_MAX 16384 /* instructions of all patterns */
+#define HBA_COST_MAX 8192 /* instructions of all patterns */
 
 /* Reads the file; takes a reference of maps (may be NULL).  Bad lines are errors in report, or, with is_lenient, warnings.
  * NULL when the file itself cannot be read: error has the sentence. */

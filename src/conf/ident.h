@@ -44,7 +44,7 @@ struct ident {
 	struct strpool texts;
 };
 
-#define IDENT_COST_MAX 16384 /* instructions of all patterns: with PATTERN_SUBJECT_MAX it bounds a login's time */
+#define IDENT_COST_MAX 8192 /* instructions of all patterns: with PATTERN_SUBJECT_MAX it bounds a login's time */
 
 /* Reads the file.  Bad lines are errors in report, or, with is_lenient, warnings.  NULL when the file itself cannot be
  * read: error has the sentence. */
