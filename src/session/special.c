@@ -120,6 +120,8 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 	struct errfields e;
 
 	s->prepared.has_failed = false;
+	if (!had_failed)
+		s->prepared.failed_user = 0;
 	if (c->statements != NULL)
 		unnamed_on_error(c, s);
 	if (c->statements == NULL || !rewrite_is_on(c))

@@ -227,8 +227,9 @@ void statements_ended(struct statements *st, enum expect_outcome outcome)
 		statements_replace(&op.name->now, op.name->sure);
 	if (op.name->now != NULL)
 		return;
-	if (op.is_describe)
-		st->has_ghosts = true; /* the text of an error may need it */
+	/* the error that it was skipped for, or a description, may be about what the name stood for */
+	if (op.is_describe || outcome == EXPECT_SKIPPED)
+		st->has_ghosts = true;
 	else
 		statements_free_name(st, op.name);
 }
@@ -287,7 +288,9 @@ const char *statements_name_of(const struct statements *st, struct stmt_id id, u
 	while ((node = hash_map_next(&st->names, &it)) != NULL) {
 		const struct statements_name *name = node->value;
 
-		if (stmt_id_is_equal(name->was, id) && (found == NULL || name->serial == serial))
+		if (name->serial == serial)
+			return name->text;
+		if (stmt_id_is_equal(name->was, id))
 			found = name;
 	}
 	return found != NULL ? found->text : NULL;

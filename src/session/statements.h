@@ -85,7 +85,7 @@ void statements_undo(struct statements *st);
 void statements_forget_all(struct statements *st);
 /* Everything is answered. */
 void statements_tidy(struct statements *st);
-/* The client's name for a statement, the one of that serial if it is one of several; NULL: none.  A walk over all: for
+/* The client's name of that serial, else (0) one for that statement; NULL: none.  A walk over all: for
  * error texts only. */
 const char *statements_name_of(const struct statements *st, struct stmt_id id, uint32_t serial);
 

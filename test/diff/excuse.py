@@ -55,11 +55,11 @@ def refused_parse(messages, i):
 
 
 def deallocated_late(messages, i):
-    """Behind DEALLOCATE ALL in its batch: the names of before are still taken, and what is parsed may be gone with them."""
+    """Behind DEALLOCATE ALL, whose answer is not waited for: the names of before are still taken, and what is parsed may be gone with them."""
     texts = [m[2] for m in messages[:i] if m[0] == "Parse"]
     if not any(t.lower().replace(b" ", b"") in FORGETS for t in texts):
         return None
-    if not any(m[0] == "Execute" for m in messages[batch_begin(messages, i):i]):
+    if not any(m[0] == "Execute" for m in messages[:i]):
         return None
     if messages[i][0] == "Parse" and is_parsed(messages[:i], messages[i][1]) and messages[i][1]:
         return "42P05", f'prepared statement "{messages[i][1]}" already exists'
