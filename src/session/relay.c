@@ -106,7 +106,11 @@ static enum request_verdict relay_check(struct client *c, uint8_t type, uint32_t
 			conn_pause(&c->conn, RELAY_KEEP);
 			return VERDICT_WAIT;
 		}
-		client_close(c, CLIENT_END_QUIT);
+		/* answers of this turn may not be written yet */
+		if (conn_out_pending(&c->conn) > 0 && !c->conn.is_write_dead)
+			client_finish(c, CLIENT_END_QUIT);
+		else
+			client_close(c, CLIENT_END_QUIT);
 		return VERDICT_END;
 	}
 	if (FX_UNLIKELY(c->is_refusing || c->is_skipping))
