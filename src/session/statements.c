@@ -236,10 +236,14 @@ void statements_ended(struct statements *st, enum expect_outcome outcome)
 
 void statements_undo(struct statements *st)
 {
+	bool was_new = st->is_unnamed_new;
+
 	while (st->op_count > 0)
 		statements_ended(st, EXPECT_SKIPPED);
 	st->has_fresh = false;
 	st->described = NULL;
+	statements_tidy(st);
+	st->is_unnamed_new = was_new;
 }
 
 void statements_forget_all(struct statements *st)
