@@ -247,8 +247,8 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 	name = statements_find(c->statements, (const char *)body, (size_t)(nul - body));
 	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
 		return REWRITE_STALL;
-	/* what runs may be a DEALLOCATE ALL */
-	if (name != NULL && name->now != NULL && expect_ready_owed(&s->expect) > 0)
+	/* what runs may be a DEALLOCATE ALL; a COPY waits for this message, which ends it */
+	if (name != NULL && name->now != NULL && !s->expect.in_copy && expect_ready_owed(&s->expect) > 0)
 		return REWRITE_STALL;
 	c->pool->stats.client_parse_count++;
 	if (name != NULL && name->now != NULL)
