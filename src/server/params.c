@@ -48,15 +48,28 @@ bool params_next(const struct params *p, size_t *it, const char **name, const ch
 	return true;
 }
 
+/* the value of a name, or NULL; count: of the pairs in front of it */
+static const char *params_find(const struct params *p, const char *name, unsigned *count)
+{
+	const char *at = (const char *)p->pairs.data, *end = at + p->pairs.len;
+	size_t len = strlen(name);
+
+	for (*count = 0; at < end; (*count)++) {
+		size_t n = strlen(at);
+
+		if (n == len && str_is_equal_nocase(at, name))
+			return at + n + 1;
+		at += n + 1;
+		at += strlen(at) + 1;
+	}
+	return NULL;
+}
+
 const char *params_get(const struct params *p, const char *name)
 {
-	const char *n, *v;
-	size_t it = 0;
+	unsigned count;
 
-	while (params_next(p, &it, &n, &v))
-		if (str_is_equal_nocase(n, name))
-			return v;
-	return NULL;
+	return p->pairs.len > 0 ? params_find(p, name, &count) : NULL;
 }
 
 void params_remove(struct params *p, const char *name)
@@ -74,25 +87,15 @@ void params_remove(struct params *p, const char *name)
 	}
 }
 
-static unsigned params_count(const struct params *p)
-{
-	const char *n, *v;
-	unsigned count = 0;
-	size_t it = 0;
-
-	while (params_next(p, &it, &n, &v))
-		count++;
-	return count;
-}
-
 int params_set(struct params *p, const char *name, const char *value)
 {
-	const char *old = params_get(p, name);
 	size_t need = strlen(name) + strlen(value) + 2;
+	unsigned count = 0;
+	const char *old = p->pairs.len > 0 ? params_find(p, name, &count) : NULL;
 
 	if (old != NULL && strcmp(old, value) == 0)
 		return 0;
-	if (old == NULL && params_count(p) >= PARAMS_NAMES)
+	if (old == NULL && count >= PARAMS_NAMES)
 		return -1;
 	if (buf_reserve(&p->pairs, need) < 0) {
 		p->pairs.bad = false;

@@ -96,11 +96,14 @@ static void reader_parameter(struct server *s, const uint8_t *body, size_t n)
 		return;
 	}
 	if (params_set(&s->params, name, value) < 0) {
-		/* a value that stays is not so any more: nobody else shall meet it */
-		s->is_outdated |= params_get(&s->params, name) != NULL;
 		if (!s->has_many)
 			server_log(s, LOG_WARNING, "server reports more parameters than we keep");
 		s->has_many = true;
+		/* beyond what is kept it is the server's own affair */
+		if (params_get(&s->params, name) == NULL)
+			return;
+		/* a value that stays is not so any more: nobody else shall meet it */
+		s->is_outdated = true;
 	}
 	if (s->rider_ops != NULL && (s->reader.mode & READER_RIDERS))
 		s->rider_ops->on_parameter(s, name, value);

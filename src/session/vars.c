@@ -104,8 +104,7 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 {
 	bool was_known = s->vars_hash == c->vars_hash;
 
-	/* beyond what is kept of a server, which the log has said, it is the server's affair */
-	if (params_get(&s->params, name) == NULL || !varset_is_tracked(c, name))
+	if (!varset_is_tracked(c, name))
 		return;
 	if (expect_is_quiet(&s->expect)) {
 		/* nobody has asked for it: it is the server's own */
