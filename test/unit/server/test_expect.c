@@ -661,5 +661,54 @@ START_TEST(test_whose_is_the_front)
 }
 END_TEST
 
+/* sent: the message behind * is watched; replies in their order */
+static enum expect_fate fate(const char *sent, const char *replies)
+{
+	enum expect_fate fate;
+	struct expect e;
+
+	expect_init(&e);
+	for (; *sent != '\0'; sent++) {
+		if (*sent == '*')
+			expect_watch(&e);
+		else
+			ck_assert_int_eq(expect_request(&e, (uint8_t)*sent, false), 0);
+	}
+	for (; *replies != '\0'; replies++)
+		ck_assert_int_ne(expect_reply(&e, (uint8_t)*replies), EXPECT_DESYNC);
+	fate = expect_watched(&e);
+	expect_fini(&e);
+	return fate;
+}
+
+START_TEST(test_watched)
+{
+	/* what is sent next in the same batch is skipped with it */
+	ck_assert_int_eq(fate("*P", ""), EXPECT_WELL);
+	ck_assert_int_eq(fate("B*PB", ""), EXPECT_WELL);
+	/* beyond its batch only the answer tells */
+	ck_assert_int_eq(fate("*PS", ""), EXPECT_UNKNOWN);
+	ck_assert_int_eq(fate("*PBES", ""), EXPECT_UNKNOWN);
+	ck_assert_int_eq(fate("PBES*PS", "12CZ"), EXPECT_UNKNOWN);
+	ck_assert_int_eq(fate("*PS", "1"), EXPECT_WELL);
+	ck_assert_int_eq(fate("*PS", "1Z"), EXPECT_WELL);
+	ck_assert_int_eq(fate("*PBES", "12EZ"), EXPECT_WELL);
+	/* it has failed, or was skipped for another one in front of it */
+	ck_assert_int_eq(fate("*PS", "E"), EXPECT_BADLY);
+	ck_assert_int_eq(fate("*PBES", "EZ"), EXPECT_BADLY);
+	ck_assert_int_eq(fate("B*PES", "EZ"), EXPECT_BADLY);
+	ck_assert_int_eq(fate("B*P", "E"), EXPECT_BADLY);
+	/* not for one in an earlier batch, or one that came after it */
+	ck_assert_int_eq(fate("BS*PS", "EZ1Z"), EXPECT_WELL);
+	ck_assert_int_eq(fate("BS*PS", "EZ"), EXPECT_UNKNOWN);
+	ck_assert_int_eq(fate("*PSBS", "1ZEZ"), EXPECT_WELL);
+	ck_assert_int_eq(fate("Q*PS", "EZ1"), EXPECT_WELL);
+	/* a newer one takes its place */
+	ck_assert_int_eq(fate("*PS*PS", "EZ"), EXPECT_UNKNOWN);
+	ck_assert_int_eq(fate("*PS*PS", "EZ1Z"), EXPECT_WELL);
+	ck_assert_int_eq(fate("*PS*PS", "1ZEZ"), EXPECT_BADLY);
+}
+END_TEST
+
 SUITE_MAIN("expect", test_against_the_model, test_every_byte_at_every_front, test_every_byte_when_nothing_is_owed,
-	   test_sync_in_copy_and_error, test_intruder_in_copy, test_what_must_wait, test_rouse, test_long_pipeline, test_what_is_owed, test_whose_is_the_front)
+	   test_sync_in_copy_and_error, test_intruder_in_copy, test_what_must_wait, test_rouse, test_long_pipeline, test_what_is_owed, test_whose_is_the_front, test_watched)
