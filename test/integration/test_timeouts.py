@@ -46,6 +46,7 @@ GLOBAL_ONLY_COMPAT = [pytest.param("global", marks=compat), "database", "user"]
 def test_query_timeout(pg, pooler, place, how):
     p = pooler(**where("query_timeout", 1, place))
     other = bystander(p, place)
+    new = pg.since()
     c = p.client()
     c.query("SELECT 1")
     if other:
@@ -59,7 +60,7 @@ def test_query_timeout(pg, pooler, place, how):
         assert other.result().rows == [("", "whole")]
         other.quit()
     if not STANDIN:
-        wait_until(lambda: not pg.backends("state='active' AND query LIKE '%pg_sleep(20)%'"), 4, what="the query does not go on in PostgreSQL")
+        wait_until(lambda: not pg.backends(f"state='active' AND query LIKE '%pg_sleep(20)%' AND {new}"), 4, what="the query does not go on in PostgreSQL")
 
 
 def test_query_timeout_does_not_hit_an_idle_transaction(pooler):
