@@ -49,6 +49,11 @@ static bool ensure_room(const struct client *c, struct server *s)
 	return true;
 }
 
+bool ensure_is_old(const struct client *c, const struct prepared_entry *entry)
+{
+	return entry->is_stale || entry->changes != stmt_store_changes(c->worker->home.hub->statements);
+}
+
 bool ensure_parse(struct client *c, struct server *s, const struct stmt *stmt, uint8_t flags)
 {
 	struct buf out;

@@ -16,6 +16,8 @@ enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stm
 				  struct prepared_entry **entry);
 /* Prepares it, and makes room for it; flags: of the Parse in the expectation queue.  false: the server ends. */
 bool ensure_parse(struct client *c, struct server *s, const struct stmt *stmt, uint8_t flags);
+/* Who parses anew, maybe because it was told that its statement is out of date, must not get this one. */
+bool ensure_is_old(const struct client *c, const struct prepared_entry *entry);
 /* In place of a Parse of what the server has already: a Close of what is not there keeps the place of the answer. */
 bool ensure_parsed_again(struct server *s, uint8_t flags);
 /* Closes it. */

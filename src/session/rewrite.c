@@ -110,12 +110,6 @@ static enum rewrite_verdict rewrite_clash(struct client *c, struct server *s, st
 	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }
 
-/* Who parses anew, maybe because it was told that its statement is out of date, gets what PostgreSQL makes of it now. */
-static bool rewrite_is_old(const struct client *c, const struct prepared_entry *e)
-{
-	return e->is_stale || e->changes != stmt_store_changes(c->worker->home.hub->statements);
-}
-
 static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s, const uint8_t *text, size_t text_len,
 					      struct stmt *stmt)
 {
@@ -128,7 +122,7 @@ static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s
 		return REWRITE_STALL;
 	}
 	/* in a failed transaction PostgreSQL decides by the text whether Parse is allowed */
-	if (e != NULL && e->is_wanted && (rewrite_is_old(c, e) || server_may_have_failed(s)) && !ensure_closed(s, e)) {
+	if (e != NULL && e->is_wanted && (ensure_is_old(c, e) || server_may_have_failed(s)) && !ensure_closed(s, e)) {
 		stmt_unref(stmt);
 		return REWRITE_END;
 	}
@@ -210,6 +204,7 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 	struct statements_name *name;
 	enum stmt_answer answer;
 	struct stmt *stmt;
+	bool is_taken;
 	size_t rest;
 
 	if (nul == NULL)
@@ -247,11 +242,12 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 	name = statements_find(c->statements, (const char *)body, (size_t)(nul - body));
 	if (name != NULL && statements_is_uncertain(name, s->expect.batch))
 		return REWRITE_STALL;
+	is_taken = name != NULL && name->now != NULL;
 	/* what runs may be a DEALLOCATE ALL; a COPY waits for this message, which ends it */
-	if (name != NULL && name->now != NULL && !s->expect.in_copy && expect_ready_owed(&s->expect) > 0)
+	if (is_taken && !s->expect.in_copy && expect_ready_owed(&s->expect) > 0)
 		return REWRITE_STALL;
 	c->pool->stats.client_parse_count++;
-	if (name != NULL && name->now != NULL)
+	if (is_taken)
 		return rewrite_clash(c, s, name, nul + 1, rest);
 	answer = stmt_intern(c->worker->home.hub->statements, nul + 1, rest, &stmt);
 	if (answer != STMT_OK)

@@ -214,10 +214,10 @@ void statements_ended(struct statements *st, enum expect_outcome outcome)
 	op.name->describing -= op.is_describe;
 	if (op.is_describe && outcome == EXPECT_DONE)
 		st->described = op.name;
-	if (outcome == EXPECT_DONE && !op.is_clash)
+	if (outcome == EXPECT_DONE && !op.is_clash) {
 		op.name->shape = ROWSHAPE_UNKNOWN;
-	if (outcome == EXPECT_DONE && !op.is_clash)
 		statements_replace(&op.name->sure, op.stmt);
+	}
 	if (outcome == EXPECT_FAILED)
 		statements_note_failure(st, op.name);
 	stmt_unref(op.stmt);

@@ -86,7 +86,7 @@ enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uin
 	struct prepared_entry *e = prepared_find(&s->prepared, id);
 
 	/* in a failed transaction PostgreSQL decides by the text whether Parse is allowed */
-	if (server_may_have_failed(s) || (e != NULL && (e->is_stale || !e->is_wanted || e->changes != stmt_store_changes(c->worker->home.hub->statements))))
+	if (server_may_have_failed(s) || (e != NULL && (!e->is_wanted || ensure_is_old(c, e))))
 		return REWRITE_PLAIN;
 	if (e != NULL && prepared_is_uncertain(e, s->expect.batch))
 		return REWRITE_PLAIN;
