@@ -140,7 +140,8 @@ static bool plan_same_hosts(const struct target *a, const struct target *b)
 
 bool plan_is_same_place(const struct target *a, const struct target *b)
 {
-	return a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct && a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
+	return a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct &&
+	       a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
 	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential);
 }
 

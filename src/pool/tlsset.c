@@ -71,15 +71,26 @@ static int tlsset_client_make(struct tlsset *t, const struct conf *conf, struct 
 	return -1;
 }
 
+struct tlsctx *tlsset_client(const struct conf *conf)
+{
+	const struct tlsset *t = conf->tls;
+
+	return t != NULL ? t->client : NULL;
+}
+
+struct tlsctx *tlsset_server(const struct conf *conf, const struct conf_database *db)
+{
+	const struct tlsset *t = conf->tls;
+
+	return t != NULL ? t->server[db - conf->database] : NULL;
+}
+
 /* the entry of that name in the configuration before this one */
 static struct tlsctx *tlsset_before(const struct conf *old, const char *name)
 {
-	const struct tlsset *t = old != NULL ? old->tls : NULL;
+	const struct conf_database *db = old != NULL ? conf_find_database(old, name) : NULL;
 
-	for (size_t i = 0; t != NULL && i < t->databases; i++)
-		if (strcmp(old->database[i].name, name) == 0)
-			return t->server[i];
-	return NULL;
+	return db != NULL && strcmp(db->name, name) == 0 ? tlsset_server(old, db) : NULL;
 }
 
 static int tlsset_server_make(struct tlsset *t, size_t i, const struct conf *conf, const struct conf *old,
@@ -129,18 +140,4 @@ int tlsset_make(struct conf *conf, const struct conf *old, struct conf_report *r
 	conf->tls = t;
 	conf->tls_free = tlsset_free;
 	return rc;
-}
-
-struct tlsctx *tlsset_client(const struct conf *conf)
-{
-	const struct tlsset *t = conf->tls;
-
-	return t != NULL ? t->client : NULL;
-}
-
-struct tlsctx *tlsset_server(const struct conf *conf, const struct conf_database *db)
-{
-	const struct tlsset *t = conf->tls;
-
-	return t != NULL ? t->server[db - conf->database] : NULL;
 }
