@@ -6,44 +6,9 @@ from fakepg import PARAMETERS, auth, complete, data_row, error, key_data, parame
 from harness.wire import Client, Closed, PgError
 
 
-def test_what_nobody_can_set_is_learnt(rig):
-    """A parameter that is reported and changes by itself: one client is refused, then it is left alone."""
-    db, told = "vendor", []
-
-    def on_query(peer, sql):
-        if sql == "SELECT change":
-            peer.send(row_description("x"), data_row("y"), complete("SELECT 1"), parameter("vendor_fact", "b"), ready())
-        elif "vendor_fact" in sql:
-            told.append(sql)
-            peer.send(error("55P02", 'parameter "vendor_fact" cannot be changed'), ready())
-        else:
-            return False
-        return True
-
-    def script(peer):
-        peer.send(auth(0), PARAMETERS, parameter("vendor_fact", "a"), key_data(), ready())
-        peer.serve(on_query)
-
-    rig.fake.scripts[db] = script
-    with Client(rig.pooler.addr, "app", db) as a, Client(rig.pooler.addr, "app", db) as b, Client(rig.pooler.addr, "app", db) as c:
-        assert a.params["vendor_fact"] == "a"
-        assert a.value("SELECT change") == "y"
-        assert a.value("SELECT 1") == "1"
-        with pytest.raises((PgError, Closed)) as e:
-            b.value("SELECT 2")
-        errors = [m for m in e.value.msgs if m.type == "E"]
-        assert len(errors) == 1 and b"55P02" in errors[0].body
-        assert told == ['SET "vendor_fact"=E\'a\';']
-        for _ in range(3):
-            assert c.value("SELECT 3") == "3"
-            assert a.value("SELECT 4") == "4"
-        assert len(told) == 1
-        a.quit(), c.quit()
-
-
-def test_what_is_learnt_is_learnt_by_all_workers(rig, four_workers):
-    """One client is refused, on whatever worker; nobody after it, nor who has carried the value since before."""
-    db, told = "vendors", []
+def vendor(rig, db):
+    """A server that reports a parameter nobody can set; what was set all the same."""
+    told = []
 
     def on_query(peer, sql):
         if sql.startswith("SELECT change to "):
@@ -60,6 +25,33 @@ def test_what_is_learnt_is_learnt_by_all_workers(rig, four_workers):
         peer.serve(on_query)
 
     rig.fake.scripts[db] = script
+    return told
+
+
+def test_what_nobody_can_set_is_learnt(rig):
+    """A parameter that is reported and changes by itself: one client is refused, then it is left alone."""
+    db = "vendor"
+    told = vendor(rig, db)
+    with Client(rig.pooler.addr, "app", db) as a, Client(rig.pooler.addr, "app", db) as b, Client(rig.pooler.addr, "app", db) as c:
+        assert a.params["vendor_fact"] == "a"
+        assert a.value("SELECT change to b") == "y"
+        assert a.value("SELECT 1") == "1"
+        with pytest.raises((PgError, Closed)) as e:
+            b.value("SELECT 2")
+        errors = [m for m in e.value.msgs if m.type == "E"]
+        assert len(errors) == 1 and b"55P02" in errors[0].body
+        assert told == ['SET "vendor_fact"=E\'a\';']
+        for _ in range(3):
+            assert c.value("SELECT 3") == "3"
+            assert a.value("SELECT 4") == "4"
+        assert len(told) == 1
+        a.quit(), c.quit()
+
+
+def test_what_is_learnt_is_learnt_by_all_workers(rig, four_workers):
+    """One client is refused, on whatever worker; nobody after it, nor who has carried the value since before."""
+    db = "vendors"
+    told = vendor(rig, db)
     first, *others = [Client(four_workers.addr, "app", db) for _ in range(16)]
     assert first.value("SELECT change to b") == "y"
     with pytest.raises((PgError, Closed)):
