@@ -1,6 +1,7 @@
 """A PostgreSQL wire client that hides nothing: messages out, messages in, no opinion about either."""
 
 import collections
+import ctypes
 import hashlib
 import socket
 import struct
@@ -13,6 +14,8 @@ PROTO_3_2 = 0x00030002
 SSL_REQUEST = 80877103
 GSSENC_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
+
+LIBC = ctypes.CDLL(None)
 
 Msg = collections.namedtuple("Msg", "type body")
 
@@ -350,8 +353,13 @@ class Conn:
         self.sock.close()
 
     def abort(self):
-        """Close with RST."""
+        """Close with RST, at once, also while another thread waits for it.
+
+        close() alone would not end a connection that a thread is polling, and with the descriptor's number given to the next
+        socket that thread would go on polling the wrong one; connect() to AF_UNSPEC resets the connection itself.
+        """
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        LIBC.connect(self.sock.fileno(), struct.pack("H14x", socket.AF_UNSPEC), 16)
         self.sock.close()
 
 
