@@ -15,7 +15,7 @@
 #include "session/admit.h"
 #include "session/cancelreq.h"
 #include "session/entry_impl.h"
-#include "session/gate.h"
+#include "session/osname.h"
 #include "session/keyring.h"
 #include "session/relay.h"
 #include "session/secured.h"
@@ -54,7 +54,7 @@ void entry_free(struct client *c)
 
 	c->login = NULL;
 	buf_wipe(&l->in);
-	gate_forget(l);
+	osname_forget(l);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
 	if (l->extra != NULL)

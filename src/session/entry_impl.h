@@ -14,13 +14,13 @@
 #define ENTRY_KEEP ((size_t)16 * 1024)	     /* a client that does not wait for its welcome */
 
 struct client;
-struct gate_question;
+struct osname_question;
 
 struct login {
 	struct buf in;	   /* the packet that is being received */
 	void (*on_spelt)(struct client *c); /* canon.c: what comes next */
 	struct clientauth *auth;	/* NULL in state AUTH: gate.c waits */
-	struct gate_question *question; /* gate.c: what it waits for */
+	struct osname_question *question; /* osname.c: what it waits for */
 	struct credential_keys keys; /* learnt */
 	char *user, *database;
 	char *replication;    /* replica.c; NULL: an ordinary client */

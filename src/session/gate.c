@@ -5,13 +5,11 @@
 
 #include "auth/hbamatch.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/str.h"
-#include "net/errand.h"
 #include "net/tlspeer.h"
 #include "proto/startup.h"
-#include "session/admit.h"
 #include "session/entry_impl.h"
+#include "session/osname.h"
 #include "session/worker.h"
 
 #include <stdarg.h>
@@ -20,7 +18,6 @@
 #include <unistd.h>
 
 #define GATE_IFACES_US (5 * CLOCK_US_PER_SEC)
-#define GATE_USER_US   (60 * CLOCK_US_PER_SEC)
 
 static bool gate_uid(const struct client *c, uid_t *uid)
 {
@@ -65,108 +62,6 @@ static FX_PRINTF(2, 3) enum gate_answer gate_refuse(struct gate *g, const char *
 	return GATE_REFUSED;
 }
 
-/* What the system is asked: the name of a uid. */
-struct gate_question {
-	struct errand errand;
-	struct client *client; /* its worker's; NULL: it has gone */
-	struct gate_memory *memory;
-	uid_t uid;
-	char name[OSUSER_MAX]; /* "": there is none */
-};
-
-static void gate_remember(struct gate_memory *m, uid_t uid, const char *name, uint64_t now)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < GATE_USERS; i++)
-		if (m->user[i].until < m->user[at].until)
-			at = i;
-	m->user[at].uid = uid;
-	m->user[at].until = now + GATE_USER_US;
-	(void)str_copy(m->user[at].name, sizeof(m->user[at].name), name);
-}
-
-/* "": there is none; NULL: not known (any more) */
-static const char *gate_recall(const struct gate_memory *m, uid_t uid, uint64_t now)
-{
-	for (size_t i = 0; i < GATE_USERS; i++)
-		if (m->user[i].uid == uid && m->user[i].until > now)
-			return m->user[i].name;
-	return NULL;
-}
-
-static void gate_work(struct errand *e)
-{
-	struct gate_question *q = container_of(e, struct gate_question, errand);
-
-	if (!osuser_name(q->uid, q->name))
-		q->name[0] = '\0';
-}
-
-static void gate_drop(struct errand *e)
-{
-	mem_free(container_of(e, struct gate_question, errand));
-}
-
-static void gate_done(struct errand *e)
-{
-	struct gate_question *q = container_of(e, struct gate_question, errand);
-	struct client *c = q->client;
-
-	gate_remember(q->memory, q->uid, q->name, loop_now(e->loop));
-	mem_free(q);
-	if (c == NULL)
-		return;
-	c->login->question = NULL;
-	if (c->state != CLIENT_AUTH)
-		return;
-	conn_resume(&c->conn);
-	admit_again(c);
-}
-
-void gate_forget(struct login *l)
-{
-	if (l->question != NULL)
-		l->question->client = NULL;
-	l->question = NULL;
-}
-
-/* -1: it cannot be asked now; 0: it is known; 1: wait */
-static int gate_ask_name(struct client *c, uid_t uid)
-{
-	struct gate_memory *m = &c->worker->gate;
-	struct errands *errands = c->worker->home.hub->errands;
-	struct gate_question *q;
-	int rc = 1;
-
-	if (gate_recall(m, uid, loop_now(c->conn.loop)) != NULL)
-		return 0;
-	q = mem_try_zalloc(sizeof(*q));
-	if (q == NULL)
-		return -1;
-	q->errand.work = gate_work;
-	q->errand.done = gate_done;
-	q->errand.drop = gate_drop;
-	q->uid = uid;
-	q->memory = m;
-	if (errands == NULL) {
-		gate_work(&q->errand);
-		gate_remember(m, uid, q->name, loop_now(c->conn.loop));
-		rc = 0;
-	} else if (!errand_give(errands, c->conn.loop, &q->errand)) {
-		rc = -1;
-	}
-	if (rc <= 0) {
-		mem_free(q);
-		return rc;
-	}
-	/* it comes home by mail, not before this turn is over */
-	q->client = c;
-	c->login->question = q;
-	conn_pause(&c->conn, ENTRY_KEEP);
-	return 1;
-}
-
 static FX_PRINTF(3, 4) enum gate_answer gate_refuse_peer(const struct client *c, struct gate *g, const char *fmt, ...)
 {
 	va_list ap;
@@ -191,12 +86,12 @@ static enum gate_answer gate_peer(struct client *c, bool is_known, const struct 
 
 	if (!gate_uid(c, &uid))
 		return gate_refuse_peer(c, g, "peer needs a connection over a Unix socket");
-	rc = gate_ask_name(c, uid);
+	rc = osname_ask(c, uid);
 	if (rc < 0)
 		return gate_refuse_peer(c, g, "too many questions to the system wait for their answer");
 	if (rc > 0)
 		return GATE_WAITS;
-	name = gate_recall(&c->worker->gate, uid, loop_now(c->conn.loop));
+	name = osname_recall(&c->worker->osnames, uid, loop_now(c->conn.loop));
 	if (name == NULL || name[0] == '\0')
 		return gate_refuse_peer(c, g, "the system has no user with id %lu", (unsigned long)uid);
 	if (identmatch_may(maps, map, name, c->login->user, NULL) != IDENTMATCH_YES)

@@ -10,25 +10,16 @@
 #define SESSION_GATE_H
 
 #include "auth/clientauth.h"
-#include "base/osuser.h"
 #include "net/ifaces.h"
 
 struct client;
-struct login;
-struct gate_question;
 
 #define GATE_TEXT_MAX 512
-#define GATE_USERS 8
 
 /* What a worker remembers of the system, for some seconds. */
 struct gate_memory {
 	struct ifaces ifaces;
 	uint64_t ifaces_until;
-	struct {
-		uint64_t until; /* 0: free */
-		uid_t uid;
-		char name[OSUSER_MAX]; /* "": there is none */
-	} user[GATE_USERS];
 };
 
 void gate_fini(struct gate_memory *m);
@@ -45,12 +36,10 @@ bool gate_is_own_uid(const struct client *c);
 enum gate_answer {
 	GATE_PROOF,   /* by method */
 	GATE_REFUSED, /* see sentence and why */
-	GATE_WAITS,   /* the system is being asked; the client is paused.  admit_again comes, unless gate_forget does */
+	GATE_WAITS,   /* the system is being asked; the client is paused, and admit_again comes */
 };
 
 /* is_known: auth_file has the user. */
 enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out) FX_MUST_USE;
-/* The login goes away; harmless when it does not wait. */
-void gate_forget(struct login *l);
 
 #endif

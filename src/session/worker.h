@@ -9,6 +9,7 @@
 #include "pool/pool.h"
 #include "session/client.h"
 #include "session/gate.h"
+#include "session/osname.h"
 #include "session/keyring.h"
 
 struct worker;
@@ -34,6 +35,7 @@ struct worker {
 	struct keyring keyring;	  /* cancel keys of its clients; asked by every worker */
 	struct hash_map spellings; /* canon.c */
 	struct gate_memory gate;
+	struct osname_memory osnames;
 	uint64_t vars_seed[2];	  /* of the hashes of tracked parameters */
 	_Atomic unsigned load;	  /* clients; read by whoever accepts */
 	struct worker **all;	  /* every worker of the process, index = loop.index */
