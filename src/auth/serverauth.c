@@ -25,6 +25,8 @@ enum step {
 struct serverauth {
 	enum step step;
 	unsigned may;
+	const char *requirement, *withheld;
+	enum serverauth_binding binding_mode;
 	bool has_answered;
 	char *user;
 	struct credential credential;
@@ -32,7 +34,7 @@ struct serverauth {
 	struct scram_cache *cache;
 	struct scram_client scram;
 	struct scram_binding binding;
-	char error[128];
+	char error[256];
 };
 
 struct serverauth *serverauth_new(const struct serverauth_ask *ask)
@@ -52,7 +54,11 @@ struct serverauth *serverauth_new(const struct serverauth_ask *ask)
 	if (ask->keys != NULL)
 		a->keys = *ask->keys;
 	a->cache = ask->cache;
-	a->binding = ask->binding;
+	a->requirement = ask->requirement;
+	a->withheld = ask->withheld;
+	a->binding_mode = ask->binding_mode;
+	if (a->binding_mode != SERVERAUTH_BINDING_DISABLE)
+		a->binding = ask->binding;
 	scram_client_init(&a->scram);
 	return a;
 }
@@ -86,6 +92,20 @@ static enum serverauth_verdict fail_code(struct serverauth *a, const char *what,
 	return SERVERAUTH_FAILED;
 }
 
+/* libpq's sentence, where what is allowed was written down as its require_auth */
+static enum serverauth_verdict fail_required(struct serverauth *a, const char *what)
+{
+	struct buf b;
+
+	buf_init(&b, sizeof(a->error));
+	if (a->requirement != NULL && a->requirement[0] != '\0')
+		(void)buf_printf(&b, "authentication method requirement \"%.120s\" failed: ", a->requirement);
+	(void)buf_printf(&b, "server %s", what);
+	(void)fail(a, buf_text(&b));
+	buf_fini(&b);
+	return SERVERAUTH_FAILED;
+}
+
 static enum serverauth_verdict go_on(struct serverauth *a, enum step next, int rc)
 {
 	if (rc < 0)
@@ -109,7 +129,9 @@ static enum serverauth_verdict on_ok(struct serverauth *a, struct cursor *c)
 	switch (a->step) {
 	case STEP_START:
 		if ((a->may & SERVERAUTH_MAY_TRUST) == 0)
-			return fail(a, "server asked for no proof, but one is required");
+			return fail_required(a, "asked for no proof of who we are");
+		if (a->binding_mode == SERVERAUTH_BINDING_REQUIRE)
+			return fail(a, "channel binding required, but server asked for no proof of who we are");
 		break;
 	case STEP_ANSWERED:
 	case STEP_VERIFIED:
@@ -178,6 +200,9 @@ static enum serverauth_verdict on_sasl(struct serverauth *a, struct cursor *c, s
 	if (!has_mechanism(c, &is_listed, &has_plus))
 		return fail(a, "malformed AuthenticationSASL from server");
 	has_plus = has_plus && a->binding.len > 0;
+	if (a->binding_mode == SERVERAUTH_BINDING_REQUIRE && !has_plus)
+		return fail(a, a->binding.len == 0 ? "channel binding required, but the connection has no TLS that it could be bound to"
+						   : "channel binding required, but server does not offer it");
 	if (!is_listed && !has_plus)
 		return fail(a, "none of the server's SASL authentication mechanisms are supported");
 	if (a->credential.kind != CREDENTIAL_PLAIN && !a->keys.is_set)
@@ -224,12 +249,41 @@ static enum serverauth_verdict on_sasl_final(struct serverauth *a, struct cursor
 	return SERVERAUTH_MORE;
 }
 
-/* Is the request one that we follow at all? */
-static bool is_allowed(const struct serverauth *a, uint32_t code)
+/* Is the request one that we follow at all?  SERVERAUTH_FAILED: no. */
+static enum serverauth_verdict permit(struct serverauth *a, uint32_t code)
 {
-	return (code == AUTH_CLEARTEXT && (a->may & SERVERAUTH_MAY_CLEARTEXT)) ||
-	       (code == AUTH_MD5 && (a->may & SERVERAUTH_MAY_MD5)) ||
-	       (code == AUTH_SASL && (a->may & SERVERAUTH_MAY_SCRAM));
+	static const struct {
+		uint32_t code;
+		unsigned may;
+		const char *what;
+	} requests[] = {
+		{AUTH_CLEARTEXT, SERVERAUTH_MAY_CLEARTEXT, "requested a cleartext password"},
+		{AUTH_MD5, SERVERAUTH_MAY_MD5, "requested a password hashed with md5"},
+		{AUTH_SASL, SERVERAUTH_MAY_SCRAM, "requested SASL authentication"},
+	};
+	const char *what = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		if (requests[i].code != code)
+			continue;
+		if ((a->may & requests[i].may) == 0)
+			return fail_required(a, requests[i].what);
+		what = requests[i].what;
+	}
+	if (code == AUTH_SASL)
+		return SERVERAUTH_MORE;
+	if (a->binding_mode == SERVERAUTH_BINDING_REQUIRE)
+		return fail(a, "channel binding required, but server requested a password");
+	if (a->withheld != NULL) {
+		struct buf b;
+
+		buf_init(&b, sizeof(a->error));
+		(void)buf_printf(&b, "server %s, which is not sent: %s", what, a->withheld);
+		(void)fail(a, buf_text(&b));
+		buf_fini(&b);
+		return SERVERAUTH_FAILED;
+	}
+	return SERVERAUTH_MORE;
 }
 
 enum serverauth_verdict serverauth_input(struct serverauth *a, const void *body, size_t n, struct buf *out)
@@ -261,8 +315,8 @@ enum serverauth_verdict serverauth_input(struct serverauth *a, const void *body,
 	}
 	if (a->step != STEP_START)
 		return fail_code(a, "protocol error: second authentication request from server", code);
-	if (!is_allowed(a, code))
-		return fail_code(a, "server asks for an authentication method that is not allowed", code);
+	if (permit(a, code) == SERVERAUTH_FAILED)
+		return SERVERAUTH_FAILED;
 	if (code == AUTH_SASL)
 		return on_sasl(a, &c, out);
 	return code == AUTH_MD5 ? on_md5(a, &c, out) : on_cleartext(a, &c, out);

@@ -19,6 +19,13 @@
 #define SERVERAUTH_MAY_SCRAM     8u
 #define SERVERAUTH_MAY_ALL       15u
 
+/* As libpq's channel_binding. */
+enum serverauth_binding {
+	SERVERAUTH_BINDING_PREFER,  /* over TLS, when the server offers it */
+	SERVERAUTH_BINDING_DISABLE, /* never, and the server is told that we know nothing of it */
+	SERVERAUTH_BINDING_REQUIRE, /* no other proof is given, and no other login believed */
+};
+
 enum serverauth_verdict {
 	SERVERAUTH_MORE,   /* send what is in out, if anything; feed the next Authentication message */
 	SERVERAUTH_OK,     /* AuthenticationOk, and rightly so */
@@ -31,6 +38,9 @@ struct serverauth_ask {
 	const struct credential_keys *keys;  /* pass-through, may be NULL; copied */
 	struct scram_cache *cache;           /* the worker's; borrowed until serverauth_free */
 	unsigned may;                        /* SERVERAUTH_MAY_*; 0 means all */
+	const char *requirement;             /* where may comes from, for the sentence; NULL or ""; borrowed until serverauth_free */
+	const char *withheld;                /* not NULL: a sentence, why a cleartext or md5 password is not sent; borrowed likewise */
+	enum serverauth_binding binding_mode;
 	struct scram_binding binding;        /* of the TLS connection */
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "conf/option_value.h"
+#include "conf/requireauth.h"
 #include "conf/value.h"
 
 #include <inttypes.h>
@@ -160,6 +161,30 @@ static void checks_monitor(const struct conf *c, struct conf_report *report)
 #endif
 }
 
+/* What we ask of servers at login, for everybody (db NULL) or for one entry. */
+static void checks_proofs(const struct conf *c, const struct conf_database *db, struct conf_report *report)
+{
+	const struct conf_settings *set = &c->set;
+	int64_t tls = db != NULL && db->server_tls_sslmode != CONF_UNSET ? db->server_tls_sslmode : set->server_tls_sslmode;
+	int64_t binding = db != NULL && db->server_channel_binding != CONF_UNSET ? db->server_channel_binding
+										   : set->server_channel_binding;
+	const char *text = db != NULL ? db->server_require_auth : set->server_require_auth;
+	struct checks_place at = checks_place(c, "server_require_auth");
+	char error[REQUIREAUTH_ERROR_MAX], where[160] = "";
+	unsigned may;
+
+	if (db != NULL) {
+		at = (struct checks_place){db->file, db->line};
+		snprintf(where, sizeof(where), "[databases] entry \"%.64s\": ", db->name);
+	}
+	if (text != NULL && requireauth_parse(text, &may, error) < 0)
+		conf_report_error(report, at.file, at.line, "%s%s", where, error);
+	if (db == NULL)
+		at = checks_place(c, "server_channel_binding");
+	if (binding == CONF_BINDING_REQUIRE && tls == CONF_TLS_DISABLE)
+		conf_report_error(report, at.file, at.line, "%schannel_binding = require needs TLS, which is disabled", where);
+}
+
 static void checks_warnings(const struct conf *c, struct conf_report *report)
 {
 	const struct items *l = &c->state->items;
@@ -204,6 +229,9 @@ void checks_run(const struct conf *c, bool errors_only, struct conf_report *repo
 	checks_whole_seconds(c, "tcp_keepidle", c->set.tcp_keepidle, report);
 	checks_whole_seconds(c, "tcp_keepintvl", c->set.tcp_keepintvl, report);
 	checks_monitor(c, report);
+	checks_proofs(c, NULL, report);
+	for (size_t i = 0; i < c->databases; i++)
+		checks_proofs(c, &c->database[i], report);
 	if (errors_only)
 		return;
 	checks_not_in_effect(c, report);

@@ -48,6 +48,8 @@ enum conf_log_format { CONF_LOG_PLAIN, CONF_LOG_JSON };
 enum conf_attach { CONF_ATTACH_FIRST_QUERY, CONF_ATTACH_LOGIN };
 enum conf_io_engine { CONF_ENGINE_AUTO, CONF_ENGINE_LIBEV, CONF_ENGINE_URING };
 enum conf_protocol { CONF_PROTOCOL_3_0, CONF_PROTOCOL_3_2 };
+enum conf_weak_auth { CONF_WEAK_AUTH_REFUSE, CONF_WEAK_AUTH_LOCAL, CONF_WEAK_AUTH_ALLOW };
+enum conf_binding { CONF_BINDING_DISABLE, CONF_BINDING_PREFER, CONF_BINDING_REQUIRE };
 enum conf_negotiation { CONF_NEGOTIATION_POSTGRES, CONF_NEGOTIATION_DIRECT };
 enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 
@@ -67,6 +69,8 @@ enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 #define CONF_C_LOGFMT int /* enum conf_log_format */
 #define CONF_C_ATTACH int /* enum conf_attach */
 #define CONF_C_NEGOTIATION int /* enum conf_negotiation */
+#define CONF_C_WEAKAUTH int /* enum conf_weak_auth */
+#define CONF_C_BINDING int /* enum conf_binding */
 #define CONF_C_ENGINE int /* enum conf_io_engine */
 #define CONF_C_PROTOCOL int /* enum conf_protocol */
 #define CONF_O_INT    int64_t
@@ -76,6 +80,8 @@ enum conf_hosts { CONF_HOSTS_ROUND_ROBIN, CONF_HOSTS_DISABLE };
 #define CONF_O_HOSTS  int64_t
 #define CONF_O_TLS    int64_t
 #define CONF_O_NEGOTIATION int64_t
+#define CONF_O_WEAKAUTH int64_t
+#define CONF_O_BINDING int64_t
 #define CONF_O_STR    const char *
 #define CONF_O_SECRET struct secret
 

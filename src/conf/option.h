@@ -30,6 +30,8 @@ enum option_type {
 	OPTION_PROTOCOL,
 	OPTION_HOSTS,
 	OPTION_NEGOTIATION,
+	OPTION_WEAKAUTH,
+	OPTION_BINDING,
 };
 
 struct option {

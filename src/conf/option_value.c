@@ -40,6 +40,10 @@ static enum value_words option_value_words(enum option_type type)
 		return VALUE_WORDS_PROTOCOL;
 	case OPTION_NEGOTIATION:
 		return VALUE_WORDS_NEGOTIATION;
+	case OPTION_WEAKAUTH:
+		return VALUE_WORDS_WEAKAUTH;
+	case OPTION_BINDING:
+		return VALUE_WORDS_BINDING;
 	case OPTION_HOSTS:
 		return VALUE_WORDS_HOSTS;
 	default:

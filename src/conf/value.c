@@ -187,6 +187,16 @@ static const char *const value_negotiations[] = {
 	[CONF_NEGOTIATION_DIRECT] = "direct",
 };
 
+static const char *const value_weak_auths[] = {
+	[CONF_WEAK_AUTH_REFUSE] = "refuse",
+	[CONF_WEAK_AUTH_LOCAL] = "local",
+	[CONF_WEAK_AUTH_ALLOW] = "allow",
+};
+static const char *const value_bindings[] = {
+	[CONF_BINDING_DISABLE] = "disable",
+	[CONF_BINDING_PREFER] = "prefer",
+	[CONF_BINDING_REQUIRE] = "require",
+};
 static const char *const value_attaches[] = {
 	[CONF_ATTACH_FIRST_QUERY] = "first_query",
 	[CONF_ATTACH_LOGIN] = "login",
@@ -219,6 +229,8 @@ static const struct {
 	[VALUE_WORDS_PROTOCOL] = {value_protocols, (int)ARRAY_LEN(value_protocols), "3.0, 3.2"},
 	[VALUE_WORDS_HOSTS] = {value_hosts, (int)ARRAY_LEN(value_hosts), "round-robin, disable"},
 	[VALUE_WORDS_NEGOTIATION] = {value_negotiations, (int)ARRAY_LEN(value_negotiations), "postgres, direct"},
+	[VALUE_WORDS_WEAKAUTH] = {value_weak_auths, (int)ARRAY_LEN(value_weak_auths), "refuse, local, allow"},
+	[VALUE_WORDS_BINDING] = {value_bindings, (int)ARRAY_LEN(value_bindings), "disable, prefer, require"},
 };
 
 int value_word(enum value_words set, const char *text, int *out)

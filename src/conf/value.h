@@ -32,6 +32,8 @@ enum value_words {
 	VALUE_WORDS_PROTOCOL,
 	VALUE_WORDS_HOSTS,
 	VALUE_WORDS_NEGOTIATION,
+	VALUE_WORDS_WEAKAUTH,
+	VALUE_WORDS_BINDING,
 };
 int value_word(enum value_words set, const char *text, int *out) FX_MUST_USE;
 /* NULL when there is no such number */

@@ -55,6 +55,19 @@ bool addr_of_socket(struct addr *a, int fd)
 	return a->family != ADDR_NONE;
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1}, mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (a->family == ADDR_IPV4)
+		return a->ip[0] == 127;
+	if (a->family != ADDR_IPV6)
+		return false;
+	if (memcmp(a->ip, mapped, sizeof(mapped)) == 0)
+		return a->ip[12] == 127;
+	return memcmp(a->ip, one, sizeof(one)) == 0;
+}
+
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss)
 {
 	memset(ss, 0, sizeof(*ss));

@@ -34,6 +34,8 @@ bool addr_of_socket(struct addr *a, int fd);
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);
 /* "127.0.0.1", "::1", "unix"; without port */
 void addr_format(const struct addr *a, char *out, size_t size);
+/* This machine's own: 127.0.0.0/8, in IPv6's clothes as well, and ::1. */
+bool addr_is_loopback(const struct addr *a);
 bool addr_is_equal(const struct addr *a, const struct addr *b);
 /* Where we connect to: an address, or a Unix socket path.  Path of more than sun_path: -1.
  * A path that begins with '@' is abstract. */

@@ -4,7 +4,9 @@
 #include "pool/plan.h"
 
 #include "base/log.h"
+#include "auth/serverauth.h"
 #include "base/mem.h"
+#include "conf/requireauth.h"
 #include "pool/tlsset.h"
 
 #include <stdio.h>
@@ -87,6 +89,36 @@ static void plan_tls(struct target *t, const struct conf *conf, const struct con
 	t->is_tls_direct = tlsset_negotiation(conf, db) == CONF_NEGOTIATION_DIRECT;
 }
 
+/* What a server may ask for, and what it is told then. */
+static void plan_proofs(struct target *t, const struct conf *conf, const struct conf_database *db)
+{
+	static const uint8_t weak[] = {
+		[CONF_WEAK_AUTH_REFUSE] = TARGET_WEAK_AUTH_REFUSE,
+		[CONF_WEAK_AUTH_LOCAL] = TARGET_WEAK_AUTH_LOCAL,
+		[CONF_WEAK_AUTH_ALLOW] = TARGET_WEAK_AUTH_ALLOW,
+	};
+	static const uint8_t binding[] = {
+		[CONF_BINDING_DISABLE] = SERVERAUTH_BINDING_DISABLE,
+		[CONF_BINDING_PREFER] = SERVERAUTH_BINDING_PREFER,
+		[CONF_BINDING_REQUIRE] = SERVERAUTH_BINDING_REQUIRE,
+	};
+	const struct conf_settings *set = &conf->set;
+	const char *require = db->server_require_auth != NULL ? db->server_require_auth : set->server_require_auth;
+	char error[REQUIREAUTH_ERROR_MAX];
+	unsigned may;
+
+	t->weak_auth = weak[db->server_weak_auth != CONF_UNSET ? db->server_weak_auth : set->server_weak_auth];
+	t->binding_mode = binding[db->server_channel_binding != CONF_UNSET ? db->server_channel_binding
+									   : set->server_channel_binding];
+	t->require_auth = plan_dup(require);
+	/* checked when the configuration was loaded */
+	CHECK(requireauth_parse(require, &may, error) == 0);
+	t->may_ask = ((may & REQUIREAUTH_NONE) != 0 ? SERVERAUTH_MAY_TRUST : 0) |
+		     ((may & REQUIREAUTH_PASSWORD) != 0 ? SERVERAUTH_MAY_CLEARTEXT : 0) |
+		     ((may & REQUIREAUTH_MD5) != 0 ? SERVERAUTH_MAY_MD5 : 0) |
+		     ((may & REQUIREAUTH_SCRAM) != 0 ? SERVERAUTH_MAY_SCRAM : 0);
+}
+
 struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
 			   const char *user)
 {
@@ -104,6 +136,7 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	snprintf(t->name, size, "%s/%s", database, user);
 	plan_tls(t, conf, db);
 	plan_credential(t, conf, db);
+	plan_proofs(t, conf, db);
 	t->client_encoding = plan_dup(db->client_encoding);
 	t->datestyle = plan_dup(db->datestyle);
 	t->timezone = plan_dup(db->timezone);
@@ -138,9 +171,14 @@ static bool plan_same_hosts(const struct target *a, const struct target *b)
 	return true;
 }
 
+static bool plan_same_proofs(const struct target *a, const struct target *b)
+{
+	return a->may_ask == b->may_ask && a->weak_auth == b->weak_auth && a->binding_mode == b->binding_mode;
+}
+
 bool plan_is_same_place(const struct target *a, const struct target *b)
 {
-	return a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct &&
+	return plan_same_proofs(a, b) && a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct &&
 	       a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
 	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential);
 }

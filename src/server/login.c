@@ -231,6 +231,16 @@ static size_t login_params(const struct target *t, struct frontend_param params[
 	return n;
 }
 
+/* Why a cleartext or md5 password would not be sent on this connection; NULL: it may be. */
+static const char *login_withheld(const struct server *s)
+{
+	if (s->conn.tls != NULL || s->host->path != NULL || s->target->weak_auth == TARGET_WEAK_AUTH_ALLOW)
+		return NULL;
+	if (s->target->weak_auth == TARGET_WEAK_AUTH_REFUSE)
+		return "the connection has no TLS (server_weak_auth = refuse)";
+	return addr_is_loopback(&s->remote) ? NULL : "the connection has no TLS (server_weak_auth = local)";
+}
+
 void login_begin(struct server *s)
 {
 	struct target *t = s->target;
@@ -241,6 +251,10 @@ void login_begin(struct server *s)
 		.credential = &t->credential,
 		.keys = &t->keys,
 		.cache = s->scram_cache,
+		.may = t->may_ask,
+		.requirement = t->require_auth,
+		.withheld = login_withheld(s),
+		.binding_mode = (enum serverauth_binding)t->binding_mode,
 	};
 	struct buf out;
 

@@ -65,6 +65,7 @@ void target_unref(struct target *t)
 	mem_free(t->check_query);
 	mem_free(t->reset_query);
 	mem_free(t->replication);
+	mem_free(t->require_auth);
 	if (t->extra != NULL)
 		params_fini(t->extra);
 	mem_free(t->extra);

@@ -31,6 +31,9 @@ enum target_tls {
 	TARGET_TLS_VERIFY_FULL, /* for the host that is connected to */
 };
 
+/* Where a cleartext or md5 password may go without TLS. */
+enum target_weak_auth { TARGET_WEAK_AUTH_REFUSE, TARGET_WEAK_AUTH_LOCAL, TARGET_WEAK_AUTH_ALLOW };
+
 #define TARGET_HOSTS 16
 
 struct target {
@@ -48,6 +51,10 @@ struct target {
 	char *name; /* "database/user" for log lines */
 	struct credential credential;
 	struct credential_keys keys; /* pass-through */
+	unsigned may_ask;	     /* SERVERAUTH_MAY_*: what the server may ask for; 0: anything */
+	char *require_auth;	     /* ... in the operator's words; NULL: none */
+	uint8_t weak_auth;	     /* enum target_weak_auth */
+	uint8_t binding_mode;	     /* enum serverauth_binding */
 	char *client_encoding, *datestyle, *timezone, *application_name; /* NULL: not sent */
 	char *connect_query;						 /* NULL or "": none */
 	char *check_query;						 /* NULL: no ping; "": empty query */

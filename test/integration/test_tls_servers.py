@@ -327,6 +327,20 @@ def test_direct_to_an_old_server(maker, tlspg, pki):
     assert "closed the connection" in got or "TLS handshake failed" in got
 
 
+def test_weak_passwords_and_binding(maker, tlspg, pki):
+    """What is withheld in the clear goes over TLS; a proof bound to the channel passes where one is required."""
+    tlspg.show("good")
+    p = maker(tlspg, **quick(), databases={
+        "db0": "sslmode=require channel_binding=require require_auth=scram-sha-256",
+        "db1": "sslmode=require dbname=db0 channel_binding=disable",
+        "db2": "sslmode=disable dbname=db2 require_auth=!scram-sha-256",
+        "db3": "host=%s dbname=db0 server_weak_auth=refuse channel_binding=require" % tlspg.top})
+    assert outcome(p, "db0") == "tls"
+    assert outcome(p, "db1") == "tls"
+    assert "server requested SASL authentication" in outcome(p, "db2")
+    assert "channel binding required" in outcome(p, "db3")
+
+
 def test_direct_needs_require(maker, pg):
     p = maker(pg, start=False, databases={"db0": "sslmode=prefer sslnegotiation=direct"})
     r = p.run(p.ini)

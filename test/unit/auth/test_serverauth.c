@@ -195,6 +195,94 @@ START_TEST(methods_not_allowed) /* V-B12 */
 }
 END_TEST
 
+/* A prover that is asked once and refuses; the sentence. */
+static void refuses(struct serverauth_ask ask, const void *bytes, size_t n, const char *sentence)
+{
+	struct credential c = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	struct serverauth *p;
+
+	ask.user = USER;
+	ask.credential = &c;
+	ask.cache = &logins_cache;
+	p = serverauth_new(&ask);
+	ck_assert_ptr_nonnull(p);
+	ck_assert_int_eq(feed(p, bytes, n), SERVERAUTH_FAILED);
+	ck_assert_str_eq(serverauth_error(p), sentence);
+	ck_assert_uint_eq(up.len, 0);
+	ck_assert(!serverauth_has_answered(p));
+	serverauth_free(p);
+	credential_fini(&c);
+}
+
+#define REFUSES(bytes, sentence, ...) refuses((struct serverauth_ask){__VA_ARGS__}, bytes, sizeof(bytes) - 1, sentence)
+
+START_TEST(requirements_have_sentences)
+{
+	REFUSES(OK, "authentication method requirement \"md5\" failed: server asked for no proof of who we are",
+		.may = SERVERAUTH_MAY_MD5, .requirement = "md5");
+	REFUSES(CLEARTEXT, "authentication method requirement \"md5\" failed: server requested a cleartext password",
+		.may = SERVERAUTH_MAY_MD5, .requirement = "md5");
+	REFUSES(MD5, "authentication method requirement \"!md5\" failed: server requested a password hashed with md5",
+		.may = SERVERAUTH_MAY_ALL & ~SERVERAUTH_MAY_MD5, .requirement = "!md5");
+	REFUSES(SASL, "server requested SASL authentication", .may = SERVERAUTH_MAY_MD5);
+	REFUSES(CLEARTEXT, "server requested a cleartext password, which is not sent: no TLS", .withheld = "no TLS");
+	REFUSES(MD5, "server requested a password hashed with md5, which is not sent: no TLS", .withheld = "no TLS");
+	/* what is allowed at all comes first */
+	REFUSES(MD5, "server requested a password hashed with md5", .may = SERVERAUTH_MAY_SCRAM, .withheld = "no TLS");
+}
+END_TEST
+
+START_TEST(withheld_is_for_passwords_only)
+{
+	struct credential c = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	struct serverauth_ask ask = {.user = USER, .credential = &c, .cache = &logins_cache, .withheld = "no TLS"};
+	struct serverauth *p = serverauth_new(&ask);
+
+	ck_assert_int_eq(FEED(p, OK), SERVERAUTH_OK);
+	serverauth_free(p);
+	p = serverauth_new(&ask);
+	ck_assert_int_eq(FEED(p, SASL), SERVERAUTH_MORE);
+	serverauth_free(p);
+	credential_fini(&c);
+}
+END_TEST
+
+#define SASL_BOTH "\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
+
+START_TEST(binding_modes)
+{
+	const struct scram_binding here = {.data = "hash", .len = 32};
+	struct credential c = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+	static const struct {
+		enum serverauth_binding mode;
+		const char *flag;
+	} row[] = {{SERVERAUTH_BINDING_PREFER, "p=tls-server-end-point,,"},
+		   {SERVERAUTH_BINDING_DISABLE, "n,,"},
+		   {SERVERAUTH_BINDING_REQUIRE, "p=tls-server-end-point,,"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		struct serverauth *p = serverauth_new(&(struct serverauth_ask){
+			.user = USER, .credential = &c, .cache = &logins_cache, .binding = here, .binding_mode = row[i].mode});
+
+		ck_assert_int_eq(FEED(p, SASL_BOTH), SERVERAUTH_MORE);
+		ck_assert_msg(memmem(up.data, up.len, row[i].flag, strlen(row[i].flag)) != NULL, "%zu", i);
+		buf_reset(&up);
+		serverauth_free(p);
+	}
+	REFUSES(SASL, "channel binding required, but server does not offer it", .binding = here,
+		.binding_mode = SERVERAUTH_BINDING_REQUIRE);
+	REFUSES(SASL_BOTH, "channel binding required, but the connection has no TLS that it could be bound to",
+		.binding_mode = SERVERAUTH_BINDING_REQUIRE);
+	REFUSES(OK, "channel binding required, but server asked for no proof of who we are", .binding = here,
+		.binding_mode = SERVERAUTH_BINDING_REQUIRE);
+	REFUSES(CLEARTEXT, "channel binding required, but server requested a password", .binding = here,
+		.binding_mode = SERVERAUTH_BINDING_REQUIRE);
+	REFUSES(MD5, "channel binding required, but server requested a password", .binding = here,
+		.binding_mode = SERVERAUTH_BINDING_REQUIRE);
+	credential_fini(&c);
+}
+END_TEST
+
 /* A server that knows the password, up to a step of the exchange. */
 struct exchange {
 	struct credential stored, own;
@@ -390,6 +478,9 @@ int main(void)
 	tcase_add_test(t, malformed_requests);
 	tcase_add_test(t, every_code_as_the_first);
 	tcase_add_test(t, methods_not_allowed);
+	tcase_add_test(t, requirements_have_sentences);
+	tcase_add_test(t, withheld_is_for_passwords_only);
+	tcase_add_test(t, binding_modes);
 	tcase_add_test(t, ok_only_after_the_proof);
 	tcase_add_test(t, steps_out_of_order);
 	tcase_add_test(t, wrong_server_signature);

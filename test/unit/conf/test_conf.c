@@ -1,5 +1,6 @@
 /* conf: profiles, entries, precedence, RELOAD, SET, and every refusal with its sentence */
 #include "conf/conf_state.h"
+#include "conf/requireauth.h"
 #include "test/unit/conf/scratch.h"
 
 #include "config.h"
@@ -371,6 +372,70 @@ START_TEST(test_tls)
 }
 END_TEST
 
+START_TEST(test_proofs_of_servers)
+{
+	static const char *const wrong[][2] = {
+		{"scram", "\"scram\" is none of password, md5, gss, sspi, scram-sha-256, none"},
+		{"MD5", "\"MD5\" is none of"},
+		{"md5,", "\"\" is none of"},
+		{"!", "\"!\" is none of"},
+		{"md5,password,md5", "\"md5\" stands there twice"},
+		{"!md5,!md5", "\"!md5\" stands there twice"},
+		{"md5,!password", "\"!password\" cannot be mixed"},
+		{"!md5,password", "\"password\" cannot be mixed"},
+		{"gss,sspi", "leaves no method"},
+		{"!none,!password,!md5,!scram-sha-256", "leaves no method"},
+	};
+	static const struct {
+		const char *text;
+		unsigned may;
+	} right[] = {
+		{"", REQUIREAUTH_ALL},
+		{"scram-sha-256", REQUIREAUTH_SCRAM},
+		{"none", REQUIREAUTH_NONE},
+		{"!none", REQUIREAUTH_ALL & ~REQUIREAUTH_NONE},
+		{"password,md5,gss,sspi,scram-sha-256,none", REQUIREAUTH_ALL},
+		{" md5 , gss\t", REQUIREAUTH_MD5 | REQUIREAUTH_GSS},
+		{"!password,!md5", REQUIREAUTH_ALL & ~(REQUIREAUTH_PASSWORD | REQUIREAUTH_MD5)},
+	};
+	char text[256], error[REQUIREAUTH_ERROR_MAX];
+	struct conf *c;
+	unsigned may;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		ck_assert_int_eq(requireauth_parse(wrong[i][0], &may, error), -1);
+		ck_assert_msg(strstr(error, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], error);
+		snprintf(text, sizeof(text), "[databases]\n\na = require_auth='%s'\n", wrong[i][0]);
+		scratch_refuses(text, "t.ini:3: [databases] entry \"a\": require_auth");
+		conf_report_fini(&scratch_report);
+		conf_report_init(&scratch_report);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+		ck_assert_int_eq(requireauth_parse(right[i].text, &may, error), 0);
+		ck_assert_uint_eq(may, right[i].may);
+	}
+	scratch_refuses("[fynixpool]\nrequire_auth=never\n", "t.ini:2: require_auth: \"never\"");
+	scratch_refuses("[fynixpool]\nserver_tls_sslmode=disable\n[databases]\na = channel_binding=require\n",
+		"t.ini:4: [databases] entry \"a\": channel_binding = require needs TLS");
+	conf_report_fini(&scratch_report);
+	conf_report_init(&scratch_report);
+	c = scratch_load("[fynixpool]\nrequire_auth=!password\nchannel_binding=require\n[databases]\n"
+			 "a = require_auth=none server_channel_binding=disable server_weak_auth=allow\nb=\n");
+	ck_assert_int_eq(c->set.server_weak_auth, CONF_WEAK_AUTH_LOCAL);
+	ck_assert_int_eq(c->set.server_channel_binding, CONF_BINDING_REQUIRE);
+	ck_assert_str_eq(c->set.server_require_auth, "!password");
+	ck_assert_str_eq(c->database[0].server_require_auth, "none");
+	ck_assert_int_eq(c->database[0].server_channel_binding, CONF_BINDING_DISABLE);
+	ck_assert_int_eq(c->database[0].server_weak_auth, CONF_WEAK_AUTH_ALLOW);
+	ck_assert_ptr_null(c->database[1].server_require_auth);
+	ck_assert_int_eq(c->database[1].server_weak_auth, CONF_UNSET);
+	conf_unref(c);
+	c = scratch_load("[pgbouncer]\nlisten_addr=127.0.0.1\n[databases]\na=\n");
+	ck_assert_int_eq(c->set.server_weak_auth, CONF_WEAK_AUTH_ALLOW);
+	conf_unref(c);
+}
+END_TEST
+
 START_TEST(test_all_problems_at_once)
 {
 	scratch_refuses("[fynixpool]\nx=1\ny=2\npool_size=-5\n[databases]\na = b=c\n[users]\nu = d=e\n",
@@ -603,6 +668,6 @@ END_TEST
 
 SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases,
 	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_all_problems_at_once, test_reload,
-	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_tls, test_all_problems_at_once, test_reload,
+	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_tls, test_proofs_of_servers, test_all_problems_at_once, test_reload,
 	test_set, test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config,
 	test_references, test_report)

@@ -220,6 +220,8 @@ START_TEST(test_members_are_separate)
 				: o->type == OPTION_ENGINE ? "uring"
 				: o->type == OPTION_PROTOCOL ? "3.2"
 				: o->type == OPTION_NEGOTIATION ? "direct"
+				: o->type == OPTION_WEAKAUTH ? "allow"
+				: o->type == OPTION_BINDING ? "require"
 							   : "json");
 		ck_assert_int_eq(option_value_set(o, &a, text, error), 0);
 		for (size_t j = 0; (other = option_at(OPTION_GLOBAL, j)) != NULL; j++)

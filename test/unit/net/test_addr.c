@@ -116,6 +116,24 @@ START_TEST(unix_sockets)
 }
 END_TEST
 
+START_TEST(loopback)
+{
+	static const struct {
+		const char *text;
+		bool is_ours;
+	} row[] = {{"127.0.0.1", true}, {"127.255.255.254", true}, {"::1", true}, {"::ffff:127.0.0.1", true}, {"128.0.0.1", false},
+		   {"126.255.255.255", false}, {"0.0.0.0", false}, {"10.127.0.1", false}, {"::", false}, {"::2", false},
+		   {"1::1", false}, {"::ffff:10.0.0.127", false}, {"::127.0.0.1", false}, {"fe80::1", false}};
+	struct addr a = {.family = ADDR_UNIX};
+
+	ck_assert(!addr_is_loopback(&a));
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		ck_assert(addr_parse(&a, row[i].text, 1));
+		ck_assert_msg(addr_is_loopback(&a) == row[i].is_ours, "%s", row[i].text);
+	}
+}
+END_TEST
+
 START_TEST(unknown_families)
 {
 	struct sockaddr_storage ss = {.ss_family = AF_APPLETALK};
@@ -142,6 +160,7 @@ int main(void)
 	tcase_add_test(t, through_a_sockaddr_and_back);
 	tcase_add_test(t, port_is_in_network_order_inside);
 	tcase_add_test(t, unix_sockets);
+	tcase_add_test(t, loopback);
 	tcase_add_test(t, unknown_families);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
