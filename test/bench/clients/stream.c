@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include <libpq-fe.h>
+#include <openssl/ssl.h>
 
 #define BUF_SIZE (256 * 1024)
 #define COPY_ROW 1000	/* bytes of text in one row of COPY in, newline included */
@@ -37,6 +38,7 @@ static size_t copy_bytes;
 
 struct reader {
 	int fd;
+	SSL *ssl;		/* NULL: no TLS */
 	unsigned char head[5];
 	size_t head_len;	/* bytes of the header seen so far */
 	size_t skip;		/* bytes of the body still to come */
@@ -49,10 +51,24 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void send_all(int fd, const unsigned char *p, size_t len)
+static ssize_t send_some(const struct reader *r, const unsigned char *p, size_t len)
+{
+	if (r->ssl != NULL)
+		return SSL_write(r->ssl, p, (int)len);
+	return send(r->fd, p, len, MSG_NOSIGNAL);
+}
+
+static ssize_t recv_some(const struct reader *r)
+{
+	if (r->ssl != NULL)
+		return SSL_read(r->ssl, r->buf, BUF_SIZE);
+	return recv(r->fd, r->buf, BUF_SIZE, 0);
+}
+
+static void send_all(const struct reader *r, const unsigned char *p, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+		ssize_t n = send_some(r, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -75,7 +91,7 @@ static size_t put_header(unsigned char *p, char type, size_t body)
 	return 5;
 }
 
-static void send_query(int fd, const char *text)
+static void send_query(const struct reader *r, const char *text)
 {
 	size_t len = strlen(text) + 1;
 	unsigned char *msg = malloc(len + 5);
@@ -84,7 +100,7 @@ static void send_query(int fd, const char *text)
 		die("out of memory");
 	put_header(msg, 'Q', len);
 	memcpy(msg + 5, text, len);
-	send_all(fd, msg, len + 5);
+	send_all(r, msg, len + 5);
 	free(msg);
 }
 
@@ -101,12 +117,12 @@ static void send_copy(struct reader *r)
 	while (left > 0) {
 		size_t n = left < rows ? left : rows;
 
-		send_all(r->fd, r->buf, n * row);
+		send_all(r, r->buf, n * row);
 		atomic_fetch_add_explicit(&bytes_moved, n * row, memory_order_relaxed);
 		left -= n;
 	}
 	put_header(r->head, 'c', 0);
-	send_all(r->fd, r->head, 5);
+	send_all(r, r->head, 5);
 }
 
 /* Walks LEN received bytes. Returns the last message type of interest: 'Z' (end), 'G' (COPY in) or 0 (more to come). */
@@ -152,9 +168,9 @@ static void run_one(struct reader *r)
 	char end = 0;
 
 	r->head_len = r->skip = 0;
-	send_query(r->fd, sql);
+	send_query(r, sql);
 	while (end != 'Z') {
-		ssize_t n = recv(r->fd, r->buf, BUF_SIZE, 0);
+		ssize_t n = recv_some(r);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -208,7 +224,7 @@ static void command(bool run, bool stop)
 
 static void *client_main(void *arg)
 {
-	struct reader r = { .fd = PQsocket(arg), .buf = malloc(BUF_SIZE) };
+	struct reader r = { .fd = PQsocket(arg), .ssl = PQsslStruct(arg, "OpenSSL"), .buf = malloc(BUF_SIZE) };
 
 	if (!r.buf)
 		die("out of memory");

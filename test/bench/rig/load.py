@@ -33,7 +33,8 @@ class Pgbench:
                 "-n", "-c", str(opt["clients"]), "-j", str(min(opt["clients"], 2)), "-M",
                 self.target.pgbench_mode(opt["mode"]), "-T", "36000",
                 "-l", "--log-prefix", self.prefix] + self._what() + [DBNAME]
-        env = dict(os.environ, PGPASSWORD=PASSWORD, PGSSLMODE="disable", PGGSSENCMODE="disable")
+        env = dict(os.environ, PGPASSWORD=PASSWORD, PGSSLMODE="require" if self.scenario.tls else "disable",
+                   PGGSSENCMODE="disable")
         self.client = bench.procs.start(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.go_time = time.time()
         self._wait_for_log()
@@ -43,10 +44,13 @@ class Pgbench:
         opt = self.scenario.opt
         if "script" not in opt:
             return opt["builtin"]
-        path = os.path.join(self.bench.tmp, "script.sql")
-        with open(path, "w") as f:
-            f.write(opt["script"])
-        return ["-f", path, "-s", str(self.bench.server.scale)]
+        files = []
+        for number, (text, weight) in enumerate(opt["script"]):
+            path = os.path.join(self.bench.tmp, "script%d.sql" % number)
+            with open(path, "w") as f:
+                f.write(text)
+            files += ["-f", "%s@%d" % (path, weight)]
+        return files + ["-s", str(self.bench.server.scale)]
 
     def _wait_for_log(self):
         """pgbench logs nothing before all its clients have logged in; a little later all of them are at work."""
@@ -145,7 +149,7 @@ class Stream:
 
     def start(self):
         opt = self.scenario.opt
-        self.helper = Helper(self.bench, "stream", self.target.conninfo(), opt["clients"], opt["sql"],
+        self.helper = Helper(self.bench, "stream", self.target.conninfo(self.scenario.tls), opt["clients"], opt["sql"],
                              *([opt["copy_in"]] if "copy_in" in opt else []))
         self.client = self.helper.client
         self.helper.expect("ready")

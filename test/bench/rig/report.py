@@ -3,7 +3,7 @@ import statistics
 
 from scenario import FIGURES
 
-REFERENCE, OURS = "pgbouncer", "fynixpool"
+REFERENCE, OURS = "pgbouncer", "fynixpool"   # whose ratios are shown
 
 
 class Results:
@@ -61,14 +61,27 @@ class Results:
         low, _, high = statistics.quantiles(pairs, method="inclusive") if len(pairs) > 1 else pairs * 3
         return statistics.median(pairs), low, high
 
+    @staticmethod
+    def goal(scenario, target, figure):
+        """The ratio to keep to, or None."""
+        goals = scenario.goals.get(figure, {})
+        return next((goals[k] for k in target.judged_as if goals.get(k) is not None), None)
+
     def verdicts(self):
-        """(scenario, target, figure, ratio, goal, met) for every goal that this run could judge."""
+        """(scenario, target, figure, value as text, goal as text, met) for every goal that this run could judge."""
         for s in self.scenarios:
             for t in self.targets:
-                for figure, goal in s.goals.items():
-                    ratio = self.ratio(s, t, figure) if t.name == OURS else None
-                    if ratio is not None:
-                        yield s, t, figure, ratio, goal, ratio[0] <= goal
+                for figure in s.goals:
+                    goal, ratio = self.goal(s, t, figure), self.ratio(s, t, figure)
+                    if goal is not None and ratio is not None:
+                        more = FIGURES[figure][2] == "more"
+                        yield (s, t, figure, "%.2f" % ratio[0], "%s %.2f" % ("≥" if more else "≤", goal),
+                               ratio[0] >= goal if more else ratio[0] <= goal)
+                for figure, limit in s.limits.items():
+                    value = self.median(s, t, figure)
+                    if t.judged_as and value is not None:
+                        heading = "%g %s" % (limit, FIGURES[figure][1])
+                        yield s, t, figure, "%.2f" % value, "≤ " + heading, value <= limit
 
 
 def _number(value, digits):
@@ -93,7 +106,7 @@ def _scenario_table(res, s):
             row.append(_number(res.median(s, t, f), FIGURES[f][3]) + ("" if spread is None else " ±%.0f%%" % spread))
         rows.append(row)
         found = [res.ratio(s, t, f) for f in s.figures]
-        if t.name in (OURS, REFERENCE) and any(found):
+        if (t.name.startswith(OURS) or t.name == REFERENCE) and any(found):
             ratios.append(["%s / %s" % (t.spec, REFERENCE)] + ["" if r is None else "%.2f" % r[0] for r in found])
             ratios.append(["  quartiles of rounds"]
                           + ["" if r is None else "%.2f–%.2f" % r[1:] for r in found])
@@ -109,10 +122,10 @@ def text(res, facts):
             out += ["", "%s: %s" % (s.name, s.what)] + lines
     judged = list(res.verdicts())
     if judged:
-        out += ["", "Goals (ratio to PgBouncer's, at most)"]
-        out += list(_grid([["", "ratio", "goal", ""]] + [
-            ["%s %s, %s" % (s.name, FIGURES[f][0], t.spec), "%.2f" % r[0], "%.2f" % goal, "met" if met else "MISSED"]
-            for s, t, f, r, goal, met in judged]))
+        out += ["", "Goals (ratios to PgBouncer's, where no unit is given)"]
+        out += list(_grid([["", "is", "goal", ""]] + [
+            ["%s %s, %s" % (s.name, FIGURES[f][0], t.spec), value, goal, "met" if met else "MISSED"]
+            for s, t, f, value, goal, met in judged]))
     return "\n".join(out) + "\n"
 
 
@@ -135,7 +148,7 @@ def tsv(res, facts):
                 if not values:
                     continue
                 ratio = res.ratio(s, t, f)
-                goal = s.goals.get(f) if t.name == OURS else None
+                goal = res.goal(s, t, f)
                 out.append("\t".join(["median", s.name, t.spec, "", f, FIGURES[f][1] or "1"]
                                      + ["%.6g" % v for v in (res.median(s, t, f), min(values), max(values))]
                                      + (["%.4f" % v for v in ratio] if ratio else ["", "", ""])

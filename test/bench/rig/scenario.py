@@ -37,46 +37,79 @@ SELECT = "select abalance from pgbench_accounts where aid = :aid;\n"
 ROWS = "select repeat('x', 1000) from generate_series(1, %d)"
 
 
+PIPELINE = PICK + "\\startpipeline\n" + SELECT * PIPE_DEPTH + "\\endpipeline\n"
+# one transaction in ten holds its server for some milliseconds
+SHORT_AND_LONG = [(PICK + SELECT, 9), (PICK + "begin;\n" + SELECT + "select pg_sleep(0.005);\n" + SELECT + "end;\n", 1)]
+
+
+def most(uring, libev=None):
+    """A figure's highest allowed ratio to PgBouncer's, by engine."""
+    return {"uring": uring, "libev": uring if libev is None else libev}
+
+
+def least(two_workers=None, reuse=None):
+    """A figure's lowest allowed ratio to PgBouncer's, for the targets that are asked."""
+    return {"two_workers": two_workers, "reuse": reuse}
+
+
 class Scenario:
     """`run(bench, targets, scenario, rounds)` gives {target: [figures of each round]}."""
 
-    def __init__(self, name, what, run, figures, goals=None, only_pools=False, **opt):
+    def __init__(self, name, what, run, figures, goals=None, limits=None, only_pools=False, tls=False, **opt):
         self.name, self.what, self.run, self.figures = name, what, run, figures
-        self.goals = goals or {}        # figure: highest allowed ratio ours / PgBouncer's
+        self.goals = goals or {}        # figure: {what a target is judged as: the ratio ours / PgBouncer's to keep to}
+        self.limits = limits or {}      # figure: the highest allowed value
         self.only_pools = only_pools    # without pooling it would need a server connection per client
+        self.tls = tls                  # between the client and what it connects to
         self.opt = opt
+
+    def suits(self, target):
+        return (target.pools or not self.only_pools) and (target.ends_tls or not self.tls)
+
+
+def _pgbench(name, what, goals=None, run=load.run_side_by_side, figures=TX, **opt):
+    return Scenario(name, what, run, figures, goals, load=load.Pgbench, **opt)
+
+
+def _stream(name, what, goals=None, **opt):
+    return Scenario(name, what, load.run_side_by_side, STREAM, goals, load=load.Stream, clients=4, **opt)
 
 
 SCENARIOS = [
-    Scenario("simple", "pgbench -S, simple protocol, 32 clients", load.run_side_by_side, TX, {"cpu_tx": 1.0},
-             load=load.Pgbench, clients=32, mode="simple", builtin=["-S"]),
-    Scenario("extended", "pgbench -S, extended protocol, 32 clients", load.run_side_by_side, TX, {"cpu_tx": 1.0},
-             load=load.Pgbench, clients=32, mode="extended", builtin=["-S"]),
-    Scenario("prepared", "pgbench -S, prepared statements, 32 clients (PgBouncer before 1.21: extended)",
-             load.run_side_by_side, TX, {"cpu_tx": 0.9}, load=load.Pgbench, clients=32, mode="prepared", builtin=["-S"]),
-    Scenario("pipeline_prepared",
+    _pgbench("simple", "pgbench -S, simple protocol, 32 clients",
+             {"cpu_tx": most(0.75, 0.95), "tps": least(two_workers=1.08)}, clients=32, mode="simple", builtin=["-S"]),
+    _pgbench("extended", "pgbench -S, extended protocol, 32 clients",
+             {"cpu_tx": most(0.70, 0.95), "tps": least(reuse=1.3)}, clients=32, mode="extended", builtin=["-S"]),
+    _pgbench("prepared", "pgbench -S, prepared statements, 32 clients (PgBouncer before 1.21: extended)",
+             {"cpu_tx": most(0.65, 0.90), "tps": least(two_workers=1.15)}, clients=32, mode="prepared", builtin=["-S"]),
+    _pgbench("one", "pgbench -S, simple protocol, one client", {"added_p50": most(0.9, 1.0)}, figures=ONE,
+             clients=1, mode="simple", builtin=["-S"]),
+    _pgbench("many", "pgbench -S, simple protocol, 500 clients on 20 servers",
+             {"cpu_tx": most(0.7, 0.9), "p99": most(1.0)}, clients=500, mode="simple", builtin=["-S"]),
+    _pgbench("pipeline", "extended protocol, pipelines of %d selects (one tx = one pipeline), 16 clients" % PIPE_DEPTH,
+             {"cpu_tx": most(0.5)}, clients=16, mode="extended", script=[(PIPELINE, 1)]),
+    _pgbench("pipeline_prepared",
              "prepared statements, pipelines of %d selects, 16 clients (PgBouncer before 1.21: extended)" % PIPE_DEPTH,
-             load.run_side_by_side, TX, load=load.Pgbench, clients=16, mode="prepared",
-             script=PICK + "\\startpipeline\n" + SELECT * PIPE_DEPTH + "\\endpipeline\n"),
-    Scenario("one", "pgbench -S, simple protocol, one client", load.run_side_by_side, ONE,
-             load=load.Pgbench, clients=1, mode="simple", builtin=["-S"]),
-    Scenario("many", "pgbench -S, simple protocol, 500 clients on 20 servers", load.run_side_by_side, TX,
-             load=load.Pgbench, clients=500, mode="simple", builtin=["-S"]),
-    Scenario("pipeline", "extended protocol, pipelines of %d selects (one tx = one pipeline), 16 clients" % PIPE_DEPTH,
-             load.run_side_by_side, TX, {"cpu_tx": 0.5}, load=load.Pgbench, clients=16, mode="extended",
-             script=PICK + "\\startpipeline\n" + SELECT * PIPE_DEPTH + "\\endpipeline\n"),
-    Scenario("large1", "results of 1 MB (1,000 rows of 1,000 bytes), 4 clients", load.run_side_by_side, STREAM,
-             {"cpu_gb": 0.45}, load=load.Stream, clients=4, sql=ROWS % 1000),
-    Scenario("large10", "results of 10 MB (10,000 rows of 1,000 bytes), 4 clients", load.run_side_by_side, STREAM,
-             {"cpu_gb": 0.45}, load=load.Stream, clients=4, sql=ROWS % 10000),
-    Scenario("idle", "memory of idle clients", idle.run, IDLE, {"mem_login": 1.0, "mem_query": 1.0},
-             only_pools=True),
-    Scenario("tpcb", "pgbench TPC-B, simple protocol, 32 clients", load.run_one_by_one, TX,
-             load=load.Pgbench, clients=32, mode="simple", builtin=["-b", "tpcb-like"]),
-    Scenario("copyout", "COPY to stdout, 10 MB at a time, 4 clients", load.run_side_by_side, STREAM,
-             load=load.Stream, clients=4, sql="copy (%s) to stdout" % (ROWS % 10000)),
-    Scenario("copyin", "COPY from stdin, 10 MB at a time (rows dropped by WHERE), 4 clients", load.run_side_by_side,
-             STREAM, load=load.Stream, clients=4, sql="copy copy_target from stdin where false", copy_in=10000000),
+             {"cpu_tx": most(0.5)}, clients=16, mode="prepared", script=[(PIPELINE, 1)]),
+    _stream("large1", "results of 1 MB (1,000 rows of 1,000 bytes), 4 clients", {"cpu_gb": most(0.35, 0.4)},
+            sql=ROWS % 1000),
+    _stream("large10", "results of 10 MB (10,000 rows of 1,000 bytes), 4 clients", {"cpu_gb": most(0.3, 0.35)},
+            sql=ROWS % 10000),
+    _stream("copyout", "COPY to stdout, 10 MB at a time, 4 clients", {"cpu_gb": most(0.6)},
+            sql="copy (%s) to stdout" % (ROWS % 10000)),
+    _stream("copyin", "COPY from stdin, 10 MB at a time (rows dropped by WHERE), 4 clients",
+            {"cpu_gb": most(0.35, 0.4)}, sql="copy copy_target from stdin where false", copy_in=10000000),
+    _stream("large10_tls", "results of 10 MB over TLS, 4 clients", {"cpu_gb": most(0.45)}, tls=True, sql=ROWS % 10000),
+    _pgbench("tls", "pgbench -S, simple protocol, TLS, 32 clients", {"cpu_tx": most(0.8, 0.95)}, tls=True,
+             clients=32, mode="simple", builtin=["-S"]),
+    Scenario("idle", "memory of idle clients", idle.run, IDLE, {"mem_login": most(1.0), "mem_query": most(1.0)},
+             limits={"cpu_idle": 2.0}, only_pools=True),
+    Scenario("idle_tls", "memory of idle clients over TLS", idle.run, IDLE,
+             {"mem_login": most(1.0), "mem_query": most(1.0)}, limits={"cpu_idle": 2.0}, only_pools=True, tls=True),
+    _pgbench("tpcb", "pgbench TPC-B, simple protocol, 32 clients", run=load.run_one_by_one, clients=32,
+             mode="simple", builtin=["-b", "tpcb-like"]),
+    _pgbench("mix", "nine selects to one transaction of 5 ms and more, 200 clients on 20 servers",
+             run=load.run_one_by_one, clients=200, mode="simple", script=SHORT_AND_LONG),
 ]
-DEFAULT = ["simple", "extended", "prepared", "one", "many", "pipeline", "pipeline_prepared", "large1", "large10", "idle"]
+DEFAULT = [s.name for s in SCENARIOS]
 QUICK = ["simple", "extended", "prepared", "one", "many", "pipeline", "large1", "idle"]

@@ -36,13 +36,20 @@ class Server:
         self.procs, self.tmp, self.auth, self.scale = procs, tmp, auth, scale
         self.max_connections = max_connections
         self.bindir = find_bindir()
+        self.certificate, self.key = (os.path.join(tmp, "server." + end) for end in ("crt", "key"))
         self.port = free_port()
         self.proc = None
 
     def tool(self, name):
         return os.path.join(self.bindir, name)
 
+    def _make_certificate(self):
+        self.procs.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-keyout", self.key, "-out", self.certificate], unprivileged=True, cwd=self.tmp)
+        os.chmod(self.key, 0o600)
+
     def start(self, users):
+        self._make_certificate()
         data = os.path.join(self.tmp, "data")
         self.procs.run([self.tool("initdb"), "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8",
                         "--locale=C", "--no-sync"], unprivileged=True, cwd=self.tmp)
@@ -51,6 +58,7 @@ class Server:
         with open(os.path.join(data, "postgresql.auto.conf"), "a") as f:
             for name, value in _SETTINGS.items():
                 f.write("%s = %s\n" % (name, value))
+            f.write("ssl = on\nssl_cert_file = '%s'\nssl_key_file = '%s'\n" % (self.certificate, self.key))
             f.write("port = %d\nmax_connections = %d\nunix_socket_directories = '%s'\n"
                     % (self.port, self.max_connections, self.tmp))
         self.log = open(os.path.join(self.tmp, "postgres.log"), "wb")

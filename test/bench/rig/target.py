@@ -17,6 +17,8 @@ MAX_CLIENTS = 12000
 class Target:
     """`spec` is what the user asked for: NAME or NAME:key=value,… (settings added to the target's own section)."""
     pools = False       # shares POOL_SIZE server connections between its clients
+    ends_tls = True     # speaks TLS itself when asked
+    judged_as = ()      # which goals of a scenario are its own
     pid = None          # of the process between client and server; None for direct
 
     def __init__(self, bench, spec, number):
@@ -82,9 +84,9 @@ class Target:
             self.bench.procs.stop(self.process)
             self.process = self.pid = None
 
-    def conninfo(self):
-        return "host=127.0.0.1 port=%d user=%s dbname=%s password=%s sslmode=disable gssencmode=disable" \
-            % (self.port, self.user, DBNAME, PASSWORD)
+    def conninfo(self, tls=False):
+        return "host=127.0.0.1 port=%d user=%s dbname=%s password=%s sslmode=%s gssencmode=disable" \
+            % (self.port, self.user, DBNAME, PASSWORD, "require" if tls else "disable")
 
     def cpu(self):
         """(total ns, user ticks, system ticks) since its start."""
@@ -117,6 +119,8 @@ class Pooler(Target):
             "auth_type": bench.auth, "auth_file": self.write("userlist.txt", '"%s" "%s"\n' % (self.user, PASSWORD)),
             "admin_users": "bench_admin", "pool_mode": "transaction", "max_client_conn": MAX_CLIENTS,
             "logfile": os.path.join(self.dir, "log"), "pidfile": os.path.join(self.dir, "pid"),
+            "client_tls_sslmode": "allow", "client_tls_cert_file": bench.server.certificate,
+            "client_tls_key_file": bench.server.key, "server_tls_sslmode": "disable",
         }
         keys.update(own)
         keys.update(self.settings)
@@ -150,6 +154,8 @@ class PgBouncer(Pooler):
 
 
 class HAProxy(Target):
+    ends_tls = False
+
     def find(self):
         self.binary = os.environ.get("HAPROXY") or shutil.which("haproxy", path="/usr/sbin:" + os.environ["PATH"])
         return None if self.binary else "no haproxy found; set HAPROXY"
@@ -210,14 +216,27 @@ class Fynixpool(Pooler):
 
 class FynixpoolLibev(Fynixpool):
     engine = {"io_engine": "libev"}
+    judged_as = ("libev",)
 
 
 class FynixpoolUring(Fynixpool):
     engine = {"io_engine": "uring"}
+    judged_as = ("uring",)
+
+
+class FynixpoolTwo(Fynixpool):
+    engine = {"worker_threads": 2}
+    judged_as = ("two_workers",)
+
+
+class FynixpoolReuse(Fynixpool):
+    engine = {"reuse_unnamed_statements": "on"}
+    judged_as = ("reuse",)
 
 
 KINDS = {"direct": Direct, "pgbouncer": PgBouncer, "haproxy": HAProxy, "fynixpool": Fynixpool,
-         "fynixpool-libev": FynixpoolLibev, "fynixpool-uring": FynixpoolUring}
+         "fynixpool-libev": FynixpoolLibev, "fynixpool-uring": FynixpoolUring, "fynixpool-two": FynixpoolTwo,
+         "fynixpool-reuse": FynixpoolReuse}
 
 
 def make(bench, spec, number):
