@@ -14,6 +14,7 @@
 #include "net/errand.h"
 #include "net/lookup.h"
 #include "pool/tlsset.h"
+#include "session/strangers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -316,6 +317,7 @@ static int process_start(struct process *p)
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
 	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS);
+	p->hub.strangers = strangers_new();
 	p->hub.lookup = lookup_new(PROCESS_LOOKUP_IDLE_US, NULL);
 	if (p->hub.lookup == NULL)
 		log_write(LOG_WARNING, NULL, "no descriptor for connections beside the pools: monitor_user has no effect");
@@ -368,6 +370,7 @@ static void process_end(struct process *p)
 	timeout_disarm(&p->stop_check);
 	loop_fini(&p->control);
 	hub_fini(&p->hub);
+	strangers_free(p->hub.strangers);
 	log_write(LOG_LOG, NULL, "process down");
 	daemonize_remove_pid(p->conf->set.pidfile);
 	conf_unref(p->conf);

@@ -315,6 +315,18 @@ void listener_refuse(int fd)
 	close(fd);
 }
 
+void listener_refuse_with(int fd, const void *bytes, size_t n)
+{
+	char unread[1024];
+
+	if (n > 0)
+		(void)send(fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* what is left unread makes a reset of the end, and may overtake the words */
+	(void)shutdown(fd, SHUT_WR);
+	(void)recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
+	close(fd);
+}
+
 void listener_tune(int fd, const struct listener_tuning *t)
 {
 	int on = t->keepalive ? 1 : 0;

@@ -60,6 +60,8 @@ void listener_rest(struct listener *l, int err);
 
 /* Takes an accepted fd and closes it. */
 void listener_refuse(int fd);
+/* ... after saying n bytes to it, if it takes them at once. */
+void listener_refuse_with(int fd, const void *bytes, size_t n);
 
 /* Options of a connected TCP socket. */
 struct listener_tuning {

@@ -70,6 +70,7 @@ const char *hub_limit_name(enum hub_answer answer)
 		[HUB_USER_FULL] = "max_user_connections",
 		[HUB_CLIENTS_FULL] = "max_client_conn",
 		[HUB_LOGINS_FULL] = "max_unauthenticated_percent",
+		[HUB_ADDRESS_FULL] = "max_unauthenticated_address_percent",
 		[HUB_DATABASE_CLIENTS_FULL] = "max_db_client_connections",
 		[HUB_USER_CLIENTS_FULL] = "max_user_client_connections",
 	};

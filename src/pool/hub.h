@@ -28,6 +28,7 @@ struct resolver;
 struct errands;
 struct share;
 struct stmt_store;
+struct strangers;
 
 struct hub {
 	struct lock lock;
@@ -44,6 +45,7 @@ struct hub {
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
 	struct errands *errands;	     /* fixed after start; NULL: what may wait is done at once */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
+	struct strangers *strangers;	     /* fixed after start; NULL: addresses are not followed */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
 };
 
@@ -58,6 +60,7 @@ enum hub_answer {
 	HUB_USER_FULL,	 /* max_user_connections */
 	HUB_CLIENTS_FULL, /* max_client_conn */
 	HUB_LOGINS_FULL,
+	HUB_ADDRESS_FULL, /* max_unauthenticated_address_percent; told by strangers_enter */
 	HUB_DATABASE_CLIENTS_FULL,
 	HUB_USER_CLIENTS_FULL,
 };

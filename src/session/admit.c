@@ -22,6 +22,7 @@
 #include "session/request.h"
 #include "session/replica.h"
 #include "session/rider.h"
+#include "session/tarry.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -66,6 +67,7 @@ static void admit_failed(struct client *c)
 		snprintf(text, sizeof(text), "password authentication failed for user \"%.200s\"", c->login->user);
 		sentence = text;
 	}
+	tarry_failed(c);
 	admit_deny(c, detail != NULL ? detail : clientauth_error(a), clientauth_sqlstate(a), sentence);
 }
 
@@ -135,7 +137,8 @@ void admit_begin(struct client *c)
 {
 	vars_complete(c);
 	c->login->is_own_uid = gate_is_own_uid(c);
-	admit_again(c);
+	if (!tarry_begin(c))
+		admit_again(c);
 }
 
 void admit_proof(struct client *c, const void *body, size_t n)

@@ -18,6 +18,7 @@
 #include "session/request.h"
 #include "session/secured.h"
 #include "session/statements.h"
+#include "session/strangers.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -70,12 +71,20 @@ const char *client_sqlstate(const struct client *c, enum client_end end)
 	return c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER ? r->bouncer : r->own;
 }
 
+void client_known(struct client *c)
+{
+	strangers_leave(c->worker->home.hub->strangers, c->place);
+	c->place = 0;
+}
+
 void client_enter(struct client *c, enum client_state state)
 {
 	bool was_login = c->state == CLIENT_STARTUP || c->state == CLIENT_AUTH;
 
 	CHECK(client_may_enter((enum client_state)c->state, state));
 	c->state = (uint8_t)state;
+	if (state == CLIENT_WELCOME || state == CLIENT_CONSOLE)
+		client_known(c);
 	if (was_login && (state == CLIENT_STARTUP || state == CLIENT_AUTH || state == CLIENT_WELCOME))
 		return; /* one deadline over the whole login */
 	deadline_arm(c);
@@ -211,6 +220,7 @@ void client_close(struct client *c, enum client_end end)
 	slots_remove(&w->handles, c->handle);
 	atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
 	hub_give_client(w->home.hub, !c->is_counted);
+	client_known(c);
 	if (c->is_counted)
 		hub_give_login(w->home.hub, identity_database(c->identity), identity_user(c->identity));
 	if (c->owns_limits)
@@ -324,7 +334,7 @@ static void client_tune(const struct client *c)
 		listener_tune(c->conn.fd, &tuning);
 }
 
-void client_new(struct worker *w, int fd, const struct addr *peer, enum hub_answer refused)
+void client_new(struct worker *w, int fd, const struct addr *peer, uint16_t place, enum hub_answer refused)
 {
 	struct client *c = mem_object_new(MEM_CLIENT, sizeof(*c));
 
@@ -337,11 +347,13 @@ void client_new(struct worker *w, int fd, const struct addr *peer, enum hub_answ
 			slots_remove(&w->handles, c->handle);
 		mem_object_free(MEM_CLIENT, c, sizeof(*c));
 		hub_give_client(w->home.hub, true);
+		strangers_leave(w->home.hub->strangers, place);
 		atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
 		return;
 	}
 	c->worker = w;
 	c->peer = *peer;
+	c->place = place;
 	lease_init(&c->lease, &request_lease_ops);
 	dlist_init(&c->link);
 	c->id = hub_next_id(w->home.hub);

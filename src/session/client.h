@@ -59,6 +59,7 @@ struct client {
 	uint8_t state;	   /* enum client_state */
 	uint8_t end;	   /* enum client_end */
 	uint8_t pool_mode; /* enum conf_pool_mode, fixed at login */
+	uint16_t place;	   /* among the strangers; 0: none */
 	uint8_t key_len;   /* of its cancel key: 4, or 32 with protocol 3.2.  Other workers read it: no bit among bits that change */
 	bool is_forwarding : 1; /* the current message's body goes to the server */
 	bool is_refusing : 1;	/* the next message begins the request that is refused */
@@ -77,8 +78,10 @@ struct client {
 	uint8_t replication : 2; /* enum startup_replication */
 };
 
-/* Takes fd.  refused: the hub's answer if it may not stay. */
-void client_new(struct worker *w, int fd, const struct addr *peer, enum hub_answer refused);
+/* Takes fd and its place among the strangers.  refused: the hub's answer if it may not stay. */
+void client_new(struct worker *w, int fd, const struct addr *peer, uint16_t place, enum hub_answer refused);
+/* It has proved who it is, or goes: not a stranger any more. */
+void client_known(struct client *c);
 void client_enter(struct client *c, enum client_state state);
 bool client_may_enter(enum client_state from, enum client_state to);
 const char *client_state_word(enum client_state state);

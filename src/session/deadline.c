@@ -7,6 +7,7 @@
  */
 #include "session/deadline.h"
 
+#include "session/strangers.h"
 #include "session/wait.h"
 #include "session/worker.h"
 
@@ -95,6 +96,7 @@ void deadline_on_due(struct timeout *t)
 	case CLIENT_STARTUP:
 	case CLIENT_AUTH:
 	case CLIENT_WELCOME:
+		strangers_count(c->worker->home.hub->strangers, STRANGERS_TIMED_OUT, 1);
 		client_fail(c, CLIENT_END_LOGIN_TIMEOUT, NULL);
 		break;
 	case CLIENT_IDLE:

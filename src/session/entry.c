@@ -20,6 +20,7 @@
 #include "session/relay.h"
 #include "session/secured.h"
 #include "session/replica.h"
+#include "session/tarry.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -42,10 +43,8 @@ void entry_begin(struct client *c, enum hub_answer refused)
 	}
 	buf_init(&l->in, ENTRY_BYTES_MAX);
 	c->login = l;
-	/* a cancel may pass when there is no room for another client, but not in a flood of strangers */
+	/* a cancel may pass when there is no room for another client; a flood of strangers does not come so far */
 	l->refused = refused;
-	if (refused == HUB_LOGINS_FULL)
-		entry_refuse(c);
 }
 
 void entry_free(struct client *c)
@@ -55,6 +54,7 @@ void entry_free(struct client *c)
 	c->login = NULL;
 	buf_wipe(&l->in);
 	osname_forget(l);
+	tarry_end(l);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
 	if (l->extra != NULL)

@@ -8,6 +8,7 @@
 
 #include "auth/clientauth.h"
 #include "base/buf.h"
+#include "net/timeout.h"
 #include "pool/hub.h"
 
 #define ENTRY_BYTES_MAX ((size_t)128 * 1024) /* of one message of the login; the parsers have lower bounds */
@@ -19,8 +20,10 @@ struct osname_question;
 struct login {
 	struct buf in;	   /* the packet that is being received */
 	void (*on_spelt)(struct client *c); /* canon.c: what comes next */
-	struct clientauth *auth;	/* NULL in state AUTH: gate.c waits */
+	struct clientauth *auth;	/* NULL in state AUTH: osname.c or tarry.c waits */
 	struct osname_question *question; /* osname.c: what it waits for */
+	struct timeout tarry;	 /* tarry.c: due when it has waited */
+	struct client *tarrying; /* NULL: it does not wait */
 	struct credential_keys keys; /* learnt */
 	char *user, *database;
 	char *replication;    /* replica.c; NULL: an ordinary client */

@@ -10,13 +10,13 @@
 #include "session/canon.h"
 #include "session/deadline.h"
 #include "session/desk.h"
+#include "session/porch.h"
 #include "session/replica.h"
 #include "session/watch.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#define WORKER_LOGINS_MIN 16
 #define WORKER_DRIFT 1 /* clients more than the least loaded worker has, before it gets the next one */
 
 int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *hub, unsigned index, struct worker **all,
@@ -94,6 +94,7 @@ struct worker_arrival {
 	struct mail mail;
 	int fd;
 	struct addr peer;
+	uint16_t place;
 	enum hub_answer answer;
 };
 
@@ -101,7 +102,7 @@ static void worker_on_arrival(struct loop *loop, struct mail *mail)
 {
 	struct worker_arrival *a = container_of(mail, struct worker_arrival, mail);
 
-	client_new(worker_of(loop), a->fd, &a->peer, a->answer);
+	client_new(worker_of(loop), a->fd, &a->peer, a->place, a->answer);
 	mem_free(a);
 }
 
@@ -123,46 +124,23 @@ static struct worker *worker_least_loaded(struct worker *acceptor)
 	return best;
 }
 
-static bool worker_is_exempt(const struct addr *peer)
-{
-	uid_t uid;
-
-	/* whoever runs us must get in to see what is wrong */
-	if (peer->family != ADDR_UNIX)
-		return false;
-	memcpy(&uid, peer->ip, sizeof(uid));
-	return uid == geteuid();
-}
-
-/* most connections that have not logged in yet; 0: no limit of its own */
-static unsigned worker_max_logins(const struct conf_settings *set)
-{
-	uint64_t share = (uint64_t)set->max_client_conn * (uint64_t)set->max_unauthenticated_percent / 100;
-
-	if (set->max_unauthenticated_percent >= 100)
-		return 0;
-	/* a share of few clients would let people who log in at the same time lock each other out */
-	return share < WORKER_LOGINS_MIN ? WORKER_LOGINS_MIN : (unsigned)share;
-}
-
 void worker_accept(struct worker *acceptor, int fd, const struct addr *peer)
 {
-	const struct conf_settings *set = &acceptor->home.conf->set;
-	unsigned logins = worker_max_logins(set);
-	enum hub_answer answer =
-		hub_take_client(acceptor->home.hub, (unsigned)set->max_client_conn, logins);
-	struct worker *w = worker_least_loaded(acceptor);
 	struct worker_arrival *a;
+	enum hub_answer answer;
+	struct worker *w;
+	uint16_t place;
 
-	if (answer != HUB_OK && worker_is_exempt(peer))
-		answer = HUB_OK;
+	if (!porch_enter(acceptor, fd, peer, &place, &answer))
+		return;
+	w = worker_least_loaded(acceptor);
 	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
 	if (w == acceptor) {
-		client_new(w, fd, peer, answer);
+		client_new(w, fd, peer, place, answer);
 		return;
 	}
 	a = mem_alloc(sizeof(*a));
-	*a = (struct worker_arrival){.fd = fd, .peer = *peer, .answer = answer};
+	*a = (struct worker_arrival){.fd = fd, .peer = *peer, .place = place, .answer = answer};
 	loop_post(&w->loop, &a->mail, worker_on_arrival);
 }
 

@@ -22,7 +22,8 @@ SECTION = "pgbouncer" if STANDIN else "fynixpool"
 STANDIN_NAMES = {
     "pool_size": "default_pool_size", "pool_timeout": "query_wait_timeout", "pool_recycle": "server_lifetime",
     "max_overflow": None, "overflow_linger": None, "worker_threads": None, "io_engine": None, "pool_pre_ping": None,
-    "pre_ping_idle": None, "session_attach": None, "long_query_time": None, "long_query_action": None,
+    "pre_ping_idle": None, "session_attach": None, "long_query_time": None, "long_query_action": None, "auth_failure_delay": None,
+    "max_unauthenticated_address_percent": None, "max_unauthenticated_percent": None,
 }
 
 TROUBLE = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitizer|SUMMARY: \w*Sanitizer|"
@@ -70,6 +71,8 @@ class Pooler:
                 self.conf["worker_threads"] = WORKERS
             if ENGINE:
                 self.conf["io_engine"] = ENGINE
+            # all clients of the tests have one address, and many of them are wrong
+            self.conf.update(auth_failure_delay=0, max_unauthenticated_address_percent=100)
         self.conf.update(conf)
         self.databases = databases if databases is not None else {d: "" for d in ("db0", "db1", "db2", "db3")}
         self.users = users or {}

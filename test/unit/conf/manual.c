@@ -13,10 +13,10 @@ static const struct {
 } manual_groups[] = {
 	{"Where clients come in", "listen_addr listen_port listen_backlog unix_socket_dir unix_socket_mode "
 				  "unix_socket_group max_client_conn "
-				  "max_unauthenticated_percent max_db_client_connections "
+				  "max_unauthenticated_percent max_unauthenticated_address_percent max_db_client_connections "
 				  "max_user_client_connections client_login_timeout "
 				  "ignore_startup_parameters login_notify_message so_reuseport"},
-	{"Who may come in", "auth_type auth_file admin_users stats_users scram_iterations auth_user "
+	{"Who may come in", "auth_type auth_failure_delay auth_file admin_users stats_users scram_iterations auth_user "
 			    "auth_query auth_dbname auth_hba_file "
 			    "auth_ident_file auth_ldap_options"},
 	{"Size of the pools", "pool_mode default_pool_size max_overflow overflow_linger min_pool_size "
