@@ -120,6 +120,11 @@ static inline uint64_t conn_written(const struct conn *c)
 /* Moves the unwritten queue to the end of to (before conn_close; on_closed is the place).  Gives how
  * many bytes; when to has no room for them: 0, to->bad is set and the queue stays. */
 size_t conn_take_out(struct conn *c, struct buf *to);
+/* Appends it to to, and it stays where it is.  -1: to has no room for it and is bad. */
+static inline int conn_copy_out(const struct conn *c, struct buf *to)
+{
+	return outq_save(&c->out, to);
+}
 /* Ends our direction once the queue is empty; reading goes on, so that the peer's end can be awaited.
  * conn_send is ignored from now on. */
 void conn_shutdown(struct conn *c);

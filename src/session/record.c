@@ -6,24 +6,58 @@
 #include "session/statements.h"
 #include "session/worker.h"
 
-void record_begin(struct client *c)
+static void record_open(struct client *c)
 {
 	struct statements *st = c->statements;
 	struct worker *w = c->worker;
 
-	if (st == NULL)
-		return;
 	if (st->origin.cap == 0 && w->spare_count > 0)
 		st->origin = w->spares[--w->spare_count];
 	buf_reset(&st->origin);
 	st->is_recording = st->is_whole = true;
+}
+
+/* what was read of a message that is put together */
+static void record_add_begun(struct client *c)
+{
+	record_add(c, c->hdr, c->have);
+	record_add(c, c->statements->part.data, c->statements->part.len);
+}
+
+void record_begin(struct client *c)
+{
+	struct statements *st = c->statements;
+
+	if (st == NULL)
+		return;
+	record_open(c);
 	st->binds = st->describes = 0;
 	st->has_fresh = false;
 	c->is_rewritten = st->is_retrying = false;
 	st->retries = 0;
-	/* what was read of its first message before there was a server */
-	record_add(c, c->hdr, c->have);
-	record_add(c, st->part.data, st->part.len);
+	record_add_begun(c);
+}
+
+void record_catch_up(struct client *c)
+{
+	struct server *s = c->lease.server;
+	struct statements *st;
+
+	if (c->is_rewritten || c->has_answered || conn_written(&s->conn) != s->request_mark)
+		return;
+	if (c->statements == NULL)
+		c->statements = statements_new(c->worker->home.hub->statements);
+	st = c->statements;
+	if (st == NULL || st->is_recording)
+		return;
+	record_open(c);
+	/* nothing is written: it lies in the server's queue, behind what we said ourselves to set the client's parameters */
+	if (conn_copy_out(&s->conn, &st->origin) < 0) {
+		record_end(c);
+		return;
+	}
+	buf_consume(&st->origin, s->ours_unsent);
+	record_add_begun(c);
 }
 
 void record_add(struct client *c, const uint8_t *p, size_t n)

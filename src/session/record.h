@@ -15,6 +15,9 @@
 
 /* A server has just been leased to the client. */
 void record_begin(struct client *c);
+/* From here on the request is said in other words: where nothing of it is written yet, what was sent of it as it came
+ * is in the record now, too. */
+void record_catch_up(struct client *c);
 void record_add(struct client *c, const uint8_t *p, size_t n);
 void record_end(struct client *c);
 /* Has it all of the request, of which nothing was answered yet? */

@@ -163,11 +163,22 @@ static void relay_end_unnamed(struct relay_run *run, uint8_t type)
 		unnamed_keep(run->c, &run->unnamed);
 }
 
+static bool relay_is_recording(const struct client *c)
+{
+	return c->statements != NULL && c->statements->is_recording;
+}
+
 static enum request_verdict relay_rewrite(struct relay_run *run, struct relay_message *m)
 {
 	struct client *c = run->c;
+	bool was_recording = relay_is_recording(c);
+	enum rewrite_verdict verdict =
+		rewrite_message(c, m->hdr[0], m->length - 4, m->body, m->have, &run->unnamed, &m->used);
 
-	switch (rewrite_message(c, m->hdr[0], m->length - 4, m->body, m->have, &run->unnamed, &m->used)) {
+	/* what stands before it was caught up with */
+	if (relay_is_recording(c) && !was_recording)
+		run->record = m->split ? m->next : m->hdr;
+	switch (verdict) {
 	case REWRITE_SENT:
 		c->is_rewritten = true;
 		run->is_rewritten = true;

@@ -10,7 +10,9 @@
 #include "proto/frontend.h"
 #include "server/rowshape.h"
 #include "session/dealloc.h"
+#include "session/dummy.h"
 #include "session/ensure.h"
+#include "session/record.h"
 #include "session/shape.h"
 #include "session/unnamed.h"
 
@@ -89,27 +91,6 @@ void rewrite_drop_part(struct client *c)
 	buf_fini(&st->part);
 }
 
-/* A Parse of a name that is taken.  The server is made to say so: only its error leaves the transaction as it must be. */
-static enum rewrite_verdict rewrite_clash(struct client *c, struct server *s, struct statements_name *name,
-					  const uint8_t *rest, size_t n)
-{
-	enum stmt_answer answer;
-	struct buf out;
-
-	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE))
-		return REWRITE_END;
-	answer = statements_clash(c->statements, name, s->expect.batch);
-	if (answer != STMT_OK)
-		return rewrite_fail(c, answer);
-	if (server_note_flagged(s, FE_PARSE, EXPECT_TOLD) < 0)
-		return REWRITE_END;
-	buf_init(&out, 0);
-	(void)frontend_close(&out, 'S', REWRITE_CLASH);
-	(void)frontend_parse(&out, REWRITE_CLASH, "");
-	ensure_put_parse(&out, REWRITE_CLASH, rest, n);
-	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
-}
-
 static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s, const uint8_t *text, size_t text_len,
 					      struct stmt *stmt)
 {
@@ -137,49 +118,6 @@ static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s
 		ok = ensure_parse(c, s, stmt, EXPECT_NOTED | EXPECT_TOLD);
 	}
 	return ok ? REWRITE_SENT : REWRITE_END;
-}
-
-/* [Close fx_gone] [Parse fx_gone]: a statement that can be deallocated in place of one that other clients use */
-static bool rewrite_put_gone(struct server *s, struct buf *out, bool sync)
-{
-	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE) || (sync && !server_note_ours(s, FE_SYNC)))
-		return false;
-	(void)frontend_close(out, 'S', REWRITE_GONE);
-	(void)frontend_parse(out, REWRITE_GONE, "");
-	if (sync)
-		(void)frontend_sync(out);
-	return true;
-}
-
-/* text is DEALLOCATE of a statement of the client's; type: Query, or an unnamed Parse that has rest behind the text */
-static enum rewrite_verdict rewrite_deallocate(struct client *c, struct server *s, uint8_t type,
-					       const struct statements_name *name, const uint8_t *rest, size_t n)
-{
-	enum stmt_answer answer;
-	struct buf out;
-	size_t at;
-
-	buf_init(&out, 0);
-	if (!rewrite_put_gone(s, &out, type == FE_QUERY)) {
-		buf_fini(&out);
-		return REWRITE_END;
-	}
-	answer = statements_set(c->statements, name->text, name->len, NULL, s->expect.batch);
-	if (answer != STMT_OK) {
-		buf_fini(&out);
-		return rewrite_fail(c, answer);
-	}
-	if (server_note_flagged(s, type, EXPECT_TOLD) < 0) {
-		buf_fini(&out);
-		return REWRITE_END;
-	}
-	at = wire_begin(&out, (char)type);
-	if (type == FE_PARSE)
-		(void)buf_append_cstr(&out, "");
-	(void)buf_append_cstr(&out, "DEALLOCATE " REWRITE_GONE);
-	(void)buf_append(&out, rest, n);
-	(void)wire_end(&out, at);
-	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }
 
 /* Is it DEALLOCATE of a name that the client has given, or may have when what was sent is answered?  NULL: no. */
@@ -226,7 +164,7 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		if (name != NULL) {
 			const uint8_t *end = rewrite_nul(nul + 1, rest);
 
-			return rewrite_deallocate(c, s, FE_PARSE, name, end + 1, (size_t)(body + len - end - 1));
+			return dummy_deallocate(c, s, FE_PARSE, name, end + 1, (size_t)(body + len - end - 1));
 		}
 		if (have == len)
 			*unnamed = (struct rewrite_unnamed){nul + 1, rest, s->expect.pushed};
@@ -248,10 +186,11 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		return REWRITE_STALL;
 	c->pool->stats.client_parse_count++;
 	if (is_taken)
-		return rewrite_clash(c, s, name, nul + 1, rest);
+		return dummy_parse_again(c, s, name, nul + 1, rest);
 	answer = stmt_intern(c->worker->home.hub->statements, nul + 1, rest, &stmt);
 	if (answer != STMT_OK)
 		return rewrite_fail(c, answer);
+	record_catch_up(c);
 	return rewrite_parse_new(c, s, body, (size_t)(nul - body), stmt);
 }
 
@@ -326,6 +265,8 @@ static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const u
 	const uint8_t *nul = portal != NULL ? rewrite_nul(portal + 1, (size_t)(body + have - portal - 1)) : NULL;
 	enum rewrite_verdict verdict;
 
+	if (c->statements != NULL)
+		c->statements->bound = NULL; /* this is about another portal now, or another statement */
 	if (nul == NULL)
 		return REWRITE_PLAIN;
 	if (nul == portal + 1 && !rewrite_is_aliased(c))
@@ -407,7 +348,7 @@ static enum rewrite_verdict rewrite_query(struct client *c, uint32_t len, const 
 		return REWRITE_PLAIN;
 	if (statements_is_uncertain(name, s->expect.batch))
 		return REWRITE_STALL;
-	return rewrite_deallocate(c, s, FE_QUERY, name, NULL, 0);
+	return dummy_deallocate(c, s, FE_QUERY, name, NULL, 0);
 }
 
 static enum rewrite_verdict rewrite_by_type(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,

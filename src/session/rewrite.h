@@ -15,9 +15,6 @@
 #include "session/statements.h"
 #include "session/worker.h"
 
-#define REWRITE_CLASH "fx_twice" /* on the server: a name that is there, to be told that it is */
-#define REWRITE_GONE "fx_gone"	 /* a name that is there, to be deallocated */
-
 enum rewrite_verdict {
 	REWRITE_PLAIN, /* forward it as it is */
 	REWRITE_SENT,  /* *used bytes of its body are dealt with; what follows is forwarded */

@@ -5,6 +5,7 @@
 
 #include "proto/errfields.h"
 #include "proto/wire.h"
+#include "session/dummy.h"
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/rewrite.h"
@@ -63,8 +64,8 @@ static const char *special_name(const struct client *c, const struct server *s, 
 		*len = STMT_NAME_LEN;
 		return statements_name_of(c->statements, id, s->prepared.failed_user);
 	}
-	*at = strstr(text, REWRITE_CLASH);
-	*len = strlen(REWRITE_CLASH);
+	*at = strstr(text, DUMMY_CLASH);
+	*len = strlen(DUMMY_CLASH);
 	return *at != NULL ? c->statements->failed : NULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "proto/frontend.h"
 #include "session/ensure.h"
+#include "session/record.h"
 
 #include <string.h>
 
@@ -92,6 +93,7 @@ enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uin
 		return REWRITE_PLAIN;
 	if ((e == NULL && !prepared_was_seen(&s->prepared, id)) || !unnamed_set(c, id, rest, n))
 		return REWRITE_PLAIN;
+	record_catch_up(c);
 	server_note_text(s, rest, strnlen((const char *)rest, n));
 	if (e == NULL)
 		return ensure_parse(c, s, c->statements->unnamed, EXPECT_NOTED) ? REWRITE_SENT : REWRITE_END;
@@ -101,7 +103,7 @@ enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uin
 
 enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewrite_unnamed *unnamed)
 {
-	struct statements *st = c->statements;
+	struct statements *st;
 	struct buf out;
 
 	if (c->has_unnamed && expect_watched(&s->expect) == EXPECT_UNKNOWN)
@@ -109,6 +111,8 @@ enum rewrite_verdict unnamed_use(struct client *c, struct server *s, struct rewr
 	unnamed->body = NULL;
 	if (rewrite_has_unnamed(c))
 		return REWRITE_PLAIN;
+	record_catch_up(c);
+	st = c->statements;
 	c->has_unnamed = c->is_rewritten = true;
 	expect_watch(&s->expect);
 	buf_init(&out, 0);

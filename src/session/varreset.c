@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#define VARRESET_REPEATS 3
+
 /* What the text of the statement says that was reset. */
 static enum varsql_reset varreset_read(const struct server *s, char *name)
 {
@@ -147,6 +149,13 @@ static bool varreset_restore(struct client *c, struct server *s, struct buf *sql
 	return !sql->bad && !told->bad;
 }
 
+bool varreset_may_repeat(struct client *c, const struct server *s, const char *sqlstate)
+{
+	/* only where nothing of the client's has come behind it */
+	return strcmp(sqlstate, "57014") == 0 && c->vars != NULL && c->has_answered && s->status == TRANSACTION_IDLE &&
+	       s->expect.count == 1 && !s->expect.in_batch && c->left == 0 && varset_of(c)->repeats++ < VARRESET_REPEATS;
+}
+
 void varreset_on_ready(struct client *c, struct server *s, char status)
 {
 	struct buf sql, told;
@@ -167,6 +176,7 @@ void varreset_on_ready(struct client *c, struct server *s, char status)
 	} else {
 		conn_send(&c->conn, told.data, told.len, NULL);
 		v->pending = VARSET_PENDING_NONE;
+		v->repeats = 0;
 		mem_free(v->pending_name);
 		v->pending_name = NULL;
 		params_fini(&v->known);

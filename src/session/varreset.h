@@ -19,6 +19,8 @@ void varreset_on_tag(struct client *c, struct server *s, const char *tag);
 bool varreset_note(struct client *c, const struct server *s, const char *name) FX_MUST_USE;
 /* Is that report not for the client? */
 bool varreset_hushes(const struct client *c, const struct server *s, const char *name);
+/* What we said has failed with this code: is that because a cancel of the client's has hit it, and may it be said again? */
+bool varreset_may_repeat(struct client *c, const struct server *s, const char *sqlstate);
 /* A ReadyForQuery of the client's is about to be forwarded. */
 void varreset_on_ready(struct client *c, struct server *s, char status);
 

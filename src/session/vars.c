@@ -277,6 +277,8 @@ void vars_failed(struct client *c, struct server *s, const char *sqlstate, const
 	params_init(&s->was_loose);
 	s->vars_hash = UINT64_MAX;
 	s->is_loose_stale = true;
+	if (varreset_may_repeat(c, s, sqlstate) && vars_apply(c, s))
+		return;
 	/* a parameter that is reported and nobody can set: no client shall follow it again */
 	if (strcmp(sqlstate, "55P02") == 0 && to != NULL && (size_t)(to - from) < sizeof(name)) {
 		(void)str_copy(name, (size_t)(to - from), from + 1);

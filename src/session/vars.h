@@ -27,7 +27,8 @@ void vars_reported(struct client *c, struct server *s, const char *name, const c
 /* The client is about to use s: makes the parameters of s the client's.  Called right after server_ride; s->ours_unsent
  * is the number of bytes of ours in front.  false: no memory, nothing was said; the client may not use s. */
 bool vars_apply(struct client *c, struct server *s);
-/* A message of ours was refused by the server: what is set there is not known any more; fails the client. */
+/* A message of ours was refused by the server: what is set there is not known any more; fails the
+ * client, or says it again. */
 void vars_failed(struct client *c, struct server *s, const char *sqlstate, const char *message);
 
 /* The encoding in which the client was told this server's texts; NULL: the server's own. */

@@ -15,6 +15,7 @@ struct varset {
 	struct params start;	/* what it gave at startup */
 	uint8_t pending;	/* enum varset_pending: to be set to start again */
 	char *pending_name;	/* VARSET_PENDING_ONE */
+	uint8_t repeats;	/* of what was said to set them to start: a cancel has hit it */
 	struct params known;	/* what the client knows of names whose reports it was not told while that is pending */
 };
 

@@ -617,6 +617,21 @@ def test_deallocate_behind_a_close_that_is_skipped(pooler):
         assert c.run(use("n")).error["C"] == "26000"
 
 
+@pytest.mark.parametrize("text, types", [("SELECT 2, 3", "2DC12TDCZ"), ("SET application_name = x", "2DC12nCSZ")])
+def test_the_rows_of_an_unnamed_statement_are_not_those_of_a_named_one(pooler, text, types):
+    """Found by the simulator: Describe of the unnamed portal was taken for one of the statement that was bound to it before."""
+    p = pooler(workers=1, pool_size=2, max_overflow=0)
+    with p.client() as c:
+        home = pid(c)
+        c.run(parse("SELECT 1 AS a", "n"), sync())
+        r = c.run(bind(stmt="n"), execute(), parse(text), bind(), describe("P"), execute(), sync())
+        assert sorted(r.types) == sorted(types)
+        with sit_on(p, home):
+            assert c.run(bind(stmt="n"), describe("P"), execute(), sync()).types == "2TDCZ"
+        r = c.run(use("n"))
+        assert r.rows == [("1",)], r.msgs
+
+
 def test_errors_of_another_take_no_statement_away(pooler):
     """Found by the simulator: a client leaves before its error comes, and the next one's 26000 was taken for that."""
     p = pooler(workers=1, pool_size=1, max_overflow=0)

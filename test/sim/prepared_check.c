@@ -6,7 +6,7 @@
 #include "fakeclient.h"
 #include "fakepg.h"
 
-#include "session/rewrite.h"
+#include "session/dummy.h"
 #include "session/worker.h"
 
 #include <string.h>
@@ -77,8 +77,8 @@ static void check_server(const struct stmt_store *store, const struct server *s)
 		const struct prepared_entry *e;
 		char name[STMT_NAME_LEN + 1];
 
-		if (strncmp(n->name, "fx_", 3) != 0 || strcmp(n->name, REWRITE_CLASH) == 0 ||
-		    strcmp(n->name, REWRITE_GONE) == 0)
+		if (strncmp(n->name, "fx_", 3) != 0 || strcmp(n->name, DUMMY_CLASH) == 0 ||
+		    strcmp(n->name, DUMMY_GONE) == 0)
 			continue;
 		stmt_name(id, name);
 		if (strcmp(name, n->name) != 0)

@@ -589,7 +589,15 @@ START_TEST(writing_to_the_dead)
 	got(&a, "last words");
 	/* not a byte was written: all of it can be taken back */
 	ck_assert_uint_le(conn_written(&a.conn), mark);
+	buf_init(&back, 21);
+	ck_assert_int_eq(conn_copy_out(&a.conn, &back), -1);
+	ck_assert(back.bad && back.len == 0);
+	buf_fini(&back);
 	buf_init(&back, 0);
+	ck_assert_int_eq(conn_copy_out(&a.conn, &back), 0);
+	ck_assert_str_eq(buf_text(&back), "a request of two parts");
+	ck_assert_uint_eq(conn_out_pending(&a.conn), 22);
+	buf_reset(&back);
 	ck_assert_uint_eq(conn_take_out(&a.conn, &back), 22);
 	ck_assert_str_eq(buf_text(&back), "a request of two parts");
 	ck_assert_uint_eq(conn_out_pending(&a.conn), 0);

@@ -103,6 +103,9 @@ START_TEST(what_was_sealed_and_not_written_is_taken_back)
 	say(&p.client, 100000, 0);
 	/* the engine asks, and then cannot write */
 	ck_assert_int_gt(outgo_vectors(&p.client.conn, vec, 16), 0);
+	ck_assert_int_eq(conn_copy_out(&p.client.conn, &back), 0);
+	ck_assert_uint_eq(back.len, 100000);
+	buf_reset(&back);
 	ck_assert_uint_eq(conn_take_out(&p.client.conn, &back), 100000);
 	ck_assert(rig_is_stream(back.data, back.len, 0));
 	ck_assert_uint_eq(conn_out_pending(&p.client.conn), 0);
