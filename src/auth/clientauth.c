@@ -7,6 +7,7 @@
 #include "auth/clientauth.h"
 
 #include "auth/password.h"
+#include "auth/rotation.h"
 #include "auth/scram_server.h"
 #include "auth/scramkey.h"
 #include "base/cursor.h"
@@ -27,7 +28,7 @@ struct clientauth {
 	bool is_known, is_doomed, mock_scram;
 	bool has_succeeded;
 	char *user;
-	struct credential credential;
+	struct credential credential, second;
 	struct scram_cache *cache;
 	uint32_t iterations; /* for salts of ours */
 	uint8_t md5_salt[4];
@@ -52,6 +53,9 @@ struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 	a->is_known = ask->credential != NULL;
 	if (a->is_known)
 		credential_copy(&a->credential, ask->credential);
+	if (ask->second != NULL)
+		credential_copy(&a->second, ask->second);
+	rotation_sort(&a->credential, &a->second);
 	a->is_doomed = a->credential.kind == CREDENTIAL_NONE;
 	a->mock_scram = ask->mock_scram;
 	a->binding = ask->binding;
@@ -69,6 +73,7 @@ void clientauth_free(struct clientauth *a)
 		return;
 	scram_server_fini(&a->scram);
 	credential_fini(&a->credential);
+	credential_fini(&a->second);
 	mem_free(a->user);
 	secret_wipe(a, sizeof(*a));
 	mem_free(a);
@@ -170,6 +175,7 @@ static struct password_ask ask_of(const struct clientauth *a)
 	return (struct password_ask){
 		.user = a->user,
 		.credential = &a->credential,
+		.second = &a->second,
 		.cache = a->cache,
 		.iterations = a->iterations,
 		.mock_scram = a->mock_scram,
@@ -294,9 +300,29 @@ static int find_keys(struct clientauth *a, uint8_t stored[SCRAMKEY_LEN], uint8_t
 	return 0;
 }
 
+/* Puts the second secret's keys in the place of the first's when the proof was made with it. */
+static bool try_second(struct clientauth *a, uint8_t stored[SCRAMKEY_LEN], uint8_t server[SCRAMKEY_LEN])
+{
+	const struct credential *c = &a->credential;
+	uint8_t salt[SCRAMKEY_SALT_LEN], other[SCRAMKEY_LEN], other_server[SCRAMKEY_LEN];
+	bool fits;
+
+	scramkey_salt(a->cache->process_key, a->user, salt);
+	rotation_keys(&a->second, a->cache, a->user, c->has_keys ? c->salt : salt, c->has_keys ? c->salt_len : sizeof(salt),
+		c->has_keys ? c->iterations : a->iterations, other, other_server);
+	fits = scram_server_fits(&a->scram, other);
+	if (fits) {
+		memcpy(stored, other, SCRAMKEY_LEN);
+		memcpy(server, other_server, SCRAMKEY_LEN);
+	}
+	secret_wipe(other, sizeof(other));
+	return fits;
+}
+
 static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body, size_t len, struct buf *out)
 {
 	uint8_t stored[SCRAMKEY_LEN], client[SCRAMKEY_LEN];
+	bool is_second;
 	struct buf text;
 	int rc;
 
@@ -304,6 +330,7 @@ static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body
 		return fail(a, "08P01", "SASL authentication failed", a->scram.error);
 	if (find_keys(a, stored, a->learnt.server_key) < 0)
 		return deny(a, "keys could not be derived");
+	is_second = try_second(a, stored, a->learnt.server_key);
 	buf_init(&text, 0);
 	rc = scram_server_verify(&a->scram, stored, a->learnt.server_key, client, &text);
 	if (rc == 0 && !a->is_doomed)
@@ -315,7 +342,7 @@ static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body
 	if (rc < 0 || a->is_doomed)
 		return deny(a,
 			a->credential.kind == CREDENTIAL_MD5 ? "user has an md5 secret" : "wrong password");
-	a->learnt.is_set = a->credential.kind == CREDENTIAL_SCRAM;
+	a->learnt.is_set = (is_second ? &a->second : &a->credential)->kind == CREDENTIAL_SCRAM;
 	return succeed(a);
 }
 

@@ -14,7 +14,7 @@
 
 struct password_ask {
 	const char *user;
-	const struct credential *credential;
+	const struct credential *credential, *second; /* either may fit (rotation.h); second NULL: none */
 	struct scram_cache *cache;
 	uint32_t iterations; /* for salts of ours */
 	bool mock_scram;     /* nobody is treated as a user with a SCRAM secret */

@@ -138,6 +138,17 @@ int scram_server_read_final(struct scram_server *s, const void *msg, size_t n)
 	return 0;
 }
 
+bool scram_server_fits(const struct scram_server *s, const uint8_t stored_key[CREDENTIAL_KEY_LEN])
+{
+	uint8_t client_key[CREDENTIAL_KEY_LEN];
+	bool fits;
+
+	CHECK(s->step == STEP_VERIFY);
+	fits = scramkey_verify(stored_key, s->proof, s->text.data, s->text.len, client_key);
+	secret_wipe(client_key, sizeof(client_key));
+	return fits;
+}
+
 int scram_server_verify(struct scram_server *s, const uint8_t stored_key[CREDENTIAL_KEY_LEN],
 	const uint8_t server_key[CREDENTIAL_KEY_LEN], uint8_t client_key[CREDENTIAL_KEY_LEN], struct buf *out)
 {

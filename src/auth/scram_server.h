@@ -34,6 +34,8 @@ int scram_server_first(struct scram_server *s, const void *msg, size_t n, const 
 	size_t salt_len, uint32_t iterations, const char *nonce, struct buf *out) FX_MUST_USE;
 /* Reads client-final-message: layout, channel binding and nonce, not yet the proof. */
 int scram_server_read_final(struct scram_server *s, const void *msg, size_t n) FX_MUST_USE;
+/* Was the proof made with the key behind this StoredKey?  After scram_server_read_final; changes nothing. */
+bool scram_server_fits(const struct scram_server *s, const uint8_t stored_key[CREDENTIAL_KEY_LEN]) FX_MUST_USE;
 /* Checks the proof and appends server-final-message to out.  Gives the ClientKey behind the proof. */
 int scram_server_verify(struct scram_server *s, const uint8_t stored_key[CREDENTIAL_KEY_LEN],
 	const uint8_t server_key[CREDENTIAL_KEY_LEN], uint8_t client_key[CREDENTIAL_KEY_LEN],

@@ -142,6 +142,7 @@ struct conf_secret {
 	const char *user;
 	bool has_secret; /* false for "user" "" */
 	struct secret secret;
+	struct secret second; /* as good as the first; data NULL: none */
 };
 
 struct conf_state; /* how it was made; private to conf */

@@ -28,8 +28,10 @@ void userlist_unref(struct userlist *l)
 {
 	if (l == NULL || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
 		secret_drop(&l->secret[i].secret);
+		secret_drop(&l->secret[i].second);
+	}
 	mem_free(l->secret);
 	hash_map_fini(&l->by_user);
 	strpool_fini(&l->names);
@@ -57,9 +59,15 @@ void userlist_put(struct userlist *l, const char *user, const char *secret)
 	struct conf_secret *s = userlist_slot(l, user);
 
 	secret_drop(&s->secret);
+	secret_drop(&s->second);
 	s->has_secret = secret[0] != '\0';
 	if (s->has_secret)
 		secret_set(&s->secret, secret, strlen(secret));
+}
+
+static void userlist_put_second(struct userlist *l, const char *user, const char *secret)
+{
+	secret_set(&userlist_slot(l, user)->second, secret, strlen(secret));
 }
 
 const struct conf_secret *userlist_find(const struct userlist *l, const char *user)
@@ -91,6 +99,55 @@ static char *userlist_word(char *p, char **word)
 	return p;
 }
 
+/* "SCRAM-SHA-256$iterations:salt$": how much of the text that is; 0: it is no such secret */
+static size_t userlist_salt(const char *secret)
+{
+	const char *end;
+
+	if (strncmp(secret, "SCRAM-SHA-256$", 14) != 0)
+		return 0;
+	end = strchr(secret + 14, '$');
+	return end != NULL ? (size_t)(end - secret) : 0;
+}
+
+/* Can both be valid at a time? */
+static bool userlist_is_pair(
+	const char *first, const char *second, const char *name, int line, struct conf_report *report)
+{
+	size_t n = userlist_salt(first), m = userlist_salt(second);
+
+	if (first[0] == '\0' || second[0] == '\0') {
+		conf_report_error(report, name, line, "\"or\" needs a secret on either side");
+		return false;
+	}
+	if (n > 0 && m > 0 && (n != m || memcmp(first, second, n) != 0)) {
+		conf_report_error(report, name, line,
+			"the two SCRAM secrets differ in salt or iterations: a client can be asked by one salt only; "
+			"make the second with the salt of the first");
+		return false;
+	}
+	if ((n > 0) != (m > 0) && strncmp(n > 0 ? second : first, "md5", 3) == 0 && strlen(n > 0 ? second : first) == 35)
+		conf_report_warning(report, name, line,
+			"beside a SCRAM secret an md5 secret is of use with auth_type = plain only");
+	return true;
+}
+
+/* Behind the secret: the word or, and another one.  Everything else is nobody's business (it was PostgreSQL's, once). */
+static void userlist_rest(
+	struct userlist *l, char *p, const char *user, const char *secret, const char *name, int line, struct conf_report *report)
+{
+	char *second;
+
+	while (textfile_is_blank(*p))
+		p++;
+	if (strncmp(p, "or", 2) != 0 || (!textfile_is_blank(p[2]) && p[2] != '"' && p[2] != '\0'))
+		return;
+	if (userlist_word(p + 2, &second) == NULL)
+		conf_report_error(report, name, line, "expected another password in double quotes behind \"or\"");
+	else if (userlist_is_pair(secret, second, name, line, report))
+		userlist_put_second(l, user, second);
+}
+
 static void userlist_line(struct userlist *l, char *p, const char *name, int line, struct conf_report *report)
 {
 	char *user, *secret;
@@ -98,7 +155,7 @@ static void userlist_line(struct userlist *l, char *p, const char *name, int lin
 	if (*p == '\0' || *p == ';' || *p == '#')
 		return;
 	p = userlist_word(p, &user);
-	if (p == NULL || userlist_word(p, &secret) == NULL) {
+	if (p == NULL || (p = userlist_word(p, &secret)) == NULL) {
 		conf_report_error(
 			report, name, line, "expected \"user\" \"password\", both in double quotes");
 		return;
@@ -108,6 +165,7 @@ static void userlist_line(struct userlist *l, char *p, const char *name, int lin
 		return;
 	}
 	userlist_put(l, user, secret);
+	userlist_rest(l, p, user, secret, name, line, report);
 }
 
 static void userlist_lines(

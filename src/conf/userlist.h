@@ -3,8 +3,8 @@
  *
  * Control thread reads; every thread looks up through conf_find_secret.  Shared
  * by snapshots that have the same auth_file, reference-counted.  Line:
- * "user" "secret" and anything after it; "" inside quotes is one quote; ; or #
- * starts a comment line.  A repeated user: the last line counts.
+ * "user" "secret" and anything after it, but for: or "second", a secret that is valid
+ * as well; "" inside quotes is one quote; ; or # starts a comment line.  A repeated user: the last line counts.
  */
 #ifndef CONF_USERLIST_H
 #define CONF_USERLIST_H

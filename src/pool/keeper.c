@@ -39,6 +39,7 @@ int keeper_configure(struct pool *pool, bool replace)
 		if (old != NULL && plan_is_same(old, plan)) {
 			/* the same place, but timeouts and texts may be others */
 			plan->keys = old->keys;
+			plan->second_keys = old->second_keys;
 			target_inherit(plan, old);
 		} else {
 			/* what failed before says nothing about the new one */
@@ -127,19 +128,20 @@ void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
 	bool known;
 
 	lock_take(&share->lock);
-	known = share->target != NULL && share->target->keys.is_set &&
-		secret_is_equal(share->target->keys.client_key, CREDENTIAL_KEY_LEN, keys->client_key,
-				CREDENTIAL_KEY_LEN);
+	known = share->target != NULL && plan_knows_keys(share->target, keys);
 	lock_drop(&share->lock);
 	if (known || db == NULL)
 		return;
 	plan = plan_target(pool->home->conf, db, share->database, share->user);
-	plan->keys = *keys;
 	lock_take(&share->lock);
 	old = share->target;
 	share->target = plan;
-	if (old != NULL && plan_is_same(old, plan))
+	if (old != NULL && plan_is_same(old, plan)) {
+		plan->keys = old->keys;
+		plan->second_keys = old->second_keys;
 		target_inherit(plan, old);
+	}
+	plan_take_keys(plan, keys);
 	/* a failure without these keys says nothing about the next attempt */
 	if (share->is_failing && share->failure.end == SERVER_END_LOGIN_FAILED)
 		share->retry_at = 0;

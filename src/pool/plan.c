@@ -4,6 +4,8 @@
 #include "pool/plan.h"
 
 #include "base/log.h"
+#include "auth/rotation.h"
+#include "auth/scramkey.h"
 #include "auth/serverauth.h"
 #include "base/mem.h"
 #include "conf/requireauth.h"
@@ -38,17 +40,14 @@ static char *plan_path(const struct conf *conf, const char *host, uint16_t port)
 
 static void plan_credential(struct target *t, const struct conf *conf, const struct conf_database *db)
 {
-	const struct conf_secret *known = conf_find_secret(conf, t->user);
-	const struct secret *secret = NULL;
+	const struct conf_secret own = {.has_secret = db->password.data != NULL, .secret = db->password};
+	struct credential pair[2];
 	const char *error = NULL;
 
-	if (db->password.data != NULL)
-		secret = &db->password;
-	else if (known != NULL && known->has_secret)
-		secret = &known->secret;
-	if (credential_parse(&t->credential, secret != NULL ? secret->data : NULL, secret != NULL ? secret->len : 0,
-			     &error) < 0)
+	if (rotation_read(own.has_secret ? &own : conf_find_secret(conf, t->user), pair, &error) < 0)
 		log_write(LOG_WARNING, t->name, "stored secret cannot be used: %s", error);
+	t->credential = pair[0];
+	t->second = pair[1];
 }
 
 static void plan_hosts(struct target *t, const struct conf *conf, const char *list)
@@ -180,7 +179,8 @@ bool plan_is_same_place(const struct target *a, const struct target *b)
 {
 	return plan_same_proofs(a, b) && a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct &&
 	       a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
-	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential);
+	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential) &&
+	       credential_is_equal(&a->second, &b->second);
 }
 
 bool plan_is_same(const struct target *a, const struct target *b)
@@ -190,4 +190,26 @@ bool plan_is_same(const struct target *a, const struct target *b)
 		plan_same_text(a->datestyle, b->datestyle) && plan_same_text(a->timezone, b->timezone) &&
 		plan_same_text(a->application_name, b->application_name) &&
 		plan_same_text(a->connect_query, b->connect_query));
+}
+
+void plan_take_keys(struct target *t, const struct credential_keys *keys)
+{
+	uint8_t stored[CREDENTIAL_KEY_LEN];
+
+	scramkey_stored(keys->client_key, stored);
+	if (t->second.kind == CREDENTIAL_SCRAM &&
+	    secret_is_equal(t->second.stored_key, sizeof(stored), stored, sizeof(stored)))
+		t->second_keys = *keys;
+	else
+		t->keys = *keys;
+}
+
+bool plan_knows_keys(const struct target *t, const struct credential_keys *keys)
+{
+	const struct credential_keys *known[] = {&t->keys, &t->second_keys};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i]->is_set && secret_is_equal(known[i]->client_key, CREDENTIAL_KEY_LEN, keys->client_key, CREDENTIAL_KEY_LEN))
+			return true;
+	return false;
 }

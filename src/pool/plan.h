@@ -12,6 +12,9 @@
 /* database: the name the client asked for (db may be the entry *); user: who logs in to the server.  Gives a reference. */
 struct target *plan_target(const struct conf *conf, const struct conf_database *db, const char *database,
 			   const char *user);
+/* The maker's: a client has shown these; they are put beside the secret that they are of. */
+void plan_take_keys(struct target *t, const struct credential_keys *keys);
+bool plan_knows_keys(const struct target *t, const struct credential_keys *keys);
 /* The options of TCP sockets, of servers and clients alike. */
 struct listener_tuning plan_tuning(const struct conf_settings *set);
 /* Do they lead to the same place as the same user?  (Startup parameters don't matter.) */

@@ -48,6 +48,8 @@ static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 			conn_send(&s->conn, out.data, out.len, NULL);
 		break;
 	case SERVERAUTH_OK:
+		if (serverauth_has_answered(s->auth))
+			atomic_store_explicit(&s->target->works, s->is_second, memory_order_relaxed);
 		serverauth_free(s->auth);
 		s->auth = NULL;
 		break;
@@ -96,6 +98,37 @@ static void login_on_parameter(struct server *s, const uint8_t *body, size_t n)
 		login_fail(s, "08P01", "server reports more parameters than can be kept");
 }
 
+static const struct credential *login_credential(const struct server *s, bool is_second)
+{
+	return is_second ? &s->target->second : &s->target->credential;
+}
+
+static const struct credential_keys *login_keys(const struct server *s, bool is_second)
+{
+	return is_second ? &s->target->second_keys : &s->target->keys;
+}
+
+/* Could the other of two secrets prove anything? */
+static bool login_has_other(const struct server *s)
+{
+	const struct credential *other = login_credential(s, !s->is_second);
+
+	return other->kind == CREDENTIAL_PLAIN || other->kind == CREDENTIAL_MD5 || login_keys(s, !s->is_second)->is_set;
+}
+
+/* The server does not take this secret (any more): the other one is tried, once for each connection, so that nobody is
+ * locked out for our attempts. */
+static bool login_other_secret(struct server *s)
+{
+	if (s->has_tried_both || s->auth == NULL || !serverauth_has_answered(s->auth) || s->target->second.kind == CREDENTIAL_NONE ||
+	    !login_has_other(s))
+		return false;
+	s->has_tried_both = true;
+	s->is_second = !s->is_second;
+	server_log(s, LOG_LOG, "server does not take one of two passwords of user \"%.64s\", trying the other", s->target->user);
+	return true;
+}
+
 /* A server that knows nothing of newer versions, or a proxy in front of it, says so in one of these ways. */
 static bool login_is_refusal(const struct server *s, const struct errfields *e)
 {
@@ -109,6 +142,11 @@ static void login_on_error(struct server *s, const uint8_t *body, size_t n)
 	errfields_parse(body, n, &e);
 	/* pg_hba.conf may want TLS, or want none */
 	if (strcmp(e.sqlstate, "28000") == 0 && dial_other_way(s)) {
+		s->must_redial = true;
+		return;
+	}
+	if (strcmp(e.sqlstate, "28P01") == 0 && login_other_secret(s)) {
+		/* its end of file is awaited here, too */
 		s->must_redial = true;
 		return;
 	}
@@ -248,8 +286,6 @@ void login_begin(struct server *s)
 	size_t count = login_params(t, params);
 	struct serverauth_ask ask = {
 		.user = t->user,
-		.credential = &t->credential,
-		.keys = &t->keys,
 		.cache = s->scram_cache,
 		.may = t->may_ask,
 		.requirement = t->require_auth,
@@ -258,6 +294,14 @@ void login_begin(struct server *s)
 	};
 	struct buf out;
 
+	if (!s->has_tried_both) {
+		s->is_second = atomic_load_explicit(&t->works, memory_order_relaxed) != 0;
+		/* keys that no client has shown yet */
+		if (login_credential(s, s->is_second)->kind == CREDENTIAL_SCRAM && !login_keys(s, s->is_second)->is_set && login_has_other(s))
+			s->is_second = !s->is_second;
+	}
+	ask.credential = login_credential(s, s->is_second);
+	ask.keys = login_keys(s, s->is_second);
 	ask.binding.len = tlspeer_binding(&s->conn, ask.binding.data);
 	server_enter(s, SERVER_LOGIN);
 	s->asked_minor = s->was_refused || atomic_load_explicit(&t->speaks_3_0_only, memory_order_relaxed)

@@ -127,6 +127,7 @@ struct server {
 	uint8_t asked_minor, minor; /* of protocol 3: what login.c has asked for, what is spoken */
 	bool must_redial; /* login.c: refused for how it came; it comes the other way when this conn has ended */
 	bool wants_tls, has_switched; /* dial.c: what is tried now, and whether the other was tried before */
+	bool is_second, has_tried_both; /* login.c: which of the target's two secrets is tried now */
 	bool was_refused, has_answered; /* login.c: the version was too new; the server has said anything else */
 	uint32_t known_batch; /* expect.batch when all was answered last: while it is the same, status is what it will be */
 	struct expect expect;

@@ -40,6 +40,7 @@ void target_inherit(struct target *t, const struct target *old)
 {
 	atomic_store(&t->next_host, atomic_load(&old->next_host));
 	atomic_store(&t->firm_host, atomic_load(&old->firm_host));
+	atomic_store(&t->works, atomic_load(&old->works));
 	atomic_store(&t->speaks_3_0_only, atomic_load(&old->speaks_3_0_only));
 }
 
@@ -50,6 +51,8 @@ void target_unref(struct target *t)
 	tlsctx_unref(t->tls);
 	credential_fini(&t->credential);
 	credential_keys_wipe(&t->keys);
+	credential_fini(&t->second);
+	credential_keys_wipe(&t->second_keys);
 	for (unsigned i = 0; i < t->hosts; i++) {
 		mem_free(t->host[i].name);
 		mem_free(t->host[i].path);

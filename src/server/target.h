@@ -51,6 +51,9 @@ struct target {
 	char *name; /* "database/user" for log lines */
 	struct credential credential;
 	struct credential_keys keys; /* pass-through */
+	struct credential second;    /* as good as the first, where there are two; one of them may not be valid any more */
+	struct credential_keys second_keys;
+	_Atomic unsigned works;	     /* which of the two the server took last: 0 or 1 */
 	unsigned may_ask;	     /* SERVERAUTH_MAY_*: what the server may ask for; 0: anything */
 	char *require_auth;	     /* ... in the operator's words; NULL: none */
 	uint8_t weak_auth;	     /* enum target_weak_auth */

@@ -7,6 +7,7 @@
  */
 #include "session/admit.h"
 
+#include "auth/rotation.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/str.h"
@@ -32,18 +33,6 @@
 static bool admit_is_console(const char *database)
 {
 	return strcmp(database, "fynixpool") == 0 || strcmp(database, "pgbouncer") == 0;
-}
-
-static bool admit_most_are_scram(const struct conf *conf)
-{
-	/* the first few tell; this runs for every login */
-	size_t n = conf->secrets < 8 ? conf->secrets : 8, scram = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (conf->secret[i].has_secret &&
-		    str_starts_with((const char *)conf->secret[i].secret.data, "SCRAM-SHA-256$"))
-			scram++;
-	return n > 0 && scram * 2 > n;
 }
 
 /* why: for the log; sentence: for the client */
@@ -97,12 +86,12 @@ void admit_again(struct client *c)
 	const struct conf *conf = c->worker->home.conf;
 	struct login *l = c->login;
 	const struct conf_secret *secret = conf_find_secret(conf, l->user);
-	struct credential credential = {.kind = CREDENTIAL_NONE};
+	struct credential pair[2];
 	struct clientauth_ask ask = {
 		.user = l->user,
 		.cache = &c->worker->home.scram_cache,
 		.scram_iterations = (uint32_t)conf->set.scram_iterations,
-		.mock_scram = admit_most_are_scram(conf),
+		.mock_scram = rotation_most_are_scram(conf),
 	};
 	struct gate gate;
 	struct buf out;
@@ -121,11 +110,12 @@ void admit_again(struct client *c)
 	}
 	ask.method = gate.method;
 	ask.binding.len = tlspeer_binding(&c->conn, ask.binding.data);
-	if (secret != NULL && credential_parse(&credential, secret->has_secret ? secret->secret.data : NULL,
-					       secret->has_secret ? secret->secret.len : 0, NULL) == 0)
-		ask.credential = &credential;
+	if (rotation_read(secret, pair, NULL) == 0 && secret != NULL) {
+		ask.credential = &pair[0];
+		ask.second = &pair[1];
+	}
 	l->auth = clientauth_new(&ask);
-	credential_fini(&credential);
+	rotation_fini(pair);
 	buf_init(&out, 0);
 	if (l->auth == NULL)
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);

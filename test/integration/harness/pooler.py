@@ -119,7 +119,9 @@ class Pooler:
     def write(self):
         with open(self.auth_file + ".new", "w") as f:
             for u, p in self.userlist.items():
-                f.write('"%s" "%s"\n' % (u.replace('"', '""'), p.replace('"', '""')))
+                # two secrets: a tuple
+                secrets = [s.replace('"', '""') for s in (p if isinstance(p, tuple) else (p,))]
+                f.write('"%s" "%s"\n' % (u.replace('"', '""'), '" or "'.join(secrets)))
         own(self.auth_file + ".new")
         os.chmod(self.auth_file + ".new", 0o600)
         os.rename(self.auth_file + ".new", self.auth_file)

@@ -229,6 +229,50 @@ START_TEST(test_secrets)
 }
 END_TEST
 
+START_TEST(test_two_secrets)
+{
+	static const char *const wrong[][2] = {
+		{"\"a\" \"x\" or\n", "expected another password in double quotes"},
+		{"\"a\" \"x\" or y\n", "expected another password in double quotes"},
+		{"\"a\" \"x\" or \"y\n", "expected another password in double quotes"},
+		{"\"a\" \"\" or \"y\"\n", "needs a secret on either side"},
+		{"\"a\" \"x\" or \"\"\n", "needs a secret on either side"},
+		{"\"a\" \"SCRAM-SHA-256$4096:AAAA$b:c\" or \"SCRAM-SHA-256$4096:AAAB$b:c\"\n", "differ in salt or iterations"},
+		{"\"a\" \"SCRAM-SHA-256$4096:AAAA$b:c\" or \"SCRAM-SHA-256$4095:AAAA$b:c\"\n", "differ in salt or iterations"},
+	};
+	const struct conf_secret *s;
+	char text[256];
+	struct conf *c;
+
+	scratch_write("u.txt", "\"a\" \"new\" or \"o\"\"ld\" and \"more\"\n\"b\"\t\"x\"or\"y\"\n\"c\" \"x\" \"not this\"\n"
+			       "\"d\" \"x\" \"\" or \"y\"\n\"e\" \"x\" order\n\"f\" \"x\" or \"y\"\n\"f\" \"z\"\n"
+			       "\"g\" \"SCRAM-SHA-256$1:AAAA$b:c\" or \"SCRAM-SHA-256$1:AAAA$d:e\"\n");
+	c = scratch_load("[pgbouncer]\nauth_file=u.txt\n[databases]\na=\n");
+	s = conf_find_secret(c, "a");
+	ck_assert_str_eq((char *)s->secret.data, "new");
+	ck_assert_str_eq((char *)s->second.data, "o\"ld");
+	ck_assert_str_eq((char *)conf_find_secret(c, "b")->second.data, "y");
+	ck_assert_ptr_null(conf_find_secret(c, "c")->second.data);
+	ck_assert_ptr_null(conf_find_secret(c, "d")->second.data);
+	ck_assert_ptr_null(conf_find_secret(c, "e")->second.data);
+	ck_assert_ptr_null(conf_find_secret(c, "f")->second.data);
+	ck_assert_str_eq((char *)conf_find_secret(c, "g")->second.data, "SCRAM-SHA-256$1:AAAA$d:e");
+	conf_unref(c);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		snprintf(text, sizeof(text), "\n%s", wrong[i][0]);
+		scratch_write("u.txt", text);
+		scratch_refuses("[fynixpool]\nauth_file=u.txt\n", "u.txt:2: ");
+		ck_assert_msg(strstr(buf_text(&scratch_report.errors), wrong[i][1]) != NULL, "%s", buf_text(&scratch_report.errors));
+		conf_report_fini(&scratch_report);
+		conf_report_init(&scratch_report);
+	}
+	scratch_write("u.txt", "\"a\" \"SCRAM-SHA-256$1:AAAA$b:c\" or \"md5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n");
+	c = scratch_load("[pgbouncer]\nauth_file=u.txt\n[databases]\na=\n");
+	ck_assert_ptr_nonnull(strstr(scratch_warnings(), "u.txt:1: beside a SCRAM secret an md5 secret"));
+	conf_unref(c);
+}
+END_TEST
+
 START_TEST(test_refusals)
 {
 	scratch_refuses("[fynixpool]\nmax_overflw=3\n",
@@ -667,7 +711,7 @@ START_TEST(test_report)
 END_TEST
 
 SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases,
-	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_all_problems_at_once, test_reload,
+	test_precedence, test_secrets, test_two_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_all_problems_at_once, test_reload,
 	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_tls, test_proofs_of_servers, test_all_problems_at_once, test_reload,
 	test_set, test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config,
 	test_references, test_report)
