@@ -79,6 +79,7 @@ struct hba {
 	size_t rules, cap;
 	size_t cost;		/* of all patterns */
 	bool needs_interfaces;	/* samehost or samenet is used */
+	bool needs_certificates; /* some rule looks at the client's */
 	bool needs_roles;	/* +role or samerole is used, here or in the maps */
 	struct ident *maps;	/* NULL: none */
 	struct strpool texts;

@@ -287,8 +287,11 @@ void hbaline_parse(struct hbaline *l)
 		       (rule->conn == HBA_LOCAL || hbaaddr_parse(l)) && hbaline_method(l) && hbaline_read_options(l);
 
 	l->hba->needs_interfaces |= rule->net == HBA_NET_SAMEHOST || rule->net == HBA_NET_SAMENET;
-	if (is_good)
+	if (is_good) {
+		l->hba->needs_certificates |=
+			rule->method == HBA_METHOD_CERT || rule->clientcert != HBA_CLIENTCERT_NONE;
 		return;
+	}
 	rule->is_bad = true;
 	rule->method = HBA_METHOD_REJECT;
 	rule->map = NULL;

@@ -207,8 +207,9 @@ struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, s
 	else
 		tickets_init(&t->tickets);
 	t->method = tls_method();
-	t->ctx[TLSCTX_LOOPS - 1] = t->method != NULL ? tlsctx_make(t, error) : NULL;
-	if (t->ctx[TLSCTX_LOOPS - 1] != NULL)
+	/* this proves that the others can be made */
+	t->ctx[0] = t->method != NULL ? tlsctx_make(t, error) : NULL;
+	if (t->ctx[0] != NULL)
 		return t;
 	tlsctx_free(t);
 	return NULL;

@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 
-#define TLSCTX_LOOPS 65	       /* workers, and one for whoever loads */
+#define TLSCTX_LOOPS 64	       /* workers */
 #define TLSCTX_ERROR_MAX 512
 
 enum tlsctx_peer {

@@ -232,9 +232,11 @@ static int tlsload_fill(SSL_CTX *ctx, const struct tlsload *from, char *error)
 		return -1;
 	if (from->cert.len > 0 && tlsload_cert(ctx, from, error) < 0)
 		return -1;
+	/* files that are given must be good, though nobody may be asked yet */
+	if ((spec->peer != TLSCTX_PEER_FREE || (spec->is_server && from->ca.len > 0)) &&
+	    (tlsload_authorities(ctx, from, error) < 0 || (from->crl.len > 0 && tlsload_revoked(ctx, from, error) < 0)))
+		return -1;
 	if (spec->peer != TLSCTX_PEER_FREE) {
-		if (tlsload_authorities(ctx, from, error) < 0 || (from->crl.len > 0 && tlsload_revoked(ctx, from, error) < 0))
-			return -1;
 		verify = SSL_VERIFY_PEER;
 		if (spec->is_server && spec->peer == TLSCTX_PEER_REQUIRED)
 			verify |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;

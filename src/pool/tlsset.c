@@ -4,6 +4,7 @@
 #include "pool/tlsset.h"
 
 #include "base/mem.h"
+#include "conf/hba.h"
 
 #include <string.h>
 
@@ -39,14 +40,27 @@ static const char *tlsset_pick(const char *own, const char *global)
 	return own != NULL ? own : global;
 }
 
+/* A certificate that nobody would look at is not asked for: a client may have one that is for somebody else. */
+static enum tlsctx_peer tlsset_client_peer(const struct conf *conf)
+{
+	const struct conf_settings *set = &conf->set;
+
+	if (set->client_tls_sslmode >= CONF_TLS_VERIFY_CA)
+		return TLSCTX_PEER_REQUIRED;
+	if (set->client_tls_ca_file[0] == '\0')
+		return TLSCTX_PEER_FREE;
+	return set->auth_type == CONF_AUTH_CERT ||
+			       (set->auth_type == CONF_AUTH_HBA && conf->hba != NULL && conf->hba->needs_certificates)
+		       ? TLSCTX_PEER_MAY
+		       : TLSCTX_PEER_FREE;
+}
+
 static int tlsset_client_make(struct tlsset *t, const struct conf *conf, struct tlsset *old, struct conf_report *report)
 {
 	const struct conf_settings *set = &conf->set;
 	const struct tlsctx_spec spec = {
 		.is_server = true,
-		.peer = set->client_tls_sslmode >= CONF_TLS_VERIFY_CA ? TLSCTX_PEER_REQUIRED
-			: set->client_tls_ca_file[0] != '\0'	       ? TLSCTX_PEER_MAY
-								       : TLSCTX_PEER_FREE,
+		.peer = tlsset_client_peer(conf),
 		.cert_file = set->client_tls_cert_file,
 		.key_file = set->client_tls_key_file,
 		.ca_file = set->client_tls_ca_file,

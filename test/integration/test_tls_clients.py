@@ -114,12 +114,23 @@ CERTS = {None: False, "app": True, "app_expired": False, "app_early": False, "ap
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
 def test_client_certificates(pooler, pki, mode):
-    p = pooler(**conf(pki, mode, ca="ca"))
+    """With require they are asked for because a rule looks at them."""
+    p = pooler(**conf(pki, mode, ca="ca", auth_type="hba", auth_hba_file="hba.conf"), start=False)
+    with open(p.top + "/hba.conf", "w") as f:
+        f.write("hostssl db1 all all scram-sha-256 clientcert=verify-ca\nhost all all all scram-sha-256\n")
+    own(p.top + "/hba.conf")
+    p.start()
     for cert, good in CERTS.items():
         tls, error = libpq(p, "require", pki, cert)
         want = True if good or (cert is None and mode == "require") else None
         assert tls == want, (cert, error)
     p.log_has("TLS handshake failed: .*certificate has expired")
+
+
+def test_a_certificate_that_nobody_looks_at_is_not_asked_for(pooler, pki):
+    p = pooler(**conf(pki, "require", ca="ca"))
+    for cert in CERTS:
+        assert libpq(p, "require", pki, cert) == (True, None), cert
 
 
 def test_revoked_client(pooler, pki):
@@ -141,8 +152,9 @@ def test_authorities_are_named_only_to_be_asked_for(pooler, pki):
         (size,) = re.findall(r"SSL handshake has read (\d+) bytes", r.stdout)
         return names, int(size)
 
-    names, size = said(mode="require")
-    assert names == [] and size < 2000
+    for ca in (None, "ca"):
+        names, size = said(mode="require", ca=ca)
+        assert names == [] and size < 2000
     names, size = said(mode="verify-ca")
     assert names == ["CN = authority ca"] and size < 3000
 

@@ -175,10 +175,13 @@ START_TEST(test_places)
 	ck_assert_str_eq(hba_option(&hba->rule[0], "map"), "m");
 	ck_assert_ptr_null(hba_option(&hba->rule[0], "clientcert"));
 	ck_assert_int_eq(hba->rule[1].clientcert, HBA_CLIENTCERT_VERIFY_FULL);
-	ck_assert(!hba->needs_roles && !hba->needs_interfaces);
+	ck_assert(!hba->needs_roles && !hba->needs_interfaces && hba->needs_certificates);
 	forget();
 	read_text("host samerole all samenet trust", false);
-	ck_assert(hba->needs_roles && hba->needs_interfaces);
+	ck_assert(hba->needs_roles && hba->needs_interfaces && !hba->needs_certificates);
+	forget();
+	read_text("hostssl all all all cert", false);
+	ck_assert(hba->needs_certificates);
 	forget();
 }
 END_TEST
