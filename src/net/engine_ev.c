@@ -16,6 +16,7 @@
 #include "net/ready.h"
 #include "net/sock.h"
 #include "net/outgo.h"
+#include "net/stray.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -318,6 +319,7 @@ static void engine_ev_detach(struct conn *c)
 	/* now, and not when the next event of what is another thread's by then wakes this loop */
 	if (e->epoll_fd >= 0)
 		(void)epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	stray_rest(c);
 }
 
 static void engine_ev_shutdown(struct conn *c)

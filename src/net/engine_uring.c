@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "net/listener.h"
 #include "net/sock.h"
+#include "net/stray.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -113,8 +114,8 @@ static void engine_uring_settle(struct engine_uring *e)
 				flight_arm(&e->flights, &e->u, f, FLIGHT_HUP, c->fd);
 			if ((c->is_connecting || c->is_blocked) && !flight_has(f, FLIGHT_OUT))
 				flight_arm(&e->flights, &e->u, f, FLIGHT_OUT, c->fd);
-		} else if (f->listener != NULL && !flight_has(f, FLIGHT_ACCEPT)) {
-			flight_arm(&e->flights, &e->u, f, FLIGHT_ACCEPT, f->listener->fd);
+		} else if (f->listener != NULL && !flight_has(f, FLIGHT_DOOR)) {
+			flight_arm(&e->flights, &e->u, f, FLIGHT_DOOR, f->listener->fd);
 		}
 		flight_unref(&e->flights, f);
 	}
@@ -166,7 +167,8 @@ static void engine_uring_finish(struct engine_uring *e)
 }
 
 /* All that has happened, so that the order of a turn holds: the kernel hands out no more than twenty at a time.  But no more
- * of a flood than one helping. */
+ * of a flood than one helping.  After a sleep it hands out one alone, and the rest in the next turn: asking for more at once
+ * would cost more than it saves, and they come in the order in which they happened in any case. */
 static void engine_uring_collect(struct engine_uring *e)
 {
 	unsigned n;
@@ -276,6 +278,7 @@ static void engine_uring_detach(struct conn *c)
 		uringevent_take_back(e, f);
 	}
 	inflow_leave(f);
+	stray_rest(c);
 	engine_uring_leave(e, c, f);
 }
 
@@ -349,6 +352,7 @@ static int engine_uring_init(struct loop *loop)
 {
 	struct engine_uring *e = mem_zalloc(sizeof(*e));
 	char error[256];
+	int err;
 
 	*(struct engine_uring **)(void *)loop->engine_state = e;
 	e->loop = loop;
@@ -356,10 +360,12 @@ static int engine_uring_init(struct loop *loop)
 	e->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (e->wake_fd >= 0 && uring_init(&e->u, &e->chunks, error, sizeof(error)) == 0)
 		return 0;
+	err = errno;
 	if (e->wake_fd >= 0)
 		close(e->wake_fd);
 	chunk_pool_fini(&e->chunks);
 	mem_free(e);
+	errno = err;
 	return -1;
 }
 

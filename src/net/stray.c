@@ -9,6 +9,7 @@
 #include "net/tlsout.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 void stray_bytes(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 {
@@ -28,6 +29,24 @@ void stray_bytes(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 	tlsout_drop(c);
 	c->out_bytes = 0;
 	stray_end(c, CONN_END_RESET, ECONNABORTED);
+}
+
+void stray_rest(struct conn *c)
+{
+	/* not the loop's reading place, where bytes may lie that c is just being told of */
+	struct chunk *chunk = chunk_new(&c->loop->chunks);
+	ssize_t n;
+
+	do
+		n = recv(c->fd, chunk->data, CHUNK_SIZE, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		stray_bytes(c, chunk, chunk->data, (size_t)n);
+	else if (n == 0)
+		stray_end(c, CONN_END_EOF, 0);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+		stray_end(c, CONN_END_RESET, errno);
+	chunk_unref(chunk);
 }
 
 void stray_end(struct conn *c, enum conn_end end, int err)

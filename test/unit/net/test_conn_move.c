@@ -187,6 +187,48 @@ START_TEST(the_old_loop_rests)
 }
 END_TEST
 
+static void farewell_is_first(struct rig_conn *r, struct chunk *chunk, const uint8_t *data, size_t n)
+{
+	(void)chunk;
+	ck_assert_uint_eq(n, 3);
+	ck_assert_mem_eq(data, "bye", 3);
+	ck_assert_uint_eq(conn_written(&r->conn), 0);
+}
+
+/* What has come on the old loop and was not told there is told on the new one before anything is written. */
+START_TEST(a_farewell_goes_along)
+{
+	struct loop one, two;
+	struct rig_conn r;
+	int peer;
+
+	ck_assert_int_eq(loop_init(&one, rig_engine(), 0, NULL), 0);
+	ck_assert_int_eq(loop_init(&two, rig_engine(), 1, NULL), 0);
+	rig_init(&r);
+	r.in_bytes = farewell_is_first;
+	peer = rig_pair(&r, &one);
+	rig_turns(&one, 2);
+	ck_assert_int_eq(send(peer, "bye", 3, 0), 3);
+	conn_detach(&r.conn);
+	ck_assert_int_eq(conn_attach(&r.conn, &two), 0);
+	conn_send(&r.conn, "question", 8, NULL);
+	rig_turn(&two);
+	ck_assert_str_eq(buf_text(&r.got), "bye");
+	/* and an end */
+	r.in_bytes = NULL;
+	conn_detach(&r.conn);
+	close(peer);
+	ck_assert_int_eq(conn_attach(&r.conn, &one), 0);
+	conn_send(&r.conn, "question", 8, NULL);
+	rig_turn(&one);
+	ck_assert_int_eq(r.closed, 1);
+	conn_close(&r.conn);
+	rig_fini(&r);
+	loop_fini(&one);
+	loop_fini(&two);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conn_move");
@@ -197,6 +239,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, answers_come_while_moving);
 	tcase_add_test(t, the_old_loop_rests);
+	tcase_add_test(t, a_farewell_goes_along);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
