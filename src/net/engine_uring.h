@@ -35,7 +35,7 @@ struct engine_uring {
 	struct flight *changed, *changed_last;
 	struct flight *eager, *eager_last; /* what is held is wanted now; oldest first */
 	struct uring_events dialled, accepted;
-	struct uring_events doors; /* connections that were accepted; some may wait for the next turn */
+	struct uring_events doors; /* of listeners */
 	int wake_fd;
 	bool is_wake_armed, must_stop;
 	unsigned fulls; /* buffers of this turn that came full */

@@ -82,8 +82,9 @@ void flight_arm(struct flight_pool *p, struct uring *u, struct flight *f, enum f
 		/* a multishot receive may miss an end that comes together with bytes */
 		io_uring_prep_poll_add(sqe, fd, POLLRDHUP);
 		break;
-	case FLIGHT_ACCEPT:
-		io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	case FLIGHT_DOOR:
+		/* a multishot accept would take as many as come, whatever our limits say */
+		io_uring_prep_poll_add(sqe, fd, POLLIN);
 		break;
 	default:
 		CHECK(false);

@@ -19,7 +19,7 @@ enum flight_op {
 	FLIGHT_RECV,   /* multishot receive to the ring's buffers */
 	FLIGHT_IN,     /* readable? */
 	FLIGHT_OUT,    /* writable? */
-	FLIGHT_ACCEPT, /* multishot */
+	FLIGHT_DOOR,   /* does anybody wait to be accepted? */
 	FLIGHT_HUP,    /* has the peer gone? */
 	FLIGHT_SEND,
 	FLIGHT_WAKE, /* of the loop, no flight */

@@ -279,7 +279,8 @@ void listener_ready(struct listener *l)
 		if (fd < 0) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return;
-			listener_failed(l, errno);
+			if (!listener_is_peers_error(errno))
+				listener_rest(l, errno);
 			continue;
 		}
 		if (l->is_unix)
@@ -287,27 +288,6 @@ void listener_ready(struct listener *l)
 		listener_peer(fd, &ss, &peer);
 		l->on_accept(l, fd, &peer);
 	}
-}
-
-void listener_accepted(struct listener *l, int fd)
-{
-	struct sockaddr_storage ss = {.ss_family = AF_UNIX};
-	socklen_t len = sizeof(ss);
-	struct addr peer;
-
-	/* it may be gone already */
-	if (!l->is_unix && getpeername(fd, (struct sockaddr *)&ss, &len) < 0) {
-		close(fd);
-		return;
-	}
-	listener_peer(fd, &ss, &peer);
-	l->on_accept(l, fd, &peer);
-}
-
-void listener_failed(struct listener *l, int err)
-{
-	if (!listener_is_peers_error(err))
-		listener_rest(l, err);
 }
 
 void listener_refuse(int fd)

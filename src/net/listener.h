@@ -47,14 +47,9 @@ struct listener *listener_new_unix(const char *path, const struct listener_optio
 void listener_free(struct listener *l);
 /* on_accept, on_starved and owner must be set. */
 int listener_start(struct listener *l, struct loop *loop) FX_MUST_USE;
-/* What the engine has accepted by then and not handed out is closed. */
 void listener_stop(struct listener *l);
-/* For engines: the socket is readable. */
+/* For engines: the socket is readable.  Accepts a few. */
 void listener_ready(struct listener *l);
-/* For engines: takes fd, which was accepted from it. */
-void listener_accepted(struct listener *l, int fd);
-/* For engines: accepting failed; the listener rests for a while if that is not the one connection's fault. */
-void listener_failed(struct listener *l, int err);
 /* For engines: it cannot be watched or accepted from at present. */
 void listener_rest(struct listener *l, int err);
 

@@ -21,7 +21,9 @@ static int uring_fail(char *error, size_t size, const char *what, int err)
 	snprintf(error, size, "%s: %s%s", what, strerrordesc_np(err),
 		 err == EINVAL	? " (it needs Linux 6.1 or later)"
 		 : err == EPERM ? " (kernel.io_uring_disabled, or the container forbids it)"
-				: "");
+		 : err == ENOMEM ? " (the limit of locked memory: ulimit -l)"
+				 : "");
+	errno = err;
 	return -1;
 }
 

@@ -12,8 +12,6 @@
 #include "net/sock.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <unistd.h>
 
 #define URINGEVENT_FIRST_ROOM 256
 
@@ -50,7 +48,7 @@ static void uringevent_sort(struct engine_uring *e, const struct io_uring_cqe *c
 		event.chunk = bufring_take(&e->u.buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
 	if (cqe->res == (int)BUFRING_SIZE)
 		e->fulls++;
-	uringevent_put(op == FLIGHT_ACCEPT	       ? &e->doors
+	uringevent_put(op == FLIGHT_DOOR	       ? &e->doors
 		       : event.flight->is_dialled ? &e->dialled
 						  : &e->accepted,
 		event);
@@ -117,16 +115,6 @@ static void uringevent_on_writable(struct conn *c)
 		c->is_blocked = false;
 }
 
-static void uringevent_on_accept(struct flight *f, int res)
-{
-	if (f->listener != NULL && res >= 0)
-		listener_accepted(f->listener, res);
-	else if (res >= 0)
-		close(res); /* nobody listens any more */
-	else if (f->listener != NULL && res != -ECANCELED && res != -EAGAIN)
-		listener_failed(f->listener, -res);
-}
-
 static void uringevent_one(struct engine_uring *e, const struct uring_event *ev)
 {
 	struct flight *f = ev->flight;
@@ -148,8 +136,9 @@ static void uringevent_one(struct engine_uring *e, const struct uring_event *ev)
 	case FLIGHT_HUP:
 		f->is_hung_up = f->is_stream = true;
 		break;
-	case FLIGHT_ACCEPT:
-		uringevent_on_accept(f, ev->res);
+	case FLIGHT_DOOR:
+		if (f->listener != NULL)
+			listener_ready(f->listener);
 		break;
 	default:
 		CHECK(false);
@@ -161,24 +150,23 @@ static void uringevent_one(struct engine_uring *e, const struct uring_event *ev)
 	flight_unref(&e->flights, f);
 }
 
-static void uringevent_handle_some(struct engine_uring *e, struct uring_events *events, unsigned most)
+static void uringevent_handle_all(struct engine_uring *e, struct uring_events *events)
 {
-	for (; most > 0 && events->at < events->count; most--) {
+	while (events->at < events->count) {
 		/* more may come meanwhile, and the place move */
 		struct uring_event ev = events->event[events->at++];
 
 		if (ev.op != FLIGHT_NONE)
 			uringevent_one(e, &ev);
 	}
-	if (events->at == events->count)
-		events->at = events->count = 0;
+	events->at = events->count = 0;
 }
 
 void uringevent_handle(struct engine_uring *e)
 {
-	uringevent_handle_some(e, &e->dialled, UINT_MAX);
-	uringevent_handle_some(e, &e->accepted, UINT_MAX);
-	uringevent_handle_some(e, &e->doors, LISTENER_BURST);
+	uringevent_handle_all(e, &e->dialled);
+	uringevent_handle_all(e, &e->accepted);
+	uringevent_handle_all(e, &e->doors);
 }
 
 void uringevent_take_back(struct engine_uring *e, struct flight *f)
@@ -215,8 +203,6 @@ static void uringevent_forget_all(struct engine_uring *e, struct uring_events *e
 			continue;
 		if (ev->chunk != NULL)
 			chunk_unref(ev->chunk);
-		if (ev->op == FLIGHT_ACCEPT && ev->res >= 0)
-			close(ev->res);
 		if (!ev->is_last)
 			continue;
 		flight_disarm(&e->flights, ev->flight, (enum flight_op)ev->op);
