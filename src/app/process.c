@@ -287,6 +287,9 @@ static int process_prepare(struct process *p, const struct conf_report *found)
 	}
 	if (p->args->quiet || p->args->daemon)
 		process_log_report(found);
+	p->engine = enginechoice_make(p->conf);
+	if (p->engine == NULL)
+		return -1;
 	if (daemonize_write_pid(set->pidfile) < 0)
 		return -1;
 	process_check_files(p->conf);
@@ -311,9 +314,6 @@ static int process_start(struct process *p)
 	if (doors_open(&p->doors, p->conf) < 0)
 		return -1;
 	p->workers = process_worker_count(p->conf);
-	p->engine = enginechoice_make(p->conf);
-	if (p->engine == NULL)
-		return -1;
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
 	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS);
@@ -383,8 +383,11 @@ int process_run(const struct args *args, struct conf *conf, const struct conf_re
 
 	p->args = args;
 	p->conf = conf;
-	if (process_prepare(p, found) < 0)
+	if (process_prepare(p, found) < 0) {
+		conf_unref(conf);
+		mem_free(p);
 		return 1;
+	}
 	if (process_start(p) < 0) {
 		daemonize_remove_pid(conf->set.pidfile);
 		return 1;

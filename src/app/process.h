@@ -44,6 +44,9 @@ const struct admin_ops *process_admin_ops(void);
 
 /* enginechoice.c: io_engine as it can be here.  NULL: not at all, it was said why. */
 const struct engine_ops *enginechoice_make(const struct conf *conf) FX_MUST_USE;
+/* enginechoice.c: with this one the loop of a worker could not be made (errno).  NULL: there is no other to try. */
+const struct engine_ops *enginechoice_instead(const struct conf *conf, const struct engine_ops *engine, int err)
+	FX_MUST_USE;
 /* threads.c */
 int threads_start(struct process *p) FX_MUST_USE;
 void threads_join(struct process *p);

@@ -56,6 +56,7 @@ class Pooler:
         self.pidfile = self.top + "/pooler.pid"
         self.section = section
         self.env = env or {}
+        self.wrap = [] # what the binary is started by, if not directly
         self.raw = raw
         self.proc = None
         self.ended = None
@@ -142,7 +143,7 @@ class Pooler:
         e = sanitizer_env()
         e.update(self.env)
         e.update(env or {})
-        return subprocess.run(owner_run([BINARY, *args]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        return subprocess.run(owner_run([*self.wrap, BINARY, *args]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               errors="replace", timeout=timeout, cwd=self.top, env=e, stdin=subprocess.DEVNULL)
 
     def start(self, args=("-q",), wait=True):
@@ -150,7 +151,7 @@ class Pooler:
         env.update(self.env)
         self.ended = None
         with open(self.err, "ab") as errf:
-            self.proc = subprocess.Popen(owner_run([BINARY, *args, self.ini]), stdout=errf, stderr=errf, cwd=self.top,
+            self.proc = subprocess.Popen(owner_run([*self.wrap, BINARY, *args, self.ini]), stdout=errf, stderr=errf, cwd=self.top,
                                          env=env, stdin=subprocess.DEVNULL, start_new_session=True)
         if wait:
             self.wait_ready()
