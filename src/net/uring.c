@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define URING_TRIES 40
 
 /* SUBMIT_ALL: one bad entry does not hold up those behind it.  DEFER_TASKRUN (Linux 6.1): completions are made when we
  * ask for them, all at once, and no thread is ever interrupted for one. */
@@ -27,21 +30,44 @@ static int uring_fail(char *error, size_t size, const char *what, int err)
 	return -1;
 }
 
-int uring_init(struct uring *u, struct chunk_pool *pool, char *error, size_t size)
+static int uring_make(struct uring *u, struct chunk_pool *pool, const char **what)
 {
 	struct io_uring_params params = {.flags = URING_FLAGS, .cq_entries = URING_EVENTS};
 	int rc;
 
-	u->is_open = u->is_begun = false;
-	u->vectors = u->messages = 0;
+	*what = "io_uring_setup";
 	rc = io_uring_queue_init_params(URING_ENTRIES, &u->ring, &params);
 	if (rc < 0)
-		return uring_fail(error, size, "io_uring_setup", -rc);
+		return rc;
+	*what = "io_uring: registering buffers";
 	rc = bufring_init(&u->buffers, &u->ring, pool);
-	if (rc < 0) {
+	if (rc < 0)
 		io_uring_queue_exit(&u->ring);
-		return uring_fail(error, size, "io_uring: registering buffers", -rc);
+	return rc;
+}
+
+/* The kernel gives back what a ring had locked some time after it was closed, and a page may be on the move just when it is
+ * to be pinned. */
+static bool uring_may_pass(int err)
+{
+	return err == ENOMEM || err == EAGAIN || err == EINTR || err == EFAULT;
+}
+
+int uring_init(struct uring *u, struct chunk_pool *pool, char *error, size_t size)
+{
+	static const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+	const char *what;
+	int rc;
+
+	u->is_open = u->is_begun = false;
+	u->vectors = u->messages = 0;
+	rc = uring_make(u, pool, &what);
+	for (int tries = 0; rc < 0 && uring_may_pass(-rc) && tries < URING_TRIES; tries++) {
+		(void)nanosleep(&pause, NULL);
+		rc = uring_make(u, pool, &what);
 	}
+	if (rc < 0)
+		return uring_fail(error, size, what, -rc);
 	u->is_open = true;
 	return 0;
 }

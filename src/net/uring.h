@@ -30,7 +30,7 @@ struct uring {
 };
 
 /* Makes the ring, whose buffers come from pool; any thread, and it is used by none before uring_begin.  0, or -1 with
- * a sentence and errno. */
+ * a sentence and errno; tries for a fifth of a second. */
 int uring_init(struct uring *u, struct chunk_pool *pool, char *error, size_t size) FX_MUST_USE;
 /* From now on the ring is this thread's. */
 void uring_begin(struct uring *u);
