@@ -10,7 +10,8 @@ ME=contrib/$(basename "$0")
 CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
 CREATECLUSTER=$CREATECLUSTER_DIR/zz-fynixpool.conf
 
-BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkgconf libev-dev liburing-dev libssl-dev libpq-dev)
+BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkgconf libev-dev liburing-dev libssl-dev libpq-dev
+	libpam0g-dev libldap-dev)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
@@ -90,6 +91,12 @@ install_packages()
 			made_createcluster=yes
 			echo 'create_main_cluster = false' | as_root tee "$CREATECLUSTER" >/dev/null
 		fi
+		;;
+	esac
+	case " ${missing[*]} " in
+	*" slapd "*)
+		# Debian's package would make a directory and serve it on 389: the tests make their own.
+		echo 'slapd slapd/no_configuration boolean true' | as_root debconf-set-selections
 		;;
 	esac
 	if ! apt_install "${missing[@]}"; then

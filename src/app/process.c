@@ -12,9 +12,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/errand.h"
+#include "net/lberwipe.h"
 #include "net/lookup.h"
 #include "pool/tlsset.h"
 #include "session/strangers.h"
+#include "session/witness.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -316,8 +318,10 @@ static int process_start(struct process *p)
 	p->workers = process_worker_count(p->conf);
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
-	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS);
 	p->hub.strangers = strangers_new();
+	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS, 0);
+	p->hub.witnesses = errand_new(WITNESS_THREADS, WITNESS_WAITING, WITNESS_PATIENCE_US);
+	lberwipe_begin();
 	p->hub.lookup = lookup_new(PROCESS_LOOKUP_IDLE_US, NULL);
 	if (p->hub.lookup == NULL)
 		log_write(LOG_WARNING, NULL, "no descriptor for connections beside the pools: monitor_user has no effect");
@@ -357,6 +361,7 @@ static void process_end(struct process *p)
 	threads_join(p);
 	resolve_free(p->hub.resolver);
 	errand_free(p->hub.errands);
+	errand_free(p->hub.witnesses);
 	lookup_free(p->hub.lookup);
 	process_drain_mail(p);
 	for (unsigned i = 0; i < p->workers; i++)

@@ -20,7 +20,7 @@
 #define MD5_MESSAGE_MAX  1024
 #define SASL_INITIAL_MAX (SCRAM_TEXT_MAX + 64)
 
-enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, STEP_OVER, STEP_COUNT };
+enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, STEP_ELSEWHERE, STEP_OVER, STEP_COUNT };
 
 struct clientauth {
 	enum step step;
@@ -35,6 +35,7 @@ struct clientauth {
 	struct scram_server scram;
 	struct scram_binding binding;
 	struct credential_keys learnt;
+	struct secret given; /* OUTSIDE */
 	const char *error, *sqlstate, *detail;
 };
 
@@ -74,6 +75,7 @@ void clientauth_free(struct clientauth *a)
 	scram_server_fini(&a->scram);
 	credential_fini(&a->credential);
 	credential_fini(&a->second);
+	secret_drop(&a->given);
 	mem_free(a->user);
 	secret_wipe(a, sizeof(*a));
 	mem_free(a);
@@ -147,6 +149,7 @@ enum clientauth_verdict clientauth_start(struct clientauth *a, struct buf *out)
 	case CLIENTAUTH_PROVEN:
 		return succeed(a);
 	case CLIENTAUTH_PLAIN:
+	case CLIENTAUTH_OUTSIDE:
 		return send_challenge(a, STEP_PLAIN, reply_auth_cleartext(out));
 	case CLIENTAUTH_MD5:
 		return start_md5(a, out);
@@ -208,6 +211,11 @@ static enum clientauth_verdict judge_plain(
 	(void)out;
 	if (given == NULL)
 		return verdict;
+	if (a->method == CLIENTAUTH_OUTSIDE) {
+		secret_set(&a->given, given, n);
+		a->step = STEP_ELSEWHERE;
+		return CLIENTAUTH_ELSEWHERE;
+	}
 	return password_fits(&ask, given, n, &a->learnt) ? succeed(a) : deny(a, "wrong password");
 }
 
@@ -366,6 +374,25 @@ enum clientauth_verdict clientauth_input(struct clientauth *a, const void *body,
 	return steps[a->step].input(a, body, n, out);
 }
 
+const struct secret *clientauth_password(const struct clientauth *a)
+{
+	return a->given.data != NULL ? &a->given : NULL;
+}
+
+bool clientauth_is_waiting(const struct clientauth *a)
+{
+	return a->step == STEP_ELSEWHERE;
+}
+
+enum clientauth_verdict clientauth_told(struct clientauth *a, bool is_right, const char *error, const char *detail)
+{
+	CHECK(a->step == STEP_ELSEWHERE);
+	if (is_right)
+		return succeed(a);
+	secret_drop(&a->given);
+	return fail(a, "28000", error, detail);
+}
+
 size_t clientauth_message_max(const struct clientauth *a)
 {
 	return steps[a->step].max;
@@ -405,6 +432,7 @@ const char *clientauth_method_name(const struct clientauth *a)
 		[CLIENTAUTH_TRUST] = "trust",
 		[CLIENTAUTH_PROVEN] = "proven",
 		[CLIENTAUTH_PLAIN] = "plain",
+		[CLIENTAUTH_OUTSIDE] = "outside",
 		[CLIENTAUTH_MD5] = "md5",
 		[CLIENTAUTH_SCRAM] = "scram-sha-256",
 		[CLIENTAUTH_REJECT] = "reject",

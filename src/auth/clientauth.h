@@ -17,6 +17,7 @@ enum clientauth_method {
 	CLIENTAUTH_TRUST,  /* the user must be known */
 	CLIENTAUTH_PROVEN, /* proved elsewhere (peer, certificate, any): succeeds at once */
 	CLIENTAUTH_PLAIN,
+	CLIENTAUTH_OUTSIDE, /* the password is asked for, and judged elsewhere (PAM, a directory); whoever it is */
 	CLIENTAUTH_MD5, /* becomes SCRAM for a user whose stored secret is SCRAM */
 	CLIENTAUTH_SCRAM,
 	CLIENTAUTH_REJECT, /* fails at once */
@@ -25,6 +26,7 @@ enum clientauth_method {
 enum clientauth_verdict {
 	CLIENTAUTH_MORE,   /* send what is in out, feed the next PasswordMessage */
 	CLIENTAUTH_OK,     /* proved; send what is in out (AuthenticationOk is the caller's to add) */
+	CLIENTAUTH_ELSEWHERE, /* clientauth_password is to be judged; say clientauth_told then, and feed nothing before */
 	CLIENTAUTH_FAILED, /* see clientauth_error; what is in out is not for the client any more */
 };
 
@@ -53,6 +55,12 @@ enum clientauth_verdict clientauth_start(struct clientauth *a, struct buf *out) 
  * caller wipes them.  May be called only after CLIENTAUTH_MORE; after another verdict it fails. */
 enum clientauth_verdict clientauth_input(
 	struct clientauth *a, const void *body, size_t n, struct buf *out) FX_MUST_USE;
+/* CLIENTAUTH_OUTSIDE: what the client sent, from CLIENTAUTH_ELSEWHERE on; lent.  NULL: nothing yet, or another method. */
+const struct secret *clientauth_password(const struct clientauth *a);
+/* Once, after CLIENTAUTH_ELSEWHERE.  error: the sentence for the client, detail: for the log, when it is wrong; both are
+ * borrowed until they have been asked for. */
+enum clientauth_verdict clientauth_told(struct clientauth *a, bool is_right, const char *error, const char *detail) FX_MUST_USE;
+bool clientauth_is_waiting(const struct clientauth *a); /* for clientauth_told */
 /* The longest body of a 'p' message worth receiving now; a longer one is clientauth_refuse. */
 size_t clientauth_message_max(const struct clientauth *a);
 /* The message was too long: fails as a wrong password would. */

@@ -176,6 +176,32 @@ static struct ident *build_read_maps(struct conf *c, bool is_lenient, struct con
 	return maps;
 }
 
+static void build_ldap(struct conf *c, struct conf_report *report)
+{
+	const struct item *it = build_said(c, "auth_ldap_options");
+	const char *text = (const char *)c->set.auth_ldap_options.data;
+	char error[LDAPOPTS_ERROR_MAX];
+
+	if (text == NULL || text[0] == '\0')
+		return;
+	c->state->ldap = ldaptext_parse(text, error);
+	if (c->state->ldap == NULL)
+		conf_report_error(report, it ? it->file : NULL, it ? it->line : 0, "auth_ldap_options: %s", error);
+	c->ldap = c->state->ldap;
+}
+
+/* A line with ldap and nothing behind it means what auth_ldap_options says. */
+static void build_check_ldap(const struct conf *c, struct conf_report *report)
+{
+	for (size_t i = 0; c->ldap == NULL && c->state->hba != NULL && i < c->state->hba->rules; i++) {
+		const struct hba_rule *rule = &c->state->hba->rule[i];
+
+		if (rule->method == HBA_METHOD_LDAP && rule->ldap == NULL)
+			conf_report_error(report, rule->file, rule->line,
+				"the method ldap has no options here, and auth_ldap_options is not set");
+	}
+}
+
 /* In [fynixpool] a bad line is an error, as in PostgreSQL; in [pgbouncer], where PgBouncer would go on without the line, it
  * rejects. */
 static void build_read_rules(struct conf *c, struct conf_report *report)
@@ -208,6 +234,7 @@ static void build_rules(struct conf *c, const struct build_source *source, struc
 	else
 		build_read_rules(c, report);
 	c->hba = c->state->hba;
+	build_check_ldap(c, report);
 }
 
 struct conf *build_conf(struct items *items, const struct build_source *source, struct conf_report *report)
@@ -236,6 +263,7 @@ struct conf *build_conf(struct items *items, const struct build_source *source, 
 	if (source->old != NULL)
 		build_keep_start_settings(c, source, report);
 	build_secrets(c, source, report);
+	build_ldap(c, report);
 	build_rules(c, source, report);
 	if (report->error_count == errors)
 		checks_run(c, source->keep_secrets, report);
@@ -257,6 +285,8 @@ void build_free(struct conf *c)
 		secret_drop(&st->database[i].monitor_password);
 	}
 	secret_drop(&c->set.monitor_password);
+	secret_drop(&c->set.auth_ldap_options);
+	ldapopts_free(st->ldap);
 	mem_free(st->database);
 	mem_free(st->user);
 	mem_free(st->peer);

@@ -4,6 +4,7 @@
 #include "conf/checks.h"
 
 #include "base/clock.h"
+#include "conf/hba.h"
 #include "conf/option_value.h"
 #include "conf/requireauth.h"
 #include "conf/value.h"
@@ -43,6 +44,19 @@ static void checks_unsupported(const struct conf *c, struct conf_report *report)
 	case CONF_AUTH_PEER:
 	case CONF_AUTH_CERT:
 		break;
+	case CONF_AUTH_PAM:
+#ifndef HAVE_PAM
+		conf_report_error(report, at.file, at.line, "auth_type = pam is not supported: fynixpool was built without PAM");
+#endif
+		break;
+	case CONF_AUTH_LDAP:
+#ifndef HAVE_LDAP
+		conf_report_error(report, at.file, at.line, "auth_type = ldap is not supported: fynixpool was built without LDAP");
+#else
+		if (c->ldap == NULL)
+			conf_report_error(report, at.file, at.line, "auth_type = ldap needs auth_ldap_options");
+#endif
+		break;
 	default:
 		conf_report_error(report, at.file, at.line, "auth_type = %s is not supported yet",
 			value_word_name(VALUE_WORDS_AUTH, c->set.auth_type));
@@ -73,6 +87,20 @@ static void checks_tls(const struct conf *c, struct conf_report *report)
 		conf_report_error(report, at.file, at.line,
 			"server_tls_negotiation = direct needs server_tls_sslmode = require, verify-ca or verify-full");
 	}
+}
+
+static void checks_pam_dir(const struct conf *c, struct conf_report *report)
+{
+#ifndef HAVE_PAM_START_CONFDIR
+	struct checks_place at = checks_place(c, "auth_pam_dir");
+
+	if (c->set.auth_pam_dir[0] != '\0')
+		conf_report_error(report, at.file, at.line,
+			"auth_pam_dir is not supported: the PAM library that fynixpool was built with cannot do that");
+#else
+	(void)c;
+	(void)report;
+#endif
 }
 
 static void checks_whole_seconds(
@@ -185,6 +213,13 @@ static void checks_proofs(const struct conf *c, const struct conf_database *db, 
 		conf_report_error(report, at.file, at.line, "%schannel_binding = require needs TLS, which is disabled", where);
 }
 
+/* whom it lets in need not be in auth_file */
+static bool checks_asks_elsewhere(const struct conf *c)
+{
+	return c->set.auth_type == CONF_AUTH_ANY || c->set.auth_type == CONF_AUTH_PAM || c->set.auth_type == CONF_AUTH_LDAP ||
+	       (c->hba != NULL && c->hba->asks_outside);
+}
+
 static void checks_warnings(const struct conf *c, struct conf_report *report)
 {
 	const struct items *l = &c->state->items;
@@ -200,7 +235,7 @@ static void checks_warnings(const struct conf *c, struct conf_report *report)
 			break;
 		}
 	}
-	if (c->secrets == 0 && c->set.auth_type != CONF_AUTH_ANY) {
+	if (c->secrets == 0 && !checks_asks_elsewhere(c)) {
 		at = checks_place(c, "auth_file");
 		conf_report_warning(report, at.file ? at.file : c->set.conffile, at.line,
 			"auth_file names no user: nobody can log in");
@@ -225,6 +260,7 @@ void checks_run(const struct conf *c, bool errors_only, struct conf_report *repo
 {
 	checks_unsupported(c, report);
 	checks_tls(c, report);
+	checks_pam_dir(c, report);
 	checks_listeners(c, report);
 	checks_whole_seconds(c, "tcp_keepidle", c->set.tcp_keepidle, report);
 	checks_whole_seconds(c, "tcp_keepintvl", c->set.tcp_keepintvl, report);

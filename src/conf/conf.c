@@ -178,3 +178,8 @@ const char *conf_place(const struct conf *c, const char *key, int *line)
 {
 	return checks_where(c, key, line);
 }
+
+bool conf_is_console(const char *database)
+{
+	return strcmp(database, "fynixpool") == 0 || strcmp(database, "pgbouncer") == 0;
+}

@@ -147,6 +147,7 @@ struct conf_secret {
 
 struct conf_state; /* how it was made; private to conf */
 struct hba;
+struct ldapopts;
 
 struct conf {
 	enum conf_profile profile;
@@ -159,6 +160,7 @@ struct conf {
 	size_t peers;
 	const struct conf_secret *secret; /* in the order of auth_file */
 	size_t secrets;
+	const struct ldapopts *ldap; /* auth_ldap_options; NULL: not set */
 	const struct hba *hba; /* auth_hba_file with auth_ident_file; NULL unless auth_type is hba */
 	/* What is made of it before anybody else sees it: the files that its TLS settings name, read and checked
 	 * (tlsset.h).  NULL: nothing. */
@@ -224,6 +226,8 @@ void conf_unref(struct conf *c); /* NULL is fine; the last one wipes and frees *
 const struct conf_database *conf_find_database(const struct conf *c, const char *name);
 const struct conf_user *conf_find_user(const struct conf *c, const char *name);
 const struct conf_secret *conf_find_secret(const struct conf *c, const char *user);
+/* "pgbouncer", "fynixpool" */
+bool conf_is_console(const char *database);
 
 /* Any thread.  user > database > global.  db or user may be NULL.  Where db forces a user, the limits
  * of servers (sizes, mode, max_user_connections) are those of the forced user, the limits of clients

@@ -19,6 +19,7 @@ struct conf_state {
 	struct conf_overrides overrides;
 	bool from_file;
 	struct userlist *secrets;
+	struct ldapopts *ldap; /* NULL: auth_ldap_options says nothing */
 	struct hba *hba; /* NULL: auth_type is another */
 	struct conf_database *database;
 	struct conf_user *user;

@@ -10,6 +10,7 @@
 #define CONF_HBA_H
 
 #include "conf/ident.h"
+#include "conf/ldapopts.h"
 
 enum hba_conn {
 	HBA_ANYWAY, /* bad line: its first word is not known */
@@ -71,6 +72,7 @@ struct hba_rule {
 	const char *map;		/* NULL: the names must be the same */
 	struct hba_option *option;	/* as written; map and clientcert among them */
 	size_t options;
+	struct ldapopts *ldap; /* method ldap; NULL: what auth_ldap_options says */
 };
 
 struct hba {
@@ -80,6 +82,7 @@ struct hba {
 	size_t cost;		/* of all patterns */
 	bool needs_interfaces;	/* samehost or samenet is used */
 	bool needs_certificates; /* some rule looks at the client's */
+	bool asks_outside;	/* pam or ldap is used: users need not be known here */
 	bool needs_roles;	/* +role or samerole is used, here or in the maps */
 	struct ident *maps;	/* NULL: none */
 	struct strpool texts;

@@ -15,6 +15,7 @@ struct hbaline {
 	const struct rulefile_line *at;
 	size_t next; /* field */
 	struct hba_rule rule;
+	struct ldapopts_draft *ldap; /* NULL: no option of ldap yet */
 	char error[HBA_ERROR_MAX];   /* "": none */
 	char warning[HBA_ERROR_MAX]; /* "": none */
 };

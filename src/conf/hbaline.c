@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config.h"
+
 bool hbaline_bad(struct hbaline *l, const char *fmt, ...)
 {
 	va_list ap;
@@ -146,15 +148,25 @@ static bool hbaline_names(struct hbaline *l, struct hba_names *names, bool is_da
 
 static const struct {
 	const char *word, *where;
-	bool is_effective;
+	const char *lacks; /* NULL, or what it was built without */
 } hbaline_methods[] = {
-#define NOW true
-#define LATER false
+#define NOW NULL
+#ifdef HAVE_PAM
+#define WITH_PAM NULL
+#else
+#define WITH_PAM "PAM"
+#endif
+#ifdef HAVE_LDAP
+#define WITH_LDAP NULL
+#else
+#define WITH_LDAP "LDAP"
+#endif
 #define HBA_METHOD(id, word, where, effect) [HBA_METHOD_##id] = {word, where, effect},
 #include "conf/hba.def"
 #undef HBA_METHOD
 #undef NOW
-#undef LATER
+#undef WITH_PAM
+#undef WITH_LDAP
 };
 
 static const struct {
@@ -193,12 +205,14 @@ static bool hbaline_method(struct hbaline *l)
 			continue;
 		if (strchr(hbaline_methods[i].where, hbaline_where(l)) == NULL)
 			return hbaline_bad(l, "the method %s is not possible in a line of this type", w->text);
-		if (!hbaline_methods[i].is_effective)
-			return hbaline_bad(l, "the method %s is not supported yet", w->text);
+		if (hbaline_methods[i].lacks != NULL)
+			return hbaline_bad(l, "the method %s is not supported: fynixpool was built without %s", w->text,
+					   hbaline_methods[i].lacks);
 		l->rule.method = (enum hba_method)i;
 		return true;
 	}
-	return hbaline_bad(l, "\"%.64s\" is no method; write trust, reject, password, md5, scram-sha-256, peer or cert", w->text);
+	return hbaline_bad(l, "\"%.64s\" is no method; write trust, reject, password, md5, scram-sha-256, peer, cert, pam or ldap",
+			   w->text);
 }
 
 static bool hbaline_clientcert(struct hbaline *l, const char *value)
@@ -214,6 +228,28 @@ static bool hbaline_clientcert(struct hbaline *l, const char *value)
 	return true;
 }
 
+static bool hbaline_ldap(struct hbaline *l, const char *name, const char *value)
+{
+	char error[LDAPOPTS_ERROR_MAX];
+
+	if (l->ldap == NULL)
+		l->ldap = ldapopts_begin();
+	return ldapopts_set(l->ldap, name, value, error) == 0 || hbaline_bad(l, "%s", error);
+}
+
+/* all of them are there */
+static bool hbaline_ldap_is_whole(struct hbaline *l)
+{
+	struct ldapopts_draft *draft = l->ldap;
+	char error[LDAPOPTS_ERROR_MAX];
+
+	l->ldap = NULL;
+	if (draft == NULL)
+		return true;
+	l->rule.ldap = ldapopts_end(draft, error);
+	return l->rule.ldap != NULL || hbaline_bad(l, "%s", error);
+}
+
 static bool hbaline_option_meant(struct hbaline *l, const char *name, const char *value)
 {
 	if (hba_option(&l->rule, name) != NULL)
@@ -222,6 +258,12 @@ static bool hbaline_option_meant(struct hbaline *l, const char *name, const char
 		return hbaline_clientcert(l, value);
 	if (strcmp(name, "clientname") == 0 && strcmp(value, "CN") != 0 && strcmp(value, "DN") != 0)
 		return hbaline_bad(l, "clientname is CN or DN, not \"%.64s\"", value);
+	if (strcmp(name, "pam_use_hostname") == 0 && strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+		return hbaline_bad(l, "pam_use_hostname is 0 or 1, not \"%.64s\"", value);
+	if (strcmp(name, "pamservice") == 0 && (value[0] == '\0' || strchr(value, '/') != NULL))
+		return hbaline_bad(l, "pamservice is the name of a file in /etc/pam.d, not \"%.64s\"", value);
+	if (l->rule.method == HBA_METHOD_LDAP)
+		return hbaline_ldap(l, name, value);
 	if (strcmp(name, "map") == 0) {
 		if (!ident_has_map(l->hba->maps, value))
 			return hbaline_bad(l, "the map \"%.64s\" is not in auth_ident_file", value);
@@ -270,7 +312,7 @@ static bool hbaline_read_options(struct hbaline *l)
 			if (!hbaline_option(l, f->word[i].text))
 				return false;
 	}
-	return l->at->error == NULL || hbaline_lacks(l, "its end");
+	return l->at->error == NULL ? hbaline_ldap_is_whole(l) : hbaline_lacks(l, "its end");
 }
 
 void hbaline_drop(struct hba_rule *rule)
@@ -278,6 +320,7 @@ void hbaline_drop(struct hba_rule *rule)
 	hbaline_drop_names(&rule->database);
 	hbaline_drop_names(&rule->user);
 	mem_free(rule->option);
+	ldapopts_free(rule->ldap);
 }
 
 void hbaline_parse(struct hbaline *l)
@@ -286,6 +329,10 @@ void hbaline_parse(struct hbaline *l)
 	bool is_good = hbaline_conn(l) && hbaline_names(l, &rule->database, true) && hbaline_names(l, &rule->user, false) &&
 		       (rule->conn == HBA_LOCAL || hbaaddr_parse(l)) && hbaline_method(l) && hbaline_read_options(l);
 
+	if (l->ldap != NULL)
+		ldapopts_drop(l->ldap);
+	l->ldap = NULL;
+	l->hba->asks_outside |= is_good && (rule->method == HBA_METHOD_PAM || rule->method == HBA_METHOD_LDAP);
 	l->hba->needs_interfaces |= rule->net == HBA_NET_SAMEHOST || rule->net == HBA_NET_SAMENET;
 	if (is_good) {
 		l->hba->needs_certificates |=

@@ -6,6 +6,7 @@
  */
 #include "net/errand.h"
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/mem.h"
 
@@ -18,22 +19,27 @@
 struct errands {
 	struct lock lock;
 	pthread_cond_t work;
-	struct dlist queue; /* struct errand */
+	struct dlist queue;   /* struct errand */
+	struct dlist at_work; /* struct errand: begun, not late; the oldest first */
 	unsigned threads, idle, waiting;
+	unsigned working, late; /* threads at work: in time, and not counted any more */
 	unsigned threads_max, waiting_max;
+	uint64_t patience;
 	bool is_closing;
 	bool is_abandoned; /* errand_free has gone: the last helper frees */
 };
 
-struct errands *errand_new(unsigned threads, unsigned waiting)
+struct errands *errand_new(unsigned threads, unsigned waiting, uint64_t patience)
 {
 	struct errands *a = mem_zalloc(sizeof(*a));
 	pthread_condattr_t attr;
 
 	a->threads_max = threads;
 	a->waiting_max = waiting;
+	a->patience = patience;
 	lock_init(&a->lock);
 	dlist_init(&a->queue);
+	dlist_init(&a->at_work);
 	CHECK(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	CHECK(pthread_cond_init(&a->work, &attr) == 0);
 	pthread_condattr_destroy(&attr);
@@ -83,44 +89,25 @@ static void errand_deliver(struct loop *loop FX_UNUSED, struct mail *mail)
 	e->done(e);
 }
 
-/* under the lock, dropped while the work lasts */
-static void errand_do(struct errands *a, struct errand *e)
+/* Under the lock.  Who has been at work for too long is not counted any more. */
+static void errand_write_off(struct errands *a)
 {
-	a->waiting--;
-	lock_drop(&a->lock);
-	e->work(e);
-	lock_take(&a->lock);
-	if (a->is_closing)
-		e->drop(e);
-	else
-		loop_post(e->loop, &e->mail, errand_deliver);
-}
+	uint64_t now = clock_mono_us();
+	struct dlist *oldest;
 
-static void *errand_thread(void *arg)
-{
-	struct errands *a = arg;
-	bool is_last;
+	while ((oldest = dlist_first(&a->at_work)) != NULL && a->patience > 0 && a->late < ERRAND_LATE_MAX) {
+		struct errand *e = container_of(oldest, struct errand, link);
 
-	lock_take(&a->lock);
-	while (!a->is_closing) {
-		struct dlist *link = dlist_pop_front(&a->queue);
-
-		if (link != NULL) {
-			errand_do(a, container_of(link, struct errand, link));
-			continue;
-		}
-		a->idle++;
-		pthread_cond_wait(&a->work, &a->lock.mutex);
-		a->idle--;
+		if (now - e->begun < a->patience)
+			return;
+		dlist_remove(&e->link);
+		e->is_late = true;
+		a->working--;
+		a->late++;
 	}
-	a->threads--;
-	is_last = a->threads == 0 && a->is_abandoned;
-	pthread_cond_broadcast(&a->work);
-	lock_drop(&a->lock);
-	if (is_last)
-		errand_destroy(a);
-	return NULL;
 }
+
+static void *errand_thread(void *arg);
 
 /* Under the lock.  Signals are for the control thread. */
 static void errand_start_thread(struct errands *a)
@@ -129,7 +116,8 @@ static void errand_start_thread(struct errands *a)
 	pthread_t thread;
 	sigset_t all, before;
 
-	if (a->idle > a->waiting || a->threads >= a->threads_max)
+	/* with patience one more than may work at a time: it sees when another has to be replaced */
+	if (a->idle > a->waiting || a->threads - a->late >= a->threads_max + (a->patience > 0))
 		return;
 	CHECK(pthread_attr_init(&attr) == 0);
 	CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
@@ -139,6 +127,74 @@ static void errand_start_thread(struct errands *a)
 		a->threads++;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
+}
+
+/* under the lock, dropped while the work lasts */
+static void errand_do(struct errands *a, struct errand *e)
+{
+	a->waiting--;
+	a->working++;
+	e->begun = clock_mono_us();
+	dlist_push_back(&a->at_work, &e->link);
+	if (dlist_first(&a->queue) != NULL)
+		errand_start_thread(a);
+	lock_drop(&a->lock);
+	e->work(e);
+	lock_take(&a->lock);
+	if (e->is_late) {
+		a->late--;
+	} else {
+		a->working--;
+		dlist_remove(&e->link);
+	}
+	if (a->is_closing)
+		e->drop(e);
+	else
+		loop_post(e->loop, &e->mail, errand_deliver);
+	if (dlist_first(&a->queue) != NULL)
+		pthread_cond_signal(&a->work);
+}
+
+/* Under the lock, which is dropped meanwhile: until there is something to do, or somebody to be replaced. */
+static void errand_wait(struct errands *a)
+{
+	struct dlist *oldest = dlist_first(&a->at_work);
+	bool may_replace = dlist_first(&a->queue) != NULL && oldest != NULL && a->patience > 0 && a->late < ERRAND_LATE_MAX;
+	uint64_t until = may_replace ? container_of(oldest, struct errand, link)->begun + a->patience : 0;
+	struct timespec ts = {.tv_sec = (time_t)(until / CLOCK_US_PER_SEC), .tv_nsec = (long)(until % CLOCK_US_PER_SEC) * 1000};
+
+	a->idle++;
+	if (may_replace)
+		pthread_cond_timedwait(&a->work, &a->lock.mutex, &ts);
+	else
+		pthread_cond_wait(&a->work, &a->lock.mutex);
+	a->idle--;
+	errand_write_off(a);
+}
+
+static void *errand_thread(void *arg)
+{
+	struct errands *a = arg;
+	bool is_last;
+
+	lock_take(&a->lock);
+	while (!a->is_closing) {
+		struct dlist *link = a->working < a->threads_max ? dlist_pop_front(&a->queue) : NULL;
+
+		if (link != NULL)
+			errand_do(a, container_of(link, struct errand, link));
+		else if (a->threads - a->working - a->late > 1 && a->threads - a->late > a->threads_max + 1)
+			break; /* back from being late: others do the work */
+		else
+			errand_wait(a);
+	}
+	a->threads--;
+	is_last = a->threads == 0 && a->is_abandoned;
+	pthread_cond_broadcast(&a->work);
+	lock_drop(&a->lock);
+	if (is_last)
+		errand_destroy(a);
+	return NULL;
 }
 
 bool errand_give(struct errands *a, struct loop *loop, struct errand *e)

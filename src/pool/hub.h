@@ -44,6 +44,7 @@ struct hub {
 	struct stmt_store *statements;	     /* texts of prepared statements; fixed after start */
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
 	struct errands *errands;	     /* fixed after start; NULL: what may wait is done at once */
+	struct errands *witnesses;	     /* fixed after start; NULL: PAM and LDAP are not asked */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
 	struct strangers *strangers;	     /* fixed after start; NULL: addresses are not followed */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */

@@ -21,6 +21,15 @@
 #define KEEPER_REST_AFTER 4 /* quiet ticks */
 #define KEEPER_PROBE_FOR_US (UINT64_C(600) * 1000000) /* a pool that nobody has asked for so long is not probed */
 
+/* with share->lock held: what the configuration says about the secret comes first */
+static void keeper_add_found(const struct share *share, struct target *plan)
+{
+	if (share->found != NULL && plan->credential.kind == CREDENTIAL_NONE) {
+		credential_fini(&plan->credential);
+		credential_copy(&plan->credential, share->found);
+	}
+}
+
 int keeper_configure(struct pool *pool, bool replace)
 {
 	const struct conf *conf = pool->home->conf;
@@ -33,6 +42,7 @@ int keeper_configure(struct pool *pool, bool replace)
 	conf_resolve(conf, db, share->user, &pool->limits);
 	plan = plan_target(conf, db, share->database, share->user);
 	lock_take(&share->lock);
+	keeper_add_found(share, plan);
 	if (share->target == NULL || replace) {
 		old = share->target;
 		share->target = plan;
@@ -134,6 +144,7 @@ void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
 		return;
 	plan = plan_target(pool->home->conf, db, share->database, share->user);
 	lock_take(&share->lock);
+	keeper_add_found(share, plan);
 	old = share->target;
 	share->target = plan;
 	if (old != NULL && plan_is_same(old, plan)) {
@@ -143,6 +154,40 @@ void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
 	}
 	plan_take_keys(plan, keys);
 	/* a failure without these keys says nothing about the next attempt */
+	if (share->is_failing && share->failure.end == SERVER_END_LOGIN_FAILED)
+		share->retry_at = 0;
+	lock_drop(&share->lock);
+	target_unref(old);
+}
+
+void keeper_learn_secret(struct pool *pool, const struct credential *found)
+{
+	struct share *share = pool->share;
+	const struct conf_database *db = conf_find_database(pool->home->conf, share->database);
+	struct target *plan, *old;
+	bool is_known;
+
+	lock_take(&share->lock);
+	is_known = share->found != NULL && credential_is_equal(share->found, found);
+	if (!is_known && share->found == NULL)
+		share->found = mem_zalloc(sizeof(*share->found));
+	if (!is_known) {
+		credential_fini(share->found);
+		credential_copy(share->found, found);
+	}
+	lock_drop(&share->lock);
+	if (is_known || db == NULL)
+		return;
+	plan = plan_target(pool->home->conf, db, share->database, share->user);
+	lock_take(&share->lock);
+	keeper_add_found(share, plan);
+	old = share->target;
+	share->target = plan;
+	if (old != NULL && plan_is_same(old, plan)) {
+		plan->keys = old->keys;
+		target_inherit(plan, old);
+	}
+	/* a failure with the old secret says nothing about the new one */
 	if (share->is_failing && share->failure.end == SERVER_END_LOGIN_FAILED)
 		share->retry_at = 0;
 	lock_drop(&share->lock);

@@ -22,6 +22,8 @@ void keeper_check_targets(struct pool *pool);
 void keeper_adopt(struct pool *pool, struct server *s);
 /* A client's login has taught keys that log in to the server as well. */
 void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys);
+/* A login has shown the secret of the pool's user, who is not in auth_file.  Copied. */
+void keeper_learn_secret(struct pool *pool, const struct credential *found);
 /* What a new server needs from the settings. */
 void keeper_prepare(struct pool *pool, struct server *s);
 /* Another pool needs the place of an idle server. */

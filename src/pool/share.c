@@ -32,6 +32,9 @@ void share_free(struct share *share)
 {
 	share_welcome_unref(share->welcome);
 	target_unref(share->target);
+	if (share->found != NULL)
+		credential_fini(share->found);
+	mem_free(share->found);
 	params_fini(&share->forbidden);
 	mem_free(share->database);
 	mem_free(share->user);

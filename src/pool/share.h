@@ -62,6 +62,7 @@ struct share {
 	uint64_t last_asked;   /* monotonic; when a client last had to ask the shared part */
 	struct server_failure failure;
 	struct target *target; /* NULL until a worker has made it */
+	struct credential *found; /* the secret of the pool's user, as a login has shown it; NULL: none has */
 	struct share_welcome *welcome;
 	struct params forbidden; /* names of parameters that its servers report and nobody can set */
 	struct share_side side[]; /* one for each worker */

@@ -25,15 +25,11 @@
 #include "session/rider.h"
 #include "session/tarry.h"
 #include "session/vars.h"
+#include "session/witness.h"
 #include "session/worker.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static bool admit_is_console(const char *database)
-{
-	return strcmp(database, "fynixpool") == 0 || strcmp(database, "pgbouncer") == 0;
-}
 
 /* why: for the log; sentence: for the client */
 static void admit_deny(struct client *c, const char *why, const char *sqlstate, const char *sentence)
@@ -62,11 +58,14 @@ static void admit_failed(struct client *c)
 
 static void admit_proved(struct client *c);
 
-static void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf *out)
+void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf *out)
 {
 	switch (verdict) {
 	case CLIENTAUTH_MORE:
 		conn_send(&c->conn, out->data, out->len, NULL);
+		break;
+	case CLIENTAUTH_ELSEWHERE:
+		witness_ask(c);
 		break;
 	case CLIENTAUTH_OK:
 		conn_send(&c->conn, out->data, out->len, NULL);
@@ -97,7 +96,7 @@ void admit_again(struct client *c)
 	struct buf out;
 
 	gate.method = CLIENTAUTH_PROVEN;
-	if (!l->is_own_uid || !admit_is_console(l->database) || !admit_is_console(l->user)) {
+	if (!l->is_own_uid || !conf_is_console(l->database) || !conf_is_console(l->user)) {
 		switch (gate_choose(c, secret != NULL, &gate)) {
 		case GATE_PROOF:
 			break;
@@ -154,7 +153,7 @@ static unsigned admit_roles(const struct client *c)
 	const struct conf_settings *set = &c->worker->home.conf->set;
 	unsigned roles = 0;
 
-	if (c->login->is_own_uid && admit_is_console(c->login->user))
+	if (c->login->is_own_uid && conf_is_console(c->login->user))
 		roles |= IDENTITY_ADMIN | IDENTITY_STATS;
 	/* "any" proves nothing, not even a name */
 	if (set->auth_type == CONF_AUTH_ANY)
@@ -417,6 +416,8 @@ static void admit_database(struct client *c)
 	admit_log(c);
 	if (c->login->keys.is_set && db->force_user == NULL)
 		keeper_learn_keys(c->pool, &c->login->keys);
+	if (db->force_user == NULL)
+		witness_teach(c);
 	if (c->replication != 0)
 		replica_begin(c);
 	else
@@ -430,7 +431,7 @@ static void admit_proved(struct client *c)
 	c->identity = identity_new(l->user, l->database, admit_roles(c));
 	if (c->identity == NULL)
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-	else if (admit_is_console(l->database))
+	else if (conf_is_console(l->database))
 		admit_console(c);
 	else if (c->worker->is_closing)
 		client_fail(c, CLIENT_END_SHUTDOWN, "pooler is shutting down");

@@ -7,11 +7,13 @@
 #ifndef SESSION_ADMIT_H
 #define SESSION_ADMIT_H
 
+#include "auth/clientauth.h"
 #include "session/client.h"
 
 void admit_begin(struct client *c);			      /* the startup packet is accepted: state AUTH */
 void admit_again(struct client *c);			      /* what gate.c has asked for is known */
 void admit_proof(struct client *c, const void *body, size_t n); /* one 'p' message */
+void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf *out); /* takes out's bytes */
 void admit_refuse(struct client *c, bool malformed);	      /* a 'p' message beyond its bounds */
 
 /* State ATTACHING, the lease is granted: the client keeps this server from now on, and is told its process id. */

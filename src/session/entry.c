@@ -22,6 +22,7 @@
 #include "session/replica.h"
 #include "session/tarry.h"
 #include "session/vars.h"
+#include "session/witness.h"
 #include "session/worker.h"
 
 #include <stdio.h>
@@ -55,6 +56,7 @@ void entry_free(struct client *c)
 	buf_wipe(&l->in);
 	osname_forget(l);
 	tarry_end(l);
+	witness_forget(l);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
 	if (l->extra != NULL)
@@ -271,11 +273,16 @@ static size_t entry_step_auth(struct client *c, const uint8_t *data, size_t n)
 	return used;
 }
 
+static bool entry_takes_proof(const struct client *c)
+{
+	return c->state == CLIENT_AUTH && c->login->auth != NULL && !clientauth_is_waiting(c->login->auth);
+}
+
 size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n)
 {
 	size_t used = 0;
 
-	while (used < n && (c->state == CLIENT_STARTUP || (c->state == CLIENT_AUTH && c->login->auth != NULL))) {
+	while (used < n && (c->state == CLIENT_STARTUP || entry_takes_proof(c))) {
 		if (c->state == CLIENT_STARTUP)
 			used += entry_step_startup(c, data + used, n - used);
 		else

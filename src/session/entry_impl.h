@@ -16,6 +16,7 @@
 
 struct client;
 struct osname_question;
+struct witness;
 
 struct login {
 	struct buf in;	   /* the packet that is being received */
@@ -24,6 +25,7 @@ struct login {
 	struct osname_question *question; /* osname.c: what it waits for */
 	struct timeout tarry;	 /* tarry.c: due when it has waited */
 	struct client *tarrying; /* NULL: it does not wait */
+	struct witness *witness; /* witness.c: who judges the password; NULL: clientauth does */
 	struct credential_keys keys; /* learnt */
 	char *user, *database;
 	char *replication;    /* replica.c; NULL: an ordinary client */

@@ -10,6 +10,7 @@
 #include "proto/startup.h"
 #include "session/entry_impl.h"
 #include "session/osname.h"
+#include "session/witness.h"
 #include "session/worker.h"
 
 #include <stdarg.h>
@@ -193,6 +194,16 @@ static enum clientauth_method gate_trust(const struct client *c, bool is_known)
 	return is_known || c->worker->home.conf->secrets == 0 ? CLIENTAUTH_PROVEN : CLIENTAUTH_TRUST;
 }
 
+/* rule NULL: auth_type = pam or ldap */
+static enum gate_answer gate_outside(struct client *c, const struct hba_rule *rule, struct gate *g)
+{
+	g->method = CLIENTAUTH_OUTSIDE;
+	if (witness_choose(c, rule) == 0)
+		return GATE_PROOF;
+	snprintf(g->sentence, sizeof(g->sentence), "out of memory");
+	return gate_refuse(g, "out of memory");
+}
+
 static enum gate_answer gate_rule(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
 {
 	enum gate_answer cert = GATE_PROOF;
@@ -220,9 +231,10 @@ static enum gate_answer gate_rule(struct client *c, bool is_known, const struct 
 		return gate_peer(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
 	case HBA_METHOD_CERT:
 		return gate_cert(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
-	case HBA_METHOD_REJECT:
 	case HBA_METHOD_PAM:
 	case HBA_METHOD_LDAP:
+		return gate_outside(c, rule, g);
+	case HBA_METHOD_REJECT:
 		break;
 	}
 	gate_say(c, rule, g);
@@ -290,6 +302,9 @@ enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out)
 		return gate_peer(c, is_known || conf->secrets == 0, NULL, out);
 	case CONF_AUTH_HBA:
 		return gate_hba(c, is_known, out);
+	case CONF_AUTH_PAM:
+	case CONF_AUTH_LDAP:
+		return gate_outside(c, NULL, out);
 	default:
 		/* conf refuses these; clientauth does as well */
 		return GATE_PROOF;

@@ -90,6 +90,8 @@ static struct target *replica_target(struct client *c)
 	lock_take(&share->lock);
 	if (share->target != NULL) {
 		t->keys = share->target->keys;
+		credential_fini(&t->credential);
+		credential_copy(&t->credential, &share->target->credential);
 		(void)atomic_fetch_add(&share->target->next_host, 1);
 		target_inherit(t, share->target);
 	}

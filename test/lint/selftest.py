@@ -86,6 +86,12 @@ BAD = {
                                                    "void PQfinish(struct pg_conn *c);\n"
                                                    "void helper_x(struct pg_conn *c) { PQfinish(c); }\n"},
                                "src/net/helper.c:3: PQfinish belongs to net/pqlink"),
+    "OpenLDAP outside its file": ({"src/net/helper.c": "void helper_x(void);\nint ldap_unbind(void *);\n"
+                                                       "void helper_x(void) { ldap_unbind(0); }\n"},
+                                  "src/net/helper.c:3: ldap_unbind belongs to net/ldaplink"),
+    "PAM outside its file": ({"src/app/helper.c": "void helper_x(void);\nint pam_end(void *, int);\n"
+                                                  "void helper_x(void) { pam_end(0, 0); }\n"},
+                             "src/app/helper.c:3: pam_end belongs to net/pamlink"),
     "io_uring outside net": ({"src/pool/queue.h": "struct io_uring_sqe;\n"},
                              "src/pool/queue.h:1: io_uring_sqe belongs to net"),
     "a map that names what is not": ({"src/README.md": "`frame_next()` and\n`frame_gone()`\n"},

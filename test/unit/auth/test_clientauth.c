@@ -386,6 +386,44 @@ START_TEST(password_message_layout)
 }
 END_TEST
 
+/* Whoever it is: asked for a password, which is judged elsewhere, once. */
+START_TEST(password_for_somebody_outside)
+{
+	struct credential stored = logins_secret(CREDENTIAL_PLAIN, USER, "other", 16);
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct clientauth *a = judge_of(CLIENTAUTH_OUTSIDE, i & 1 ? &stored : NULL);
+		bool is_right = i & 2;
+		struct buf out;
+
+		buf_init(&out, 0);
+		ck_assert_int_eq(clientauth_start(a, &out), CLIENTAUTH_MORE);
+		ck_assert(out.len == 9 && out.data[8] == 3);
+		ck_assert_ptr_null(clientauth_password(a));
+		buf_reset(&out);
+		ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_ELSEWHERE);
+		ck_assert(clientauth_is_waiting(a) && clientauth_message_max(a) == 0);
+		ck_assert_str_eq((const char *)clientauth_password(a)->data, "pw");
+		ck_assert_int_eq(clientauth_told(a, is_right, "sentence", "why"), is_right ? CLIENTAUTH_OK : CLIENTAUTH_FAILED);
+		ck_assert(!clientauth_is_waiting(a) && out.len == 0);
+		ck_assert((clientauth_password(a) != NULL) == is_right);
+		if (!is_right) {
+			ck_assert_str_eq(clientauth_error(a), "sentence");
+			ck_assert_str_eq(clientauth_detail(a), "why");
+			ck_assert_str_eq(clientauth_sqlstate(a), "28000");
+		}
+		ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_FAILED);
+		buf_fini(&out);
+		clientauth_free(a);
+	}
+	/* an empty one never gets there */
+	ck_assert_int_eq(ANSWER(CLIENTAUTH_OUTSIDE, &stored, "\0"), CLIENTAUTH_FAILED);
+	ck_assert_int_eq(ANSWER(CLIENTAUTH_OUTSIDE, &stored, ""), CLIENTAUTH_FAILED);
+	ck_assert_int_eq(ANSWER(CLIENTAUTH_OUTSIDE, &stored, "a\0b\0"), CLIENTAUTH_FAILED);
+	credential_fini(&stored);
+}
+END_TEST
+
 START_TEST(md5_answers) /* V-A18 */
 {
 	struct credential c = logins_secret(CREDENTIAL_MD5, USER, "pw", 16);
@@ -551,6 +589,7 @@ int main(void)
 	tcase_add_test(t, keys_derived_beforehand);
 	tcase_add_test(t, methods_without_questions);
 	tcase_add_test(t, password_message_layout);
+	tcase_add_test(t, password_for_somebody_outside);
 	tcase_add_test(t, md5_answers);
 	tcase_add_test(t, sasl_initial_response);
 	tcase_add_test(t, sasl_proofs_are_not_replayable);

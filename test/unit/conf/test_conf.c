@@ -363,16 +363,8 @@ END_TEST
 /* What would leave a door open is refused; what merely does not act yet is named. */
 START_TEST(test_not_yet)
 {
-	static const char *const auth[] = {"ldap", "pam"};
 	struct conf *c;
-	char text[128];
 
-	for (size_t i = 0; i < ARRAY_LEN(auth); i++) {
-		snprintf(text, sizeof(text), "[pgbouncer]\nauth_type=%s\n", auth[i]);
-		scratch_refuses(text, "is not supported yet");
-	}
-	conf_report_fini(&scratch_report);
-	conf_report_init(&scratch_report);
 	c = scratch_load("[pgbouncer]\nauth_type=any\ndns_max_ttl=15\npkt_buf=8192\nserver_tls_sslmode="
 			 "prefer\n[databases]\n"
 			 "a = auth_user=x password=y\n[peers]\n1=host=a\n");

@@ -52,6 +52,11 @@ START_TEST(test_good_lines)
 		"host \"all\" \"\"\"q\"\"\" all trust # comment",
 		"  host\tall  all\tall \\\n   trust",
 		"host all all ::ffff:10.0.0.0/104 trust",
+		"local all all pam",
+		"host all all all pam pamservice=x pam_use_hostname=1",
+		"host all all all ldap",
+		"host all all all ldap ldapserver=\"a b\" ldapprefix=\"uid=\" \"ldapsuffix\"=\", ou=x, dc=y\"",
+		"host all all all ldap ldapserver=a ldapbasedn=\"dc=x\" ldapbinddn=\"cn=y,dc=x\" ldapbindpasswd=\"z \"\"#\"",
 		"",
 		"# only a comment",
 		" \t ",
@@ -91,7 +96,10 @@ START_TEST(test_bad_lines)
 		{"local db u ident", "use peer", 1, 1, HBA_NET_ALL},
 		{"local db u gss", "GSSAPI is not supported", 1, 1, HBA_NET_ALL},
 		{"local db u cert", "not possible in a line of this type", 1, 1, HBA_NET_ALL},
-		{"local db u pam", "pam is not supported yet", 1, 1, HBA_NET_ALL},
+		{"local db u pam map=m", "map is not possible with the method pam", 1, 1, HBA_NET_ALL},
+		{"local db u pam pamservice=a/b", "name of a file in /etc/pam.d", 1, 1, HBA_NET_ALL},
+		{"local db u pam pam_use_hostname=yes", "0 or 1", 1, 1, HBA_NET_ALL},
+		{"local db u md5 pamservice=x", "pamservice is not possible with the method md5", 1, 1, HBA_NET_ALL},
 		{"local db u peer map=nobody", "the map \"nobody\" is not in auth_ident_file", 1, 1, HBA_NET_ALL},
 		{"local db u peer map", "is no option: name=value", 1, 1, HBA_NET_ALL},
 		{"local db u peer map=m map=m", "twice", 1, 1, HBA_NET_ALL},
@@ -115,7 +123,12 @@ START_TEST(test_bad_lines)
 		{"host db u 10.0.0.0/8", "ends before a method", 1, 1, HBA_NET_MASK},
 		{"host db u 10.0.0.0/8 peer", "not possible in a line of this type", 1, 1, HBA_NET_MASK},
 		{"hostnossl db u 10.0.0.0/8 cert", "not possible in a line of this type", 1, 1, HBA_NET_MASK},
-		{"host db u 10.0.0.0/8 ldap ldapserver=x", "ldap is not supported yet", 1, 1, HBA_NET_MASK},
+		{"host db u 10.0.0.0/8 ldap ldapserver=x", "ldap needs ldapprefix or ldapsuffix", 1, 1, HBA_NET_MASK},
+		{"host db u 10.0.0.0/8 ldap ldapbasedn=x", "ldapserver is missing", 1, 1, HBA_NET_MASK},
+		{"host db u 10.0.0.0/8 pam ldapserver=x", "ldapserver is not possible with the method pam", 1, 1, HBA_NET_MASK},
+		{"host db u 10.0.0.0/8 ldap ldapserver=x ldapserver=y", "twice", 1, 1, HBA_NET_MASK},
+		{"host db u 10.0.0.0/8 ldap ldapserver=x ldapport=y", "1 to 65535", 1, 1, HBA_NET_MASK},
+		{"host db u 10.0.0.0/8 ldap \"ldapurl=ldap://x/dc=y??sub?(cn=$username\"", "no filter", 1, 1, HBA_NET_MASK},
 		{"host db u 10.0.0.0/8 trust \"x", "a double quote is not closed", 1, 1, HBA_NET_MASK},
 		{"host db \"u 10.0.0.0/8 trust", "a double quote is not closed", 1, 0, HBA_NET_ALL},
 		{",host db u all trust", "missing before the comma", 0, 0, HBA_NET_ALL},
@@ -155,7 +168,7 @@ START_TEST(test_places)
 {
 	read_text("# one\nlocal all all trust\n\nlocal all all \\\n  frust\nlocal all all trust\nlocal all all\n", false);
 	ck_assert_str_eq(scratch_errors(), "hba:4: \"frust\" is no method; write trust, reject, password, md5, scram-sha-256, "
-					   "peer or cert\nhba:7: the line ends before a method\n");
+					   "peer, cert, pam or ldap\nhba:7: the line ends before a method\n");
 	ck_assert_uint_eq(hba->rules, 4);
 	ck_assert_int_eq(hba->rule[2].line, 6);
 	forget();

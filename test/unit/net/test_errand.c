@@ -88,7 +88,7 @@ static void wait_home(unsigned n)
 static void setup(void)
 {
 	ck_assert_int_eq(loop_init(&loop, &engine_ev_ops, 0, NULL), 0);
-	errands = errand_new(2, 5);
+	errands = errand_new(2, 5, 0);
 }
 
 static void teardown(void)
@@ -144,6 +144,64 @@ START_TEST(queue_has_an_end)
 }
 END_TEST
 
+/* Both helpers hang for longer than the patience: others take over; what comes late comes home all the same. */
+START_TEST(helpers_that_hang_are_replaced)
+{
+	unsigned two = 2;
+
+	errand_free(errands);
+	errands = errand_new(2, 5, 50000);
+	pthread_mutex_lock(&gate);
+	ck_assert(give(true) && give(true));
+	rig_until(&loop, have_begun, &two);
+	for (unsigned i = 1; i <= 10; i++) {
+		ck_assert(give(false));
+		wait_home(i);
+	}
+	/* also those that replaced them */
+	for (unsigned round = 2; round <= 4; round++) {
+		unsigned begun_then = 10 + 2 * round;
+
+		ck_assert(give(true) && give(true));
+		rig_until(&loop, have_begun, &begun_then);
+	}
+	ck_assert(give(false));
+	wait_home(11);
+	pthread_mutex_unlock(&gate);
+	wait_home(19);
+	ck_assert(give(false));
+	wait_home(20);
+	ck_assert_uint_eq(atomic_load(&dropped), 0);
+}
+END_TEST
+
+/* Replacing has an end, too: then the queue is full and stays so until somebody comes back. */
+START_TEST(not_everybody_is_replaced)
+{
+	unsigned all = ERRAND_LATE_MAX + 1;
+	unsigned n = 0;
+
+	errand_free(errands);
+	errands = errand_new(1, 1, 1000);
+	pthread_mutex_lock(&gate);
+	while (n < all) {
+		if (give(true))
+			n++;
+		rig_turns(&loop, 1);
+	}
+	rig_until(&loop, have_begun, &all);
+	ck_assert(give(false));
+	ck_assert(!give(false));
+	usleep(20000);
+	ck_assert(!give(false));
+	ck_assert_uint_eq(home, 0);
+	pthread_mutex_unlock(&gate);
+	wait_home(all + 1);
+	ck_assert(give(false));
+	wait_home(all + 2);
+}
+END_TEST
+
 START_TEST(end_while_work_hangs)
 {
 	unsigned two = 2;
@@ -177,6 +235,8 @@ int main(void)
 	tcase_add_test(t, work_comes_home);
 	tcase_add_test(t, work_that_hangs_is_passed);
 	tcase_add_test(t, queue_has_an_end);
+	tcase_add_test(t, helpers_that_hang_are_replaced);
+	tcase_add_test(t, not_everybody_is_replaced);
 	tcase_add_test(t, end_while_work_hangs);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
