@@ -377,6 +377,8 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 		expect_pop(e, e->had_error ? EXPECT_FAILED : EXPECT_DONE);
 		e->had_error = false;
 	}
+	if (owner == EXPECT_FORWARD && type == BE_PARSE_COMPLETE && (front & (EXPECT_NOTED | EXPECT_TOLD)))
+		return EXPECT_REPLACE;
 	return front & EXPECT_PARSED ? EXPECT_REPLACE : owner;
 }
 

@@ -78,7 +78,7 @@ enum expect_admission {
 enum expect_verdict {
 	EXPECT_FORWARD, /* belongs to the client's request */
 	EXPECT_SWALLOW, /* belongs to a message of ours */
-	EXPECT_REPLACE, /* CloseComplete that is ParseComplete for the client */
+	EXPECT_REPLACE, /* the client hears ParseComplete: of a statement that is known, or in place of CloseComplete */
 	EXPECT_STRAY,	/* asynchronous and nothing is owed: N, A, S */
 	EXPECT_FATAL,	/* an error and nothing is owed: the server says farewell */
 	EXPECT_DESYNC,	/* can't be: close both sides */

@@ -20,8 +20,6 @@
 #define READER_LENGTH_MAX UINT32_C(0x7ffffff0)
 #define READER_SHORT_MAX UINT32_C(30000) /* as libpq has it */
 
-static const uint8_t reader_parse_complete[WIRE_HEADER_LEN] = {BE_PARSE_COMPLETE, 0, 0, 0, 4};
-
 struct reader_run {
 	struct server *s;
 	struct chunk *chunk;
@@ -184,13 +182,17 @@ static void reader_look(struct server *s, uint8_t type, const uint8_t *body, siz
 /* the rider may have other words for these */
 static bool reader_is_special(uint8_t type)
 {
-	return type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_STATUS;
+	return type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_STATUS ||
+	       type == BE_PARAMETER_DESCRIPTION;
 }
 
 static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
+	const void *rider = s->rider;
+
 	reader_look(s, type, body, n);
-	if ((s->reader.mode & READER_HELD) && s->rider_ops != NULL) {
+	/* one that gave up at its ReadyForQuery may have been followed by the next */
+	if ((s->reader.mode & READER_HELD) && s->rider_ops != NULL && s->rider == rider) {
 		if (reader_is_special(type) && !s->has_spoken &&
 		    s->rider_ops->on_special(s, type, body, n))
 			return;
@@ -203,14 +205,14 @@ static void reader_whole(struct server *s, uint8_t type, const uint8_t *body, si
 static bool reader_is_whole_type(uint8_t type)
 {
 	return type == BE_READY_FOR_QUERY || type == BE_PARAMETER_STATUS || type == BE_ERROR_RESPONSE ||
-	       type == BE_NOTIFICATION_RESPONSE;
+	       type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_DESCRIPTION;
 }
 
 /* CommandComplete streams like any other, but for the few tags that reader_tag wants to see */
 static int reader_tag_mode(int mode, const uint8_t *body, size_t have)
 {
 	if (have >= 3 && memcmp(body, "DIS", 3) != 0 && memcmp(body, "DEA", 3) != 0 && memcmp(body, "RES", 3) != 0 &&
-	    memcmp(body, "SET", 3) != 0)
+	    memcmp(body, "SET", 3) != 0 && memcmp(body, "ALT", 3) != 0)
 		return mode;
 	return READER_WHOLE | (mode & READER_FORWARD ? READER_HELD : 0);
 }
@@ -377,7 +379,7 @@ static const uint8_t *reader_header(struct server *s, struct reader_run *run, co
 		run->to = split ? p : start;
 		reader_flush_run(run, p);
 		if (mode & READER_PARSED)
-			s->rider_ops->on_reply(s, NULL, reader_parse_complete, sizeof(reader_parse_complete));
+			s->rider_ops->on_parsed(s);
 	} else if (split) {
 		s->rider_ops->on_reply(s, NULL, hdr, WIRE_HEADER_LEN);
 	} else if (!(mode & READER_WHOLE)) {

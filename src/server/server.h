@@ -62,6 +62,9 @@ struct server_owner_ops {
 struct server_rider_ops {
 	/* Bytes for the client, whole runs; borrowed until return as in conn.h. */
 	void (*on_reply)(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n);
+	/* A Parse that was noted, or what was sent in place of one (EXPECT_PARSED), is done: the client is to hear
+	 * ParseComplete. */
+	void (*on_parsed)(struct server *s);
 	/* A ReadyForQuery of the client's request is in the run that follows: status I, T or E. */
 	void (*on_ready)(struct server *s, char status);
 	/* A ReadyForQuery was among the bytes that have been read, and the server is not quiet. */
@@ -72,11 +75,12 @@ struct server_rider_ops {
 	void (*on_parameter)(struct server *s, const char *name, const char *value);
 	/* How the oldest message of the rider's that was noted with EXPECT_TOLD has ended. */
 	void (*on_told)(struct server *s, enum expect_outcome outcome);
-	/* A command of the client's is complete whose tag begins with DISCARD, DEALLOCATE or RESET. */
+	/* A command of the client's is complete whose tag begins with DISCARD, DEALLOCATE, RESET, SET or ALTER. */
 	void (*on_tag)(struct server *s, const char *tag);
-	/* An ErrorResponse or NotificationResponse for the client.  true: the rider has said what is to be said. */
 	/* the client has been told what the rows of a statement look like (EXPECT_TOLD, Describe); see rowshape.h */
 	void (*on_shape)(struct server *s, uint64_t shape);
+	/* An ErrorResponse, NotificationResponse, ParameterStatus or ParameterDescription for the client.  true: the rider
+	 * has said what is to be said, or will. */
 	bool (*on_special)(struct server *s, uint8_t type, const uint8_t *body, size_t n);
 	/* A message of ours among the client's (server_note_ours) failed. */
 	void (*on_ours_failed)(struct server *s, const char *sqlstate, const char *message);

@@ -112,11 +112,13 @@ enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stm
 {
 	struct prepared_entry *e = prepared_find(&s->prepared, stmt->id);
 	enum rewrite_verdict verdict;
-	bool is_there;
+	bool is_there, is_stale;
 
 	if (e != NULL && prepared_is_uncertain(e, s->expect.batch))
 		return REWRITE_STALL;
-	is_there = e != NULL && e->is_wanted && !e->is_stale;
+	/* a request that is said anew must not find another one that is out of date: by then it has been answered */
+	is_stale = e != NULL && (e->is_stale || (c->statements->retries > 0 && ensure_is_old(c, e)));
+	is_there = e != NULL && e->is_wanted && !is_stale;
 	if (shape != ROWSHAPE_UNKNOWN && !(is_there && e->shape == shape)) {
 		if (is_there && prepared_awaits_shape(&s->prepared, e))
 			return doubt_wait(s) ? REWRITE_STALL : REWRITE_END;
@@ -131,7 +133,7 @@ enum rewrite_verdict ensure_there(struct client *c, struct server *s, struct stm
 		if (verdict != REWRITE_PLAIN)
 			return verdict;
 	}
-	if (e != NULL && e->is_wanted && e->is_stale && !ensure_closed(s, e))
+	if (e != NULL && e->is_wanted && is_stale && !ensure_closed(s, e))
 		return REWRITE_END;
 	if (e == NULL || !e->is_wanted) {
 		if (!ensure_parse(c, s, stmt, EXPECT_OURS | EXPECT_NOTED))

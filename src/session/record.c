@@ -15,6 +15,7 @@ static void record_open(struct client *c)
 		st->origin = w->spares[--w->spare_count];
 	buf_reset(&st->origin);
 	st->is_recording = st->is_whole = true;
+	st->record_no += st->record_no == UINT32_MAX ? 2 : 1;
 }
 
 /* what was read of a message that is put together */
@@ -31,7 +32,10 @@ void record_begin(struct client *c)
 	if (st == NULL)
 		return;
 	record_open(c);
-	st->binds = st->describes = 0;
+	st->binds = st->describes = st->old_binds = 0;
+	st->told = st->untold = 0;
+	buf_fini(&st->held);
+	buf_init(&st->held, 0);
 	st->has_fresh = false;
 	c->is_rewritten = st->is_retrying = false;
 	st->retries = 0;
@@ -106,4 +110,27 @@ int record_rewind(struct client *c)
 	c->left = 0;
 	c->is_teeing = false;
 	return 0;
+}
+
+int record_repeat(struct client *c)
+{
+	struct statements *st = c->statements;
+	uint32_t no = st->record_no, told = st->told;
+	uint8_t retries = st->retries;
+
+	if (record_rewind(c) < 0)
+		return -1;
+	record_begin(c);
+	st->retries = (uint8_t)(retries + 1);
+	st->record_no = no;
+	st->told = st->untold = told;
+	return 0;
+}
+
+bool record_tell_parsed(struct client *c)
+{
+	if (!record_is_whole(c))
+		return false;
+	c->statements->told++;
+	return true;
 }

@@ -54,7 +54,8 @@ bool rewrite_has_enough(const struct client *c, uint8_t type, uint32_t len, cons
 	switch (type) {
 	case FE_PARSE:
 		/* a short unnamed one may be DEALLOCATE of a name that we know */
-		return have > 0 && body[0] == '\0' && (len > DEALLOC_TEXT_MAX || statements_count(c->statements) == 0);
+		return have > 0 && body[0] == '\0' && (len > DEALLOC_TEXT_MAX || statements_count(c->statements) == 0) &&
+		       (c->statements == NULL || c->statements->untold == 0);
 	case FE_BIND:
 		nul = rewrite_nul(body, have);
 		return have > 2 * REWRITE_NAME_MAX ||
@@ -148,6 +149,11 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 	if (nul == NULL)
 		return REWRITE_PLAIN; /* the server will say what is wrong with it */
 	rest = (size_t)(body + len - nul - 1);
+	if (c->statements != NULL && c->statements->untold > 0) {
+		/* it was told that this one is there; what uses it sees to that */
+		c->statements->untold--;
+		return nul > body ? REWRITE_SENT : unnamed_again(c, nul + 1, rest);
+	}
 	if (nul == body) {
 		name = have == len ? rewrite_find_deallocated(c, nul + 1, rest) : NULL;
 		if (name != NULL && statements_is_uncertain(name, s->expect.batch))
@@ -236,6 +242,7 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 		return verdict;
 	if (!shape_note_use(c, type, name, entry))
 		return REWRITE_END;
+	shape_note_first(c, type, name);
 	if (type == FE_BIND && entry != NULL)
 		shape_bound(c, name, entry, body, before - 1);
 	to = entry != NULL ? stmt->name : SHAPE_CHANGED;

@@ -18,11 +18,8 @@
 
 #include <string.h>
 
-static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n)
+static inline void rider_give(struct client *c, struct server *s, struct chunk *chunk, const uint8_t *data, size_t n)
 {
-	struct client *c = s->rider;
-
-	c->has_answered = true;
 	conn_send(&c->conn, data, n, chunk);
 	c->pool->stats.bytes_sent += n;
 	if (FX_UNLIKELY(conn_out_pending(&c->conn) >= CONN_HIGH)) {
@@ -31,6 +28,26 @@ static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t 
 		else
 			conn_pause(&s->conn, 0);
 	}
+}
+
+static void rider_on_reply(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n)
+{
+	struct client *c = s->rider;
+
+	if (!c->has_answered)
+		special_release(c);
+	c->has_answered = true;
+	rider_give(c, s, chunk, data, n);
+}
+
+static void rider_on_parsed(struct server *s)
+{
+	static const uint8_t parse_complete[WIRE_HEADER_LEN] = {BE_PARSE_COMPLETE, 0, 0, 0, 4};
+	struct client *c = s->rider;
+
+	if (!record_tell_parsed(c))
+		c->has_answered = true;
+	rider_give(c, s, NULL, parse_complete, sizeof(parse_complete));
 }
 
 static void rider_on_ready(struct server *s, char status)
@@ -159,6 +176,9 @@ static void rider_on_tag(struct server *s, const char *tag)
 
 	if (c->statements != NULL && (all || strcmp(tag, "DEALLOCATE ALL") == 0))
 		statements_forget_all(c->statements);
+	/* of which statements the rows are others now nobody says: who parses from now on shall not get an older one */
+	if (strncmp(tag, "ALTER ", 6) == 0)
+		stmt_store_outdate(c->worker->home.hub->statements);
 	varreset_on_tag(c, s, tag);
 }
 
@@ -296,7 +316,7 @@ static bool rider_may_go_on(const struct client *c, const struct server *s)
 /* its last request was answered in the same run of bytes: the client has nothing to do with this server any more */
 static bool rider_is_done(struct client *c, struct server *s)
 {
-	if (c->pool_mode == CONF_POOL_SESSION || c->state != CLIENT_RUNNING || (c->left > 0 && c->is_forwarding) ||
+	if (c->pool_mode == CONF_POOL_SESSION || c->state != CLIENT_RUNNING || c->is_relaying || (c->left > 0 && c->is_forwarding) ||
 	    s->status != TRANSACTION_IDLE || !expect_is_quiet(&s->expect) || s->reader.left > 0 ||
 	    conn_out_pending(&s->conn) > 0 || conn_written(&s->conn) == s->request_mark)
 		return false;
@@ -340,6 +360,7 @@ static void rider_on_lost(struct server *s, enum server_end why, bool has_told)
 
 const struct server_rider_ops rider_ops = {
 	.on_reply = rider_on_reply,
+	.on_parsed = rider_on_parsed,
 	.on_ready = rider_on_ready,
 	.on_settled = rider_on_settled,
 	.on_quiet = rider_on_quiet,

@@ -66,6 +66,19 @@ bool shape_note_use(struct client *c, uint8_t type, struct statements_name *name
 	return server_note_flagged(s, type, flags) >= 0;
 }
 
+void shape_note_first(struct client *c, uint8_t type, struct statements_name *name)
+{
+	struct statements *st = c->statements;
+	uint32_t *first = name != NULL ? &name->first_use : &st->unnamed_use;
+	bool is_new = *first == 0 || *first == st->record_no;
+
+	if (type == FE_BIND && (!is_new || (name != NULL && name->shape != ROWSHAPE_UNKNOWN)))
+		st->old_binds++;
+	/* what is told of a named one is kept in its shape */
+	if (is_new && (type == FE_BIND || name == NULL))
+		*first = st->record_no;
+}
+
 enum rewrite_verdict shape_describe_portal(struct client *c, const uint8_t *body, size_t len)
 {
 	struct statements *st = c->statements;

@@ -26,5 +26,7 @@ enum rewrite_verdict shape_describe_portal(struct client *c, const uint8_t *body
  * false: no memory, the client or the server is closing. */
 bool shape_note_use(struct client *c, uint8_t type, struct statements_name *name,
 		    struct prepared_entry *entry) FX_MUST_USE;
+/* Notes whether the client knows its rows from before this request.  To be called behind the other. */
+void shape_note_first(struct client *c, uint8_t type, struct statements_name *name);
 
 #endif

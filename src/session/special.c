@@ -47,6 +47,7 @@ static bool special_say(struct client *c, const uint8_t *body, size_t n, const c
 	(void)buf_append_u8(&out, 0);
 	ok = wire_end(&out, at) == 0;
 	if (ok) {
+		special_release(c);
 		conn_send(&c->conn, out.data, out.len, NULL);
 		c->has_answered = true;
 	}
@@ -89,11 +90,12 @@ static bool special_rename(struct client *c, const struct server *s, const uint8
 }
 
 /* Nothing has been executed, nothing been answered, and all there is lies in the record: a failed Bind in front.  And
- * the client asks what the rows look like: one that goes by an older description must hear that it is out of date. */
+ * the client asks what the rows look like, or has never known: one that goes by an older description must hear that it is
+ * out of date. */
 static bool special_may_retry(const struct client *c, const struct server *s)
 {
 	return record_is_whole(c) && c->statements->retries < SPECIAL_RETRIES &&
-	       c->statements->describes >= c->statements->binds && s->status == TRANSACTION_IDLE && c->left == 0 &&
+	       (c->statements->describes >= c->statements->binds || c->statements->old_binds == 0) && s->status == TRANSACTION_IDLE && c->left == 0 &&
 	       c->have == 0 && !c->is_stalled && expect_is_one_request(&s->expect);
 }
 
@@ -170,6 +172,32 @@ static bool special_notification(struct client *c, const struct server *s, const
 	return ok;
 }
 
+void special_release(struct client *c)
+{
+	struct statements *st = c->statements;
+
+	if (st == NULL || st->held.len == 0)
+		return;
+	conn_send(&c->conn, st->held.data, st->held.len, NULL);
+	c->pool->stats.bytes_sent += st->held.len;
+	buf_reset(&st->held);
+}
+
+/* PostgreSQL tells the parameters of a statement before it finds that its rows are others now. */
+static bool special_hold(struct client *c, const uint8_t *body, size_t n)
+{
+	size_t at;
+
+	if (!record_is_whole(c))
+		return false;
+	at = wire_begin(&c->statements->held, BE_PARAMETER_DESCRIPTION);
+	(void)buf_append(&c->statements->held, body, n);
+	if (wire_end(&c->statements->held, at) == 0)
+		return true;
+	buf_reset(&c->statements->held);
+	return false;
+}
+
 bool special_on_message(struct client *c, struct server *s, uint8_t type, const uint8_t *body, size_t n)
 {
 	switch (type) {
@@ -177,6 +205,8 @@ bool special_on_message(struct client *c, struct server *s, uint8_t type, const 
 		return special_error(c, s, body, n);
 	case BE_NOTIFICATION_RESPONSE:
 		return special_notification(c, s, body, n);
+	case BE_PARAMETER_DESCRIPTION:
+		return special_hold(c, body, n);
 	default:
 		return varreset_hushes(c, s, (const char *)body);
 	}
@@ -184,20 +214,15 @@ bool special_on_message(struct client *c, struct server *s, uint8_t type, const 
 
 bool special_retry(struct client *c, struct server *s)
 {
-	uint8_t retries;
-
 	if (c->statements == NULL || !c->statements->is_retrying)
 		return false;
 	c->statements->is_retrying = false;
 	s->hides_ready = false;
 	conn_pause(&c->conn, RELAY_KEEP);
-	retries = c->statements->retries;
-	if (record_rewind(c) < 0) {
+	if (record_repeat(c) < 0) {
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 		return true;
 	}
-	record_begin(c);
-	c->statements->retries = (uint8_t)(retries + 1);
 	s->request_mark = conn_written(&s->conn);
 	conn_resume(&c->conn);
 	return true;

@@ -10,6 +10,8 @@
 
 /* As on_special of server.h. */
 bool special_on_message(struct client *c, struct server *s, uint8_t type, const uint8_t *body, size_t n);
+/* More of an answer follows: what was held back goes to the client in front of that. */
+void special_release(struct client *c);
 /* The server is quiet.  true: the request that failed unseen is said anew, on the same server. */
 bool special_retry(struct client *c, struct server *s);
 

@@ -29,9 +29,11 @@ struct statements *statements_new(struct stmt_store *store)
 		return NULL;
 	}
 	st->store = store;
+	st->record_no = 1;
 	hash_map_init(&st->names);
 	buf_init(&st->part, 0);
 	buf_init(&st->origin, STATEMENTS_ORIGIN_MAX);
+	buf_init(&st->held, 0);
 	return st;
 }
 
@@ -74,6 +76,7 @@ void statements_free(struct statements *st)
 	stmt_discharge(st->store, st->part.len);
 	buf_fini(&st->part);
 	buf_fini(&st->origin);
+	buf_fini(&st->held);
 	mem_free(st->ops);
 	stmt_discharge(st->store, sizeof(*st));
 	mem_free(st);
@@ -216,6 +219,8 @@ void statements_ended(struct statements *st, enum expect_outcome outcome)
 		st->described = op.name;
 	if (outcome == EXPECT_DONE && !op.is_clash) {
 		op.name->shape = ROWSHAPE_UNKNOWN;
+		if (op.name->first_use != st->record_no)
+			op.name->first_use = 0;
 		statements_replace(&op.name->sure, op.stmt);
 	}
 	if (outcome == EXPECT_FAILED)

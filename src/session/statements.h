@@ -27,6 +27,7 @@ struct statements_name {
 	uint64_t shape; /* of the rows, as the client was told last (server/rowshape.h) */
 	uint32_t pending;
 	uint32_t describing; /* of them Describe */
+	uint32_t first_use;  /* record_no of the first Bind since it was parsed; 0: there was none */
 	uint32_t batch; /* of the last operation that was sent */
 	size_t len;
 	char text[];
@@ -54,7 +55,13 @@ struct statements {
 	bool is_aliased;      /* and servers have it under its name of ours: Bind and Describe go there */
 	struct buf part;   /* body of a message that came in pieces and must be seen whole; its bytes are charged */
 	struct buf origin; /* the client's own bytes of the request so far, while it may have to be said anew */
+	uint32_t record_no;	   /* of origin; not 0 */
+	uint32_t unnamed_use;	   /* as first_use, and a Describe counts as well */
 	uint32_t binds, describes; /* in origin */
+	uint32_t old_binds;	   /* of binds: the client knows, or has used, the rows from before */
+	struct buf held; /* ParameterDescription that the client was not given yet: the rest of what was asked may fail */
+	uint32_t told;	 /* ParseComplete that the client was given, and nothing else of origin was answered */
+	uint32_t untold; /* origin is said anew: of so many Parse the client must not hear any more */
 	bool is_recording; /* origin is being written */
 	bool is_whole;	   /* and has all of the request */
 	bool is_retrying;  /* the request failed for a reason that the client need not see */

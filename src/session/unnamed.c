@@ -73,12 +73,20 @@ static bool unnamed_set(struct client *c, struct stmt_id id, const uint8_t *rest
 	if (st == NULL)
 		return false;
 	st->is_aliased = true;
+	st->unnamed_use = 0;
 	if (st->unnamed != NULL && stmt_id_is_equal(st->unnamed->id, id))
 		return true;
 	stmt_unref(st->unnamed);
 	st->unnamed = NULL;
 	st->is_aliased = stmt_intern(store, rest, n, &st->unnamed) == STMT_OK;
 	return st->is_aliased;
+}
+
+enum rewrite_verdict unnamed_again(struct client *c, const uint8_t *rest, size_t n)
+{
+	if (!unnamed_set(c, stmt_id_of(c->worker->home.hub->statements, rest, n), rest, n))
+		return rewrite_fail(c, STMT_NO_MEMORY);
+	return REWRITE_SENT;
 }
 
 enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uint8_t *rest, size_t n)

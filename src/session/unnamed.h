@@ -19,6 +19,8 @@ void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed);
 /* reuse_unnamed_statements: a Parse of these bytes (after the name).  SENT: served by a statement that the server has
  * under our name, or will have from now on; PLAIN: it goes as it is. */
 enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uint8_t *rest, size_t n);
+/* Its Parse that unnamed_reuse has served, said anew, of which the client must not hear again. */
+enum rewrite_verdict unnamed_again(struct client *c, const uint8_t *rest, size_t n);
 /* The server has said an error: it may have been the last one's, or it was skipped. */
 void unnamed_on_error(struct client *c, const struct server *s);
 /* Bind or Describe: PLAIN, STALL or END. */

@@ -627,9 +627,8 @@ def test_the_rows_of_an_unnamed_statement_are_not_those_of_a_named_one(pooler, t
         r = c.run(bind(stmt="n"), execute(), parse(text), bind(), describe("P"), execute(), sync())
         assert sorted(r.types) == sorted(types)
         with sit_on(p, home):
-            assert c.run(bind(stmt="n"), describe("P"), execute(), sync()).types == "2TDCZ"
-        r = c.run(use("n"))
-        assert r.rows == [("1",)], r.msgs
+            r = c.run(use("n"))
+            assert r.rows == [("1",)], r.msgs
 
 
 def test_errors_of_another_take_no_statement_away(pooler):

@@ -307,11 +307,13 @@ static void prepared_unnamed(struct fclient *c)
 /* the client asks what the rows look like, so it need not hear that they look otherwise now */
 static void prepared_plan(struct fclient *c)
 {
+	bool prepares_late = sim_one_in(3), knows = false;
 	struct bytes *b = script_step(c, true);
 	char portal[32];
 
 	op_close(c, b, 0);
-	say_parse(b, names[0], 6);
+	if (!prepares_late)
+		say_parse(b, names[0], 6);
 	c->types[0] = kinds[6].types + 1;
 	bytes_msg(b, 'S');
 	if (sim_one_in(2))
@@ -319,8 +321,16 @@ static void prepared_plan(struct fclient *c)
 	b = script_step(c, true);
 	c->step[c->step_count - 1].hides = true;
 	c->step[c->step_count - 1].pauses = sim_one_in(2);
+	if (prepares_late)
+		say_parse(b, names[0], 6);
+	if (prepares_late && sim_one_in(2)) {
+		script_named(b, 'D', 'S', names[0]);
+		knows = true;
+	}
 	say_bind(c, b, names[0], kinds[6].types, portal, sizeof(portal));
-	script_named(b, 'D', 'P', portal);
+	/* who has never heard of its rows need not ask */
+	if (!knows && sim_one_in(2))
+		script_named(b, 'D', 'P', portal);
 	script_e(b, portal, 0);
 	bytes_msg(b, 'S');
 }

@@ -154,7 +154,8 @@ static void rider_tag(struct server *s FX_UNUSED, const char *tag)
 
 static bool rider_special(struct server *s FX_UNUSED, uint8_t type, const uint8_t *body, size_t n)
 {
-	CHECK(w.is_riding && (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_STATUS) &&
+	CHECK(w.is_riding && (type == BE_ERROR_RESPONSE || type == BE_NOTIFICATION_RESPONSE || type == BE_PARAMETER_STATUS ||
+			       type == BE_PARAMETER_DESCRIPTION) &&
 	      (body != NULL || n == 0));
 	return false;
 }
@@ -180,8 +181,14 @@ static void rider_lost(struct server *s, enum server_end why, bool has_told)
 	w.is_riding = false;
 }
 
+static void rider_parsed(struct server *s FX_UNUSED)
+{
+	CHECK(!"nothing was sent in place of a Parse");
+}
+
 static const struct server_rider_ops rider = {
 	.on_reply = rider_reply,
+	.on_parsed = rider_parsed,
 	.on_ready = rider_ready,
 	.on_settled = rider_settled,
 	.on_quiet = rider_quiet,
