@@ -4,11 +4,10 @@
  * A doomed login (no such user, no usable secret) walks the same steps with keys of
  * chance and fails where a wrong password would.
  */
-#include "auth/clientauth.h"
+#include "auth/clientauth_impl.h"
 
 #include "auth/password.h"
 #include "auth/rotation.h"
-#include "auth/scram_server.h"
 #include "auth/scramkey.h"
 #include "base/cursor.h"
 #include "base/mem.h"
@@ -19,25 +18,6 @@
 
 #define MD5_MESSAGE_MAX  1024
 #define SASL_INITIAL_MAX (SCRAM_TEXT_MAX + 64)
-
-enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, STEP_ELSEWHERE, STEP_OVER, STEP_COUNT };
-
-struct clientauth {
-	enum step step;
-	enum clientauth_method method; /* asked for, then what is really used */
-	bool is_known, is_doomed, mock_scram;
-	bool has_succeeded;
-	char *user;
-	struct credential credential, second;
-	struct scram_cache *cache;
-	uint32_t iterations; /* for salts of ours */
-	uint8_t md5_salt[4];
-	struct scram_server scram;
-	struct scram_binding binding;
-	struct credential_keys learnt;
-	struct secret given; /* OUTSIDE */
-	const char *error, *sqlstate, *detail;
-};
 
 struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 {

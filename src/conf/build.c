@@ -216,9 +216,6 @@ static void build_read_rules(struct conf *c, struct conf_report *report)
 	ident_unref(maps);
 	if (c->state->hba == NULL)
 		conf_report_error(report, it ? it->file : NULL, it ? it->line : 0, "auth_hba_file: %s", error);
-	else if (c->state->hba->needs_roles)
-		conf_report_warning(report, c->set.auth_hba_file, 0,
-			"nothing tells yet who belongs to a role: a line with +role or samerole rejects whomever it may mean");
 }
 
 static void build_rules(struct conf *c, const struct build_source *source, struct conf_report *report)

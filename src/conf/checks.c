@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "conf/hba.h"
+#include "conf/ident.h"
 #include "conf/option_value.h"
 #include "conf/requireauth.h"
 #include "conf/value.h"
@@ -101,6 +102,64 @@ static void checks_pam_dir(const struct conf *c, struct conf_report *report)
 	(void)c;
 	(void)report;
 #endif
+}
+
+static bool checks_has_lookups(const struct conf *c)
+{
+	bool has = c->set.auth_user[0] != '\0';
+
+	for (size_t i = 0; !has && i < c->databases; i++)
+		has = c->database[i].auth_user != NULL && c->database[i].auth_user[0] != '\0';
+	return has;
+}
+
+static void checks_auth_query(
+	const char *query, const char *where, const char *file, int line, struct conf_report *report)
+{
+	if (query[0] != '\0' && strstr(query, "$1") == NULL)
+		conf_report_warning(report, file, line, "%sauth_query has no $1: it cannot ask for one user", where);
+}
+
+static void checks_lookups(const struct conf *c, bool errors_only, struct conf_report *report)
+{
+	struct checks_place at = checks_place(c, "auth_dbname");
+	char where[160];
+
+	if (conf_is_console(c->set.auth_dbname))
+		conf_report_error(report, at.file, at.line, "cannot use the reserved \"%s\" database as an auth_dbname",
+			c->set.auth_dbname);
+	if (errors_only)
+		return;
+	at = checks_place(c, "auth_query");
+	if (checks_has_lookups(c))
+		checks_auth_query(c->set.auth_query, "", at.file, at.line, report);
+	for (size_t i = 0; i < c->databases; i++) {
+		const struct conf_database *db = &c->database[i];
+
+		snprintf(where, sizeof(where), "[databases] entry \"%.64s\": ", db->name);
+		if (db->auth_query != NULL)
+			checks_auth_query(db->auth_query, where, db->file, db->line, report);
+		if (db->auth_dbname != NULL && conf_is_console(db->auth_dbname))
+			conf_report_warning(report, db->file, db->line,
+				"%scannot use the reserved \"%s\" database as an auth_dbname", where, db->auth_dbname);
+	}
+}
+
+/* A line that would need to know who belongs to a role, and nobody to ask. */
+static void checks_roles(const struct conf *c, struct conf_report *report)
+{
+	const struct hba *hba = c->hba;
+
+	if (hba == NULL || !hba->needs_roles || checks_has_lookups(c))
+		return;
+	for (size_t i = 0; i < hba->rules; i++)
+		if (hba_rule_needs_roles(&hba->rule[i]))
+			conf_report_warning(report, hba->rule[i].file, hba->rule[i].line,
+				"+role and samerole need auth_user, to ask who belongs to a role: without it the line "
+				"rejects whomever it may mean");
+	if (hba->maps != NULL && hba->maps->needs_roles)
+		conf_report_warning(report, c->set.auth_ident_file, 0,
+			"+role needs auth_user, to ask who belongs to a role: without it a line with it permits nothing");
 }
 
 static void checks_whole_seconds(
@@ -235,7 +294,7 @@ static void checks_warnings(const struct conf *c, struct conf_report *report)
 			break;
 		}
 	}
-	if (c->secrets == 0 && !checks_asks_elsewhere(c)) {
+	if (c->secrets == 0 && !checks_asks_elsewhere(c) && !checks_has_lookups(c)) {
 		at = checks_place(c, "auth_file");
 		conf_report_warning(report, at.file ? at.file : c->set.conffile, at.line,
 			"auth_file names no user: nobody can log in");
@@ -268,8 +327,10 @@ void checks_run(const struct conf *c, bool errors_only, struct conf_report *repo
 	checks_proofs(c, NULL, report);
 	for (size_t i = 0; i < c->databases; i++)
 		checks_proofs(c, &c->database[i], report);
+	checks_lookups(c, errors_only, report);
 	if (errors_only)
 		return;
+	checks_roles(c, report);
 	checks_not_in_effect(c, report);
 	checks_warnings(c, report);
 }

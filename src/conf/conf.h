@@ -229,6 +229,16 @@ const struct conf_secret *conf_find_secret(const struct conf *c, const char *use
 /* "pgbouncer", "fynixpool" */
 bool conf_is_console(const char *database);
 
+/* How a user is looked up who is not in auth_file: strings of the snapshot. */
+struct conf_lookup {
+	const char *database; /* the name to find the entry by */
+	const char *user, *query;
+};
+
+/* Any thread.  For a client of that database; NULL: of the console, or of one that is not there.  false: nobody is looked
+ * up.  out->database is NULL when no database is named for it. */
+bool conf_find_lookup(const struct conf *c, const char *database, struct conf_lookup *out);
+
 /* Any thread.  user > database > global.  db or user may be NULL.  Where db forces a user, the limits
  * of servers (sizes, mode, max_user_connections) are those of the forced user, the limits of clients
  * those of user. */

@@ -52,6 +52,19 @@ const char *hba_option(const struct hba_rule *rule, const char *name)
 	return NULL;
 }
 
+static bool hba_has_role(const struct hba_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (names->name[i].kind == HBA_ROLE || names->name[i].kind == HBA_SAMEROLE)
+			return true;
+	return false;
+}
+
+bool hba_rule_needs_roles(const struct hba_rule *rule)
+{
+	return hba_has_role(&rule->database) || hba_has_role(&rule->user);
+}
+
 const char *hba_method_word(enum hba_method method)
 {
 	static const char *const words[] = {

@@ -99,6 +99,8 @@ struct hba *hba_read_bytes(const void *p, size_t n, const char *name, struct ide
 struct hba *hba_ref(struct hba *h); /* NULL gives NULL */
 void hba_unref(struct hba *h);	    /* NULL is fine */
 
+/* Does whether it fits depend on who belongs to a role? */
+bool hba_rule_needs_roles(const struct hba_rule *rule);
 const char *hba_method_word(enum hba_method method);
 /* The value of an option of the rule; NULL: not set. */
 const char *hba_option(const struct hba_rule *rule, const char *name);

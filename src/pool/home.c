@@ -3,6 +3,7 @@
  */
 #include "pool/home.h"
 
+#include "auth/usercache.h"
 #include "base/mem.h"
 #include "pool/keeper.h"
 #include "pool/lease.h"
@@ -55,6 +56,7 @@ void home_reload(struct home *home, struct conf *conf)
 	home->must_found = true;
 	home_moved(home);
 	scram_cache_clear(&home->scram_cache);
+	usercache_forget(home->hub->users_found);
 	DLIST_EACH(it, &home->pools) {
 		struct pool *pool = container_of(it, struct pool, link);
 

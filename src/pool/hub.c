@@ -6,6 +6,7 @@
  */
 #include "pool/hub.h"
 
+#include "auth/usercache.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "pool/home.h"
@@ -26,6 +27,7 @@ void hub_init(struct hub *h, unsigned workers)
 	dlist_init(&h->starved);
 	rnd_secure(h->process_key, sizeof(h->process_key));
 	h->statements = stmt_store_new(SIZE_MAX);
+	h->users_found = usercache_new(USERCACHE_MAX);
 }
 
 static void hub_free_tallies(struct hash_map *map)
@@ -53,6 +55,7 @@ void hub_fini(struct hub *h)
 	hub_free_tallies(&h->databases);
 	hub_free_tallies(&h->users);
 	stmt_store_free(h->statements);
+	usercache_free(h->users_found);
 	lock_fini(&h->lock);
 }
 
@@ -96,18 +99,20 @@ static void hub_mark_share(struct share *share)
 	atomic_store(&share->is_disabled, share->database_tally->is_disabled);
 }
 
-struct share *hub_share(struct hub *h, const char *database, const char *user)
+struct share *hub_share(struct hub *h, const char *database, const char *user, bool is_ours)
 {
-	size_t db_len = strlen(database) + 1, user_len = strlen(user);
+	/* the longer key of ours ends with a NUL, which no name of a user does */
+	size_t db_len = strlen(database) + 1, user_len = strlen(user) + is_ours;
 	char *key = mem_alloc(db_len + user_len + 1);
 	struct share *share;
 
 	memcpy(key, database, db_len);
-	memcpy(key + db_len, user, user_len + 1);
+	memcpy(key + db_len, user, user_len);
 	lock_take(&h->lock);
 	share = hash_map_get(&h->shares, key, db_len + user_len);
 	if (share == NULL) {
 		share = share_new(h, database, user);
+		share->is_ours = is_ours;
 		share->database_tally = hub_tally(&h->databases, database);
 		share->user_tally = hub_tally(&h->users, user);
 		hub_mark_share(share);

@@ -29,6 +29,7 @@ struct errands;
 struct share;
 struct stmt_store;
 struct strangers;
+struct usercache;
 
 struct hub {
 	struct lock lock;
@@ -45,6 +46,7 @@ struct hub {
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
 	struct errands *errands;	     /* fixed after start; NULL: what may wait is done at once */
 	struct errands *witnesses;	     /* fixed after start; NULL: PAM and LDAP are not asked */
+	struct usercache *users_found;	     /* what auth_query has said; fixed after start */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
 	struct strangers *strangers;	     /* fixed after start; NULL: addresses are not followed */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
@@ -85,8 +87,9 @@ enum hub_answer hub_take_login(struct hub *h, const char *database, const char *
 			       unsigned max_user_clients) FX_MUST_USE;
 void hub_give_login(struct hub *h, const char *database, const char *user);
 
-/* The share of (database, user), made on first use.  Lives as long as the hub. */
-struct share *hub_share(struct hub *h, const char *database, const char *user);
+/* The share of (database, user), made on first use.  Lives as long as the hub.  is_ours: of servers that answer our own
+ * questions and no client's (askpool.h); it is counted as any other, but it is another share. */
+struct share *hub_share(struct hub *h, const char *database, const char *user, bool is_ours);
 /* Calls fn for every share; fn must not take a lock of the hub. */
 void hub_each_share(struct hub *h, void (*fn)(struct share *share, void *arg), void *arg);
 

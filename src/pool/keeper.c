@@ -5,10 +5,12 @@
  */
 #include "pool/keeper.h"
 
+#include "auth/usercache.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "pool/askpool.h"
 #include "pool/opener.h"
 #include "pool/plan.h"
 #include "pool/retire.h"
@@ -20,6 +22,15 @@
 #define KEEPER_REST_US (UINT64_C(1) * 1000000)
 #define KEEPER_REST_AFTER 4 /* quiet ticks */
 #define KEEPER_PROBE_FOR_US (UINT64_C(600) * 1000000) /* a pool that nobody has asked for so long is not probed */
+
+static struct target *keeper_plan(const struct pool *pool, const struct conf_database *db)
+{
+	const struct conf *conf = pool->home->conf;
+	const struct share *share = pool->share;
+
+	return share->is_ours ? askpool_target(conf, db, share->database, share->user)
+			      : plan_target(conf, db, share->database, share->user);
+}
 
 /* with share->lock held: what the configuration says about the secret comes first */
 static void keeper_add_found(const struct share *share, struct target *plan)
@@ -40,7 +51,9 @@ int keeper_configure(struct pool *pool, bool replace)
 	if (db == NULL)
 		return -1;
 	conf_resolve(conf, db, share->user, &pool->limits);
-	plan = plan_target(conf, db, share->database, share->user);
+	if (share->is_ours)
+		askpool_limit(&pool->limits);
+	plan = keeper_plan(pool, db);
 	lock_take(&share->lock);
 	keeper_add_found(share, plan);
 	if (share->target == NULL || replace) {
@@ -142,7 +155,7 @@ void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
 	lock_drop(&share->lock);
 	if (known || db == NULL)
 		return;
-	plan = plan_target(pool->home->conf, db, share->database, share->user);
+	plan = keeper_plan(pool, db);
 	lock_take(&share->lock);
 	keeper_add_found(share, plan);
 	old = share->target;
@@ -178,13 +191,14 @@ void keeper_learn_secret(struct pool *pool, const struct credential *found)
 	lock_drop(&share->lock);
 	if (is_known || db == NULL)
 		return;
-	plan = plan_target(pool->home->conf, db, share->database, share->user);
+	plan = keeper_plan(pool, db);
 	lock_take(&share->lock);
 	keeper_add_found(share, plan);
 	old = share->target;
 	share->target = plan;
 	if (old != NULL && plan_is_same(old, plan)) {
 		plan->keys = old->keys;
+		plan->second_keys = old->second_keys;
 		target_inherit(plan, old);
 	}
 	/* a failure with the old secret says nothing about the new one */
@@ -356,6 +370,15 @@ static void keeper_found(struct home *home)
 	}
 }
 
+/* secrets that are too old to be used are not kept */
+static void keeper_sweep(struct home *home)
+{
+	uint64_t now = loop_now(home->loop), ttl = home->conf->set.auth_query_ttl;
+
+	if (home->index == 0 && now > ttl)
+		usercache_sweep(home->hub->users_found, now - ttl);
+}
+
 static bool keeper_is_calm(const struct pool *pool)
 {
 	return pool->waiting == 0 && pool->active_count == 0 && pool->busy_count == 0 && pool->opening_count == 0 &&
@@ -385,6 +408,7 @@ static void keeper_on_tick(struct timeout *t)
 	bool calm = true;
 
 	keeper_found(home);
+	keeper_sweep(home);
 	DLIST_EACH(it, &home->pools) {
 		struct pool *pool = container_of(it, struct pool, link);
 

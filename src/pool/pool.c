@@ -17,7 +17,11 @@
 
 struct pool *pool_get(struct home *home, const char *database, const char *user)
 {
-	struct share *share = hub_share(home->hub, database, user);
+	return pool_of(home, hub_share(home->hub, database, user, false));
+}
+
+struct pool *pool_of(struct home *home, struct share *share)
+{
 	/* no lock: only this worker writes it */
 	struct pool *pool = share->side[home->index].pool;
 

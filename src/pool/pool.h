@@ -43,6 +43,8 @@ struct pool {
 
 /* The pool of this worker for (database entry's name, server user); made on first use.  NULL: no such database. */
 struct pool *pool_get(struct home *home, const char *database, const char *user);
+/* The same for a share that is there. */
+struct pool *pool_of(struct home *home, struct share *share);
 /* Empty, or the worker ends.  Its counts stay with the share. */
 void pool_free(struct pool *pool);
 /* Neither clients nor servers on this worker. */

@@ -38,6 +38,7 @@ struct share_side {
 struct share {
 	struct hub *hub;
 	char *database, *user; /* constant */
+	bool is_ours;	       /* constant; see hub_share */
 	struct hub_tally *database_tally, *user_tally;
 	unsigned servers;	/* open in any state, closing included; hub->lock */
 	bool is_starved;	/* on hub->starved; hub->lock */

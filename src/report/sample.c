@@ -99,10 +99,17 @@ static int sample_compare(const void *a, const void *b)
 			   *y = ((const struct sample_pool *)b)->share;
 	int order = strcmp(x->database, y->database);
 
-	return order != 0 ? order : strcmp(x->user, y->user);
+	if (order == 0)
+		order = strcmp(x->user, y->user);
+	return order != 0 ? order : x->is_ours - y->is_ours;
 }
 
-static void sample_fold(struct sample_pool *to, const struct sample_pool *from)
+bool sample_is_twin(const struct sample_pool *a, const struct sample_pool *b)
+{
+	return strcmp(a->share->database, b->share->database) == 0 && strcmp(a->share->user, b->share->user) == 0;
+}
+
+void sample_fold(struct sample_pool *to, const struct sample_pool *from)
 {
 	to->parts |= from->parts;
 	to->clients += from->clients;

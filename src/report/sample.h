@@ -40,6 +40,10 @@ void sample_init(struct sample *s);
 void sample_fini(struct sample *s);
 /* The worker's thread: appends its part.  reset: max_wait begins anew. */
 void sample_worker(struct worker *w, struct sample *out, bool reset);
+/* Two shares of one (database, user): the second answers our own questions (askpool.h). */
+bool sample_is_twin(const struct sample_pool *a, const struct sample_pool *b);
+/* Adds what from is doing. */
+void sample_fold(struct sample_pool *to, const struct sample_pool *from);
 /* The control thread: empties the parts into to, which is empty. */
 void sample_join(struct sample *to, struct sample *parts, unsigned n, uint64_t now);
 

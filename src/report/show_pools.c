@@ -57,8 +57,19 @@ static void show_pools_row(const struct report_view *view, const struct sample_p
 
 static void show_pools_fill(const struct report_view *view, struct rowset *out)
 {
-	for (size_t i = 0; i < view->sample->count; i++)
-		show_pools_row(view, &view->sample->pool[i], out);
+	for (size_t i = 0; i < view->sample->count; i++) {
+		const struct sample_pool *p = &view->sample->pool[i];
+		struct sample_pool both;
+
+		/* the servers of auth_query and those of clients of the same name: one pool to PgBouncer */
+		if (i + 1 < view->sample->count && sample_is_twin(p, p + 1)) {
+			both = *p;
+			sample_fold(&both, p + 1);
+			p = &both;
+			i++;
+		}
+		show_pools_row(view, p, out);
+	}
 	rowset_text(out, REPORT_CONSOLE_DATABASE);
 	rowset_text(out, REPORT_CONSOLE_DATABASE);
 	rowset_uint(out, view->sample->console_clients);

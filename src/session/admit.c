@@ -7,7 +7,9 @@
  */
 #include "session/admit.h"
 
+#include "auth/rejudge.h"
 #include "auth/rotation.h"
+#include "auth/usercache.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/str.h"
@@ -15,16 +17,15 @@
 #include "net/tlspeer.h"
 #include "pool/keeper.h"
 #include "proto/reply.h"
-#include "session/canon.h"
 #include "session/entry.h"
 #include "session/entry_impl.h"
 #include "session/gate.h"
 #include "session/keyring.h"
-#include "session/request.h"
 #include "session/replica.h"
-#include "session/rider.h"
 #include "session/tarry.h"
+#include "session/userfind.h"
 #include "session/vars.h"
+#include "session/welcome.h"
 #include "session/witness.h"
 #include "session/worker.h"
 
@@ -48,7 +49,10 @@ static void admit_failed(struct client *c)
 	const char *sentence = clientauth_error(a);
 	char text[256];
 
-	if (c->worker->home.conf->profile != CONF_PROFILE_PGBOUNCER && strcmp(clientauth_sqlstate(a), "28P01") == 0) {
+	if (strcmp(clientauth_sqlstate(a), "28P01") == 0 && userfind_applies(c) && c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER) {
+		/* two sentences of PgBouncer's in one, so that nobody learns which of them is true */
+		sentence = "password authentication failed: no such user or wrong password";
+	} else if (strcmp(clientauth_sqlstate(a), "28P01") == 0 && c->worker->home.conf->profile != CONF_PROFILE_PGBOUNCER) {
 		snprintf(text, sizeof(text), "password authentication failed for user \"%.200s\"", c->login->user);
 		sentence = text;
 	}
@@ -80,6 +84,33 @@ void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf
 	buf_wipe(out);
 }
 
+/* Which proof, and what is known of the user: rules first, so that nobody is looked up whom they refuse anyway. */
+static enum gate_answer admit_way(struct client *c, const struct conf_secret *secret, struct gate *gate)
+{
+	bool is_asking = secret == NULL && userfind_applies(c) && !userfind_is_over(c);
+	enum gate_answer answer = gate_choose(c, secret != NULL || is_asking || userfind_secret(c) != NULL, gate);
+
+	/* PAM and directories know their users themselves */
+	if (answer != GATE_PROOF || !is_asking || gate->method == CLIENTAUTH_OUTSIDE)
+		return answer;
+	answer = userfind_ask(c, gate);
+	return answer == GATE_PROOF ? gate_choose(c, userfind_secret(c) != NULL, gate) : answer;
+}
+
+/* of auth_file, or looked up; pair is for what is made of the former */
+static void admit_credentials(const struct client *c, const struct conf_secret *secret, struct credential pair[2],
+			      struct clientauth_ask *ask)
+{
+	int rc = rotation_read(secret, pair, NULL);
+
+	if (secret == NULL) {
+		ask->credential = userfind_secret(c);
+	} else if (rc == 0) {
+		ask->credential = &pair[0];
+		ask->second = &pair[1];
+	}
+}
+
 void admit_again(struct client *c)
 {
 	const struct conf *conf = c->worker->home.conf;
@@ -90,14 +121,15 @@ void admit_again(struct client *c)
 		.user = l->user,
 		.cache = &c->worker->home.scram_cache,
 		.scram_iterations = (uint32_t)conf->set.scram_iterations,
-		.mock_scram = rotation_most_are_scram(conf),
+		.mock_scram = userfind_applies(c) ? usercache_most_are_scram(c->worker->home.hub->users_found)
+						  : rotation_most_are_scram(conf),
 	};
 	struct gate gate;
 	struct buf out;
 
 	gate.method = CLIENTAUTH_PROVEN;
 	if (!l->is_own_uid || !conf_is_console(l->database) || !conf_is_console(l->user)) {
-		switch (gate_choose(c, secret != NULL, &gate)) {
+		switch (admit_way(c, secret, &gate)) {
 		case GATE_PROOF:
 			break;
 		case GATE_REFUSED:
@@ -109,10 +141,7 @@ void admit_again(struct client *c)
 	}
 	ask.method = gate.method;
 	ask.binding.len = tlspeer_binding(&c->conn, ask.binding.data);
-	if (rotation_read(secret, pair, NULL) == 0 && secret != NULL) {
-		ask.credential = &pair[0];
-		ask.second = &pair[1];
-	}
+	admit_credentials(c, secret, pair, &ask);
 	l->auth = clientauth_new(&ask);
 	rotation_fini(pair);
 	buf_init(&out, 0);
@@ -132,10 +161,28 @@ void admit_begin(struct client *c)
 
 void admit_proof(struct client *c, const void *body, size_t n)
 {
+	enum clientauth_verdict verdict;
 	struct buf out;
 
 	buf_init(&out, 0);
-	admit_verdict(c, clientauth_input(c->login->auth, body, n, &out), &out);
+	verdict = clientauth_input(c->login->auth, body, n, &out);
+	/* it may be the new password of one whose old secret we remember */
+	if (verdict == CLIENTAUTH_FAILED && userfind_recheck(c, body, n))
+		buf_wipe(&out);
+	else
+		admit_verdict(c, verdict, &out);
+}
+
+void admit_once_more(struct client *c, const void *body, size_t n)
+{
+	struct clientauth *a = c->login->auth;
+	struct buf out;
+
+	buf_init(&out, 0);
+	if (rejudge_by(a, userfind_secret(c)))
+		admit_verdict(c, clientauth_input(a, body, n, &out), &out);
+	else
+		admit_failed(c);
 }
 
 void admit_refuse(struct client *c, bool malformed)
@@ -220,149 +267,6 @@ static void admit_console(struct client *c)
 	client_enter(c, CLIENT_CONSOLE);
 }
 
-/* everything between AuthenticationOk and ReadyForQuery, and what follows for the client */
-static void admit_greet(struct client *c, const struct share_welcome *welcome, uint32_t pid)
-{
-	const char *message = c->worker->home.conf->set.login_notify_message;
-	struct buf out;
-
-	if (!vars_started(c)) {
-		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-		return;
-	}
-	c->pool->stats.client_login_count++;
-	keyring_enter(c, pid);
-	buf_init(&out, 0);
-	(void)reply_auth_ok(&out);
-	if (welcome != NULL)
-		vars_greet(c, welcome, &out);
-	else
-		vars_greet_of(c->lease.server, &out);
-	keyring_greet(c, &out);
-	if (message[0] != '\0')
-		(void)reply_notice(&out, "NOTICE", "00000", message);
-	(void)reply_ready(&out, TRANSACTION_IDLE);
-	if (out.bad) {
-		buf_fini(&out);
-		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-		return;
-	}
-	conn_send(&c->conn, out.data, out.len, NULL);
-	buf_fini(&out);
-	entry_free(c);
-	c->lease.ops = &request_lease_ops;
-	client_enter(c, welcome != NULL ? CLIENT_IDLE : CLIENT_LINKED);
-	conn_resume(&c->conn);
-}
-
-/* the server has spelt out what the client asked for, or nothing had to be asked */
-static void admit_finish(struct client *c)
-{
-	struct share_welcome *welcome = share_welcome_get(c->pool->share);
-
-	if (welcome != NULL)
-		admit_greet(c, welcome, 0);
-	else
-		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-	share_welcome_unref(welcome);
-}
-
-void admit_attach(struct client *c)
-{
-	struct server *s = c->lease.server;
-
-	server_ride(s, &rider_ops, c);
-	s->holds_ready = false;
-	/* the client knows which one it has: it can't be moved to another unseen */
-	s->request_mark = UINT64_MAX;
-	admit_greet(c, NULL, s->pid);
-}
-
-static void admit_granted_attaching(struct client *c)
-{
-	if (c->lease.server->vars_hash == c->vars_hash)
-		admit_attach(c);
-	else
-		canon_ask(c, admit_attach);
-}
-
-static void admit_on_granted(struct lease *l)
-{
-	struct client *c = container_of(l, struct client, lease);
-	struct share_welcome *welcome;
-	bool is_known;
-
-	if (c->state == CLIENT_ATTACHING) {
-		admit_granted_attaching(c);
-		return;
-	}
-	welcome = share_welcome_get(c->pool->share);
-	is_known = welcome == NULL || canon_is_known(c, welcome);
-	share_welcome_unref(welcome);
-	if (!is_known) {
-		canon_ask(c, admit_finish);
-		return;
-	}
-	lease_give_unused(&c->lease);
-	admit_finish(c);
-}
-
-void admit_no_server(struct client *c, const struct server_failure *why)
-{
-	const char *sqlstate = why->sqlstate[0] != '\0' ? why->sqlstate : "08006";
-
-	c->pool->stats.errors++;
-	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER)
-		sqlstate = "08P01";
-	client_fail_as(c, CLIENT_END_NO_SERVER, sqlstate, why->message);
-}
-
-static void admit_on_refused(struct lease *l, const struct server_failure *why)
-{
-	admit_no_server(container_of(l, struct client, lease), why);
-}
-
-static const struct lease_ops admit_lease_ops = {
-	.on_granted = admit_on_granted,
-	.on_refused = admit_on_refused,
-};
-
-static void admit_ask_server(struct client *c)
-{
-	struct server_failure why;
-
-	c->lease.ops = &admit_lease_ops;
-	conn_pause(&c->conn, ENTRY_KEEP);
-	switch (lease_ask(&c->lease, c->pool, loop_now(c->conn.loop), &why)) {
-	case LEASE_GRANTED:
-		admit_on_granted(&c->lease);
-		break;
-	case LEASE_REFUSED:
-		admit_on_refused(&c->lease, &why);
-		break;
-	case LEASE_WAITS:
-		break;
-	}
-}
-
-static void admit_ask_welcome(struct client *c)
-{
-	struct share_welcome *welcome;
-
-	client_enter(c, CLIENT_WELCOME);
-	if (c->pool_mode == CONF_POOL_SESSION && c->worker->home.conf->set.session_attach == CONF_ATTACH_LOGIN) {
-		client_enter(c, CLIENT_ATTACHING);
-		admit_ask_server(c);
-		return;
-	}
-	welcome = share_welcome_get(c->pool->share);
-	if (welcome != NULL && canon_is_known(c, welcome))
-		admit_greet(c, welcome, 0);
-	else
-		admit_ask_server(c);
-	share_welcome_unref(welcome);
-}
-
 /* limits of this client; the pool's are those of the server's user */
 static int admit_limits(struct client *c, const struct conf_database *db, const struct conf_limits *limits)
 {
@@ -414,6 +318,8 @@ static void admit_database(struct client *c)
 		return;
 	}
 	admit_log(c);
+	if (userfind_secret(c) != NULL && db->force_user == NULL)
+		keeper_learn_secret(c->pool, userfind_secret(c));
 	if (c->login->keys.is_set && db->force_user == NULL)
 		keeper_learn_keys(c->pool, &c->login->keys);
 	if (db->force_user == NULL)
@@ -421,7 +327,7 @@ static void admit_database(struct client *c)
 	if (c->replication != 0)
 		replica_begin(c);
 	else
-		admit_ask_welcome(c);
+		welcome_begin(c);
 }
 
 static void admit_proved(struct client *c)

@@ -14,11 +14,7 @@ void admit_begin(struct client *c);			      /* the startup packet is accepted: s
 void admit_again(struct client *c);			      /* what gate.c has asked for is known */
 void admit_proof(struct client *c, const void *body, size_t n); /* one 'p' message */
 void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf *out); /* takes out's bytes */
+void admit_once_more(struct client *c, const void *body, size_t n); /* userfind.c: the same by what is known now */
 void admit_refuse(struct client *c, bool malformed);	      /* a 'p' message beyond its bounds */
-
-/* State ATTACHING, the lease is granted: the client keeps this server from now on, and is told its process id. */
-void admit_attach(struct client *c);
-/* There is no server for this login: why, in the words and with the code of the profile. */
-void admit_no_server(struct client *c, const struct server_failure *why);
 
 #endif

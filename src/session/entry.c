@@ -19,6 +19,7 @@
 #include "session/keyring.h"
 #include "session/relay.h"
 #include "session/secured.h"
+#include "session/userfind.h"
 #include "session/replica.h"
 #include "session/tarry.h"
 #include "session/vars.h"
@@ -57,6 +58,7 @@ void entry_free(struct client *c)
 	osname_forget(l);
 	tarry_end(l);
 	witness_forget(l);
+	userfind_fini(l);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
 	if (l->extra != NULL)
@@ -275,7 +277,7 @@ static size_t entry_step_auth(struct client *c, const uint8_t *data, size_t n)
 
 static bool entry_takes_proof(const struct client *c)
 {
-	return c->state == CLIENT_AUTH && c->login->auth != NULL && !clientauth_is_waiting(c->login->auth);
+	return c->state == CLIENT_AUTH && c->login->auth != NULL && !c->login->is_waiting && !clientauth_is_waiting(c->login->auth);
 }
 
 size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n)

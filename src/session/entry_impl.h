@@ -17,6 +17,7 @@
 struct client;
 struct osname_question;
 struct witness;
+struct userfind;
 
 struct login {
 	struct buf in;	   /* the packet that is being received */
@@ -26,12 +27,14 @@ struct login {
 	struct timeout tarry;	 /* tarry.c: due when it has waited */
 	struct client *tarrying; /* NULL: it does not wait */
 	struct witness *witness; /* witness.c: who judges the password; NULL: clientauth does */
+	struct userfind *find;	/* userfind.c; NULL: nothing was looked up */
 	struct credential_keys keys; /* learnt */
 	char *user, *database;
 	char *replication;    /* replica.c; NULL: an ordinary client */
 	struct params *extra; /* ... what else it said */
 	enum hub_answer refused; /* HUB_OK: it may stay */
 	bool saw_ssl, saw_gss;
+	bool is_waiting; /* for an answer about its user: nothing is read until it comes */
 	bool is_direct;	 /* TLS was begun without a question */
 	bool is_own_uid; /* Unix socket, and the peer is who we are */
 };

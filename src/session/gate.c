@@ -10,6 +10,7 @@
 #include "proto/startup.h"
 #include "session/entry_impl.h"
 #include "session/osname.h"
+#include "session/userfind.h"
 #include "session/witness.h"
 #include "session/worker.h"
 
@@ -77,11 +78,34 @@ static FX_PRINTF(3, 4) enum gate_answer gate_refuse_peer(const struct client *c,
 	return GATE_REFUSED;
 }
 
+/* Is there anything to be known in? */
+static bool gate_has_list(const struct client *c)
+{
+	return c->worker->home.conf->secrets > 0 || userfind_applies(c);
+}
+
+/* May this name of the system or of a certificate log in as the client's user?  The roles are asked for when it depends on
+ * them. */
+static enum gate_answer gate_map(struct client *c, const struct hba_rule *rule, const char *name)
+{
+	const struct ident *maps = rule != NULL ? c->worker->home.conf->hba->maps : NULL;
+	const struct identmatch_roles roles = {.is_member = userfind_is_member, .arg = c};
+	const char *map = rule != NULL ? rule->map : NULL;
+	enum identmatch_answer answer = identmatch_may(maps, map, name, c->login->user, &roles);
+
+	if (answer == IDENTMATCH_UNKNOWN) {
+		if (userfind_ask_roles(c) == GATE_WAITS)
+			return GATE_WAITS;
+		answer = identmatch_may(maps, map, name, c->login->user, &roles);
+	}
+	return answer == IDENTMATCH_YES ? GATE_PROOF : GATE_REFUSED;
+}
+
 /* rule NULL: auth_type = peer */
 static enum gate_answer gate_peer(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
 {
-	const struct ident *maps = rule != NULL ? c->worker->home.conf->hba->maps : NULL;
 	const char *map = rule != NULL ? rule->map : NULL, *name;
+	enum gate_answer may;
 	uid_t uid;
 	int rc;
 
@@ -95,7 +119,10 @@ static enum gate_answer gate_peer(struct client *c, bool is_known, const struct 
 	name = osname_recall(&c->worker->osnames, uid, loop_now(c->conn.loop));
 	if (name == NULL || name[0] == '\0')
 		return gate_refuse_peer(c, g, "the system has no user with id %lu", (unsigned long)uid);
-	if (identmatch_may(maps, map, name, c->login->user, NULL) != IDENTMATCH_YES)
+	may = gate_map(c, rule, name);
+	if (may == GATE_WAITS)
+		return may;
+	if (may != GATE_PROOF)
 		return gate_refuse_peer(c, g, "peer: the system's user is \"%.128s\"%s%.64s", name,
 					map != NULL ? ", map " : "", map != NULL ? map : "");
 	if (!is_known)
@@ -116,10 +143,11 @@ static enum gate_answer gate_has_cert(const struct client *c, struct gate *g)
 }
 
 /* Is the certificate of the user, by its common name?  rule NULL: auth_type = cert. */
-static enum gate_answer gate_cert_is_of(const struct client *c, const struct hba_rule *rule, struct gate *g)
+static enum gate_answer gate_cert_is_of(struct client *c, const struct hba_rule *rule, struct gate *g)
 {
 	const char *map = rule != NULL ? rule->map : NULL;
 	const char *clientname;
+	enum gate_answer may;
 	char name[256];
 	bool is_whole;
 
@@ -131,13 +159,16 @@ static enum gate_answer gate_cert_is_of(const struct client *c, const struct hba
 	is_whole = rule != NULL && (clientname = hba_option(rule, "clientname")) != NULL && strcmp(clientname, "DN") == 0;
 	if (is_whole ? !tlspeer_subject(&c->conn, name, sizeof(name)) : !tlspeer_common_name(&c->conn, name, sizeof(name)))
 		return gate_refuse(g, "the certificate has no %s that could be a user's", is_whole ? "subject" : "common name");
-	if (identmatch_may(rule != NULL ? c->worker->home.conf->hba->maps : NULL, map, name, c->login->user, NULL) != IDENTMATCH_YES)
+	may = gate_map(c, rule, name);
+	if (may == GATE_WAITS)
+		return may;
+	if (may != GATE_PROOF)
 		return gate_refuse(g, "the certificate is for \"%.128s\"%s%.64s", name, map != NULL ? ", map " : "",
 				   map != NULL ? map : "");
 	return GATE_PROOF;
 }
 
-static enum gate_answer gate_cert(const struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
+static enum gate_answer gate_cert(struct client *c, bool is_known, const struct hba_rule *rule, struct gate *g)
 {
 	enum gate_answer answer = gate_has_cert(c, g);
 
@@ -191,7 +222,7 @@ static bool gate_read_ifaces(struct client *c)
 static enum clientauth_method gate_trust(const struct client *c, bool is_known)
 {
 	/* without a list of users there is nothing to be known in */
-	return is_known || c->worker->home.conf->secrets == 0 ? CLIENTAUTH_PROVEN : CLIENTAUTH_TRUST;
+	return is_known || !gate_has_list(c) ? CLIENTAUTH_PROVEN : CLIENTAUTH_TRUST;
 }
 
 /* rule NULL: auth_type = pam or ldap */
@@ -228,9 +259,9 @@ static enum gate_answer gate_rule(struct client *c, bool is_known, const struct 
 		g->method = CLIENTAUTH_SCRAM;
 		return GATE_PROOF;
 	case HBA_METHOD_PEER:
-		return gate_peer(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
+		return gate_peer(c, is_known || !gate_has_list(c), rule, g);
 	case HBA_METHOD_CERT:
-		return gate_cert(c, is_known || c->worker->home.conf->secrets == 0, rule, g);
+		return gate_cert(c, is_known || !gate_has_list(c), rule, g);
 	case HBA_METHOD_PAM:
 	case HBA_METHOD_LDAP:
 		return gate_outside(c, rule, g);
@@ -245,6 +276,7 @@ static enum gate_answer gate_rule(struct client *c, bool is_known, const struct 
 static enum gate_answer gate_hba(struct client *c, bool is_known, struct gate *g)
 {
 	const struct hba *hba = c->worker->home.conf->hba;
+	const struct identmatch_roles roles = {.is_member = userfind_is_member, .arg = c};
 	const struct hba_rule *rule = NULL;
 	struct hbamatch_ask ask = {
 		.user = c->login->user,
@@ -253,6 +285,7 @@ static enum gate_answer gate_hba(struct client *c, bool is_known, struct gate *g
 		.is_tls = c->conn.tls != NULL,
 		.is_physical_replication = c->replication == STARTUP_REPLICATION_PHYSICAL,
 		.ifaces = &c->worker->gate.ifaces,
+		.roles = &roles,
 	};
 	enum hbamatch_result result;
 
@@ -261,6 +294,11 @@ static enum gate_answer gate_hba(struct client *c, bool is_known, struct gate *g
 		return gate_refuse(g, "the addresses of this machine cannot be read");
 	}
 	result = hbamatch_find(hba, &ask, &rule);
+	if (result == HBAMATCH_UNDECIDED && hba_rule_needs_roles(rule)) {
+		if (userfind_ask_roles(c) == GATE_WAITS)
+			return GATE_WAITS;
+		result = hbamatch_find(hba, &ask, &rule);
+	}
 	switch (result) {
 	case HBAMATCH_NONE:
 		gate_say(c, NULL, g);
@@ -297,9 +335,9 @@ enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out)
 		out->method = CLIENTAUTH_SCRAM;
 		return GATE_PROOF;
 	case CONF_AUTH_CERT:
-		return gate_cert(c, is_known || conf->secrets == 0, NULL, out);
+		return gate_cert(c, is_known || !gate_has_list(c), NULL, out);
 	case CONF_AUTH_PEER:
-		return gate_peer(c, is_known || conf->secrets == 0, NULL, out);
+		return gate_peer(c, is_known || !gate_has_list(c), NULL, out);
 	case CONF_AUTH_HBA:
 		return gate_hba(c, is_known, out);
 	case CONF_AUTH_PAM:

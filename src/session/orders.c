@@ -3,6 +3,7 @@
  */
 #include "session/orders.h"
 
+#include "auth/usercache.h"
 #include "pool/opener.h"
 #include "session/cancelreq.h"
 #include "session/worker.h"
@@ -63,6 +64,7 @@ static void orders_outdate(struct dlist *list, uint64_t before)
 
 void orders_reconnect(struct worker *w, const char *database, uint64_t before)
 {
+	usercache_forget(w->home.hub->users_found);
 	DLIST_EACH(it, &w->home.pools)
 	{
 		struct pool *pool = orders_pool(it);

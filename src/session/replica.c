@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "pool/plan.h"
 #include "pool/solo.h"
-#include "session/admit.h"
+#include "session/welcome.h"
 #include "session/entry_impl.h"
 #include "session/worker.h"
 
@@ -114,7 +114,7 @@ static struct target *replica_target(struct client *c)
 
 static void replica_on_granted(struct lease *l)
 {
-	admit_attach(container_of(l, struct client, lease));
+	welcome_attach(container_of(l, struct client, lease));
 }
 
 static void replica_on_refused(struct lease *l, const struct server_failure *why)
@@ -125,7 +125,7 @@ static void replica_on_refused(struct lease *l, const struct server_failure *why
 	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER && why->end == SERVER_END_LOGIN_FAILED)
 		client_fail(c, CLIENT_END_NO_SERVER, "login failed");
 	else
-		admit_no_server(c, why);
+		welcome_no_server(c, why);
 }
 
 static const struct lease_ops replica_lease_ops = {

@@ -12,6 +12,7 @@
 #include "session/desk.h"
 #include "session/porch.h"
 #include "session/replica.h"
+#include "session/userask.h"
 #include "session/watch.h"
 
 #include <string.h>
@@ -29,6 +30,8 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	w->all = all;
 	w->console = console;
 	dlist_init(&w->clients);
+	dlist_init(&w->asks);
+	dlist_init(&w->asks_riding);
 	slots_init(&w->handles);
 	/* the same for all workers: a server takes its hash along when it moves */
 	memcpy(w->vars_seed, hub->process_key, sizeof(w->vars_seed));
@@ -64,6 +67,7 @@ void worker_empty(struct worker *w)
 	atomic_store(&w->home.hub->is_draining, true);
 	while ((node = dlist_first(&w->clients)) != NULL)
 		client_close(container_of(node, struct client, link), CLIENT_END_SHUTDOWN);
+	userask_end_all(w);
 	DLIST_EACH(it, &w->home.pools) {
 		struct pool *pool = container_of(it, struct pool, link);
 

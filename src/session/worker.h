@@ -36,6 +36,7 @@ struct worker {
 	struct hash_map spellings; /* canon.c */
 	struct gate_memory gate;
 	struct osname_memory osnames;
+	struct dlist asks, asks_riding; /* userask.c: questions about users, that wait for a server and that have one */
 	uint64_t vars_seed[2];	  /* of the hashes of tracked parameters */
 	_Atomic unsigned load;	  /* clients; read by whoever accepts */
 	struct worker **all;	  /* every worker of the process, index = loop.index */

@@ -177,7 +177,7 @@ def test_roles_are_not_known(ruled):
     p = ruled("host db0 +staff all reject\nhost db0 all all trust\n")
     assert refused(p, "app").fields["C"] == "28000"
     p.log_has("whether the line fits is not known")
-    p.log_has(r"\+role or samerole rejects whomever it may mean")
+    p.log_has(r"hba.conf:1: \+role and samerole need auth_user")
 
 
 def test_reload_swaps_the_rules_and_keeps_them_when_bad(ruled):

@@ -17,7 +17,7 @@ static const struct {
 				  "max_user_client_connections client_login_timeout "
 				  "ignore_startup_parameters login_notify_message so_reuseport"},
 	{"Who may come in", "auth_type auth_failure_delay auth_file admin_users stats_users scram_iterations auth_user "
-			    "auth_query auth_dbname auth_hba_file "
+			    "auth_query auth_dbname auth_query_ttl auth_hba_file "
 			    "auth_ident_file auth_ldap_options auth_ldap_ca_file auth_pam_dir"},
 	{"Size of the pools", "pool_mode default_pool_size max_overflow overflow_linger min_pool_size "
 			      "reserve_pool_size reserve_pool_timeout "

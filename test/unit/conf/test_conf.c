@@ -369,7 +369,6 @@ START_TEST(test_not_yet)
 			 "prefer\n[databases]\n"
 			 "a = auth_user=x password=y\n[peers]\n1=host=a\n");
 	ck_assert_str_eq(scratch_warnings(),
-		"t.ini:7: [databases] entry \"a\": auth_user is accepted, but not in effect yet\n"
 		"t.ini:7: [databases] entry \"a\": password has no effect without user\n"
 		"t.ini:4: pkt_buf is accepted, but not in effect yet\n"
 		"t.ini:9: [peers] is accepted, but not in effect yet\n");

@@ -20,14 +20,18 @@ START_TEST(test_answers)
 	struct share *a, *b, *c;
 
 	hub_init(&hub, 1);
-	a = hub_share(&hub, "db1", "ann");
-	b = hub_share(&hub, "db1", "bob");
-	c = hub_share(&hub, "db2", "ann");
-	ck_assert_ptr_eq(a, hub_share(&hub, "db1", "ann"));
+	a = hub_share(&hub, "db1", "ann", false);
+	b = hub_share(&hub, "db1", "bob", false);
+	c = hub_share(&hub, "db2", "ann", false);
+	ck_assert_ptr_eq(a, hub_share(&hub, "db1", "ann", false));
 	ck_assert_ptr_ne(a, b);
 	/* "db1" + "ann" is not "db1ann" + "" */
-	ck_assert_ptr_ne(a, hub_share(&hub, "db1ann", ""));
-	ck_assert_ptr_ne(hub_share(&hub, "d", "b1ann"), hub_share(&hub, "db", "1ann"));
+	ck_assert_ptr_ne(a, hub_share(&hub, "db1ann", "", false));
+	/* of our own questions: another one, under the same names and limits */
+	ck_assert_ptr_ne(a, hub_share(&hub, "db1", "ann", true));
+	ck_assert_ptr_eq(hub_share(&hub, "db1", "ann", true)->user_tally, a->user_tally);
+	ck_assert(hub_share(&hub, "db1", "ann", true)->is_ours && !a->is_ours);
+	ck_assert_ptr_ne(hub_share(&hub, "d", "b1ann", false), hub_share(&hub, "db", "1ann", false));
 	ck_assert_int_eq(hub_take_server(&hub, a, 2, &l), HUB_OK);
 	ck_assert_int_eq(hub_take_server(&hub, a, 2, &l), HUB_OK);
 	ck_assert_int_eq(hub_take_server(&hub, a, 2, &l), HUB_POOL_FULL);
@@ -65,14 +69,14 @@ START_TEST(test_pause_and_disable)
 	struct share *a, *b;
 
 	hub_init(&hub, 1);
-	a = hub_share(&hub, "db1", "u");
-	b = hub_share(&hub, "db2", "u");
+	a = hub_share(&hub, "db1", "u", false);
+	b = hub_share(&hub, "db2", "u", false);
 	ck_assert(hub_pause(&hub, "db1", true));
 	ck_assert(!hub_pause(&hub, "db1", true));
 	ck_assert(atomic_load(&a->is_paused) && !atomic_load(&b->is_paused));
 	ck_assert(hub_is_paused(&hub, "db1") && !hub_is_paused(&hub, "db2") && !hub_is_paused(&hub, NULL));
 	/* one that is made later is paused as well */
-	ck_assert(atomic_load(&hub_share(&hub, "db1", "v")->is_paused));
+	ck_assert(atomic_load(&hub_share(&hub, "db1", "v", false)->is_paused));
 	ck_assert(hub_pause(&hub, NULL, true));
 	ck_assert(atomic_load(&b->is_paused) && hub_is_paused(&hub, NULL) && !hub_is_paused(&hub, "db2"));
 	ck_assert(hub_pause(&hub, NULL, false));
@@ -81,7 +85,7 @@ START_TEST(test_pause_and_disable)
 	ck_assert(!atomic_load(&a->is_paused));
 	ck_assert(hub_disable(&hub, "db2", true));
 	ck_assert(atomic_load(&b->is_disabled) && !atomic_load(&a->is_disabled) && hub_is_disabled(&hub, "db2"));
-	ck_assert(atomic_load(&hub_share(&hub, "db2", "w")->is_disabled));
+	ck_assert(atomic_load(&hub_share(&hub, "db2", "w", false)->is_disabled));
 	ck_assert(hub_disable(&hub, "db2", false));
 	ck_assert(!hub_is_disabled(&hub, "db2") && !hub_is_disabled(&hub, "never heard of"));
 	hub_fini(&hub);
@@ -189,10 +193,10 @@ START_TEST(test_server_limits_under_threads)
 	unsigned servers, clients;
 
 	hub_init(&hub, THREADS);
-	shares[0] = hub_share(&hub, "db0", "u0");
-	shares[1] = hub_share(&hub, "db0", "u1");
-	shares[2] = hub_share(&hub, "db1", "u0");
-	shares[3] = hub_share(&hub, "db1", "u1");
+	shares[0] = hub_share(&hub, "db0", "u0", false);
+	shares[1] = hub_share(&hub, "db0", "u1", false);
+	shares[2] = hub_share(&hub, "db1", "u0", false);
+	shares[3] = hub_share(&hub, "db1", "u1", false);
 	run(take_and_give);
 	ck_assert_uint_eq(atomic_load(&over), 0);
 	ck_assert_uint_gt(atomic_load(&taken), 1000);
@@ -269,7 +273,7 @@ static void *make_shares(void *arg FX_UNUSED)
 
 	for (unsigned i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "db%u", i);
-		if (strcmp(hub_share(&hub, name, "u")->database, name) != 0)
+		if (strcmp(hub_share(&hub, name, "u", false)->database, name) != 0)
 			atomic_fetch_add(&over, 1);
 	}
 	return NULL;

@@ -13,7 +13,7 @@ static struct hub hub;
 static struct share *begin(unsigned workers)
 {
 	hub_init(&hub, workers);
-	return hub_share(&hub, "db", "user");
+	return hub_share(&hub, "db", "user", false);
 }
 
 static void wait_since(struct share *share, unsigned worker, struct lease *l, uint64_t since)
