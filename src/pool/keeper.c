@@ -248,8 +248,9 @@ static bool keeper_should_probe(struct share *share, uint64_t now)
 	bool probe;
 
 	lock_take(&share->lock);
+	/* a password that is refused again and again may lock the account: it is tried for whoever asks only */
 	probe = share->is_failing && share->ready == 0 && share->connecting == 0 && now >= share->retry_at &&
-		now - share->last_asked < KEEPER_PROBE_FOR_US;
+		now - share->last_asked < KEEPER_PROBE_FOR_US && strncmp(share->failure.sqlstate, "28", 2) != 0;
 	lock_drop(&share->lock);
 	return probe;
 }

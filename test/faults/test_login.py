@@ -10,7 +10,7 @@ import pytest
 from fakepg import (PARAMETERS, POISON, auth, complete, data_row, error, fatal, key_data, negotiate, notice, parameter, ready,
                     row_description)
 from harness.scram import b64, md5_secret, secret
-from harness.wire import Client, Closed, PgError, cstr, msg
+from harness.wire import Client, Closed, PgError, cstr, msg, wait_until
 
 # scrammy's entry is a SCRAM verifier: it knows no password; locky's is md5
 CONF = {"userlist": {"app": "pw-app", "scrammy": secret("pw-scrammy"), "locky": md5_secret("locky", "pw-locky"),
@@ -416,3 +416,23 @@ def test_the_question_for_tls_is_not_answered(in_front_of, answer, text):
         assert e.value.code == "08001" and text in e.value.text, e.value
         assert text in p.log_text()
         odd.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_refused_password_is_tried_for_clients_only(rig):
+    """Servers that can't be had are tried again and again, so that they are known to be back; but a password that is wrong is
+    wrong until somebody changes it, and the server may lock the account."""
+    def refusing(code):
+        def script(peer):
+            peer.send(error(code, "not now", "FATAL"))
+            peer.linger()
+        return script
+
+    rig.fake.scripts.update(probed=refusing("53300"), unprobed=refusing("28P01"))
+    refused(rig, "unprobed")
+    refused(rig, "probed")
+    wait_until(lambda: len(rig.fake.peers["probed"]) >= 4, 20)
+    asked = len(rig.fake.peers["unprobed"])
+    # one for the client, and the one that asks for protocol 3.0 where 3.2 was refused
+    assert asked <= 2, asked
+    refused(rig, "unprobed")
+    assert len(rig.fake.peers["unprobed"]) > asked
