@@ -3,7 +3,9 @@
  */
 #include "conf/checks.h"
 
+#include "base/argwords.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "conf/hba.h"
 #include "conf/ident.h"
 #include "conf/option_value.h"
@@ -279,6 +281,43 @@ static bool checks_asks_elsewhere(const struct conf *c)
 	       (c->hba != NULL && c->hba->asks_outside);
 }
 
+/* Where an entry's password for servers comes from; kind is "databases" or "users". */
+static void checks_source(const char *file, const char *command, bool has_other, const char *kind, const char *name,
+	const char *at, int line, struct conf_report *report)
+{
+	const char *wrong;
+
+	if ((file != NULL) + (command != NULL) + has_other > 1)
+		conf_report_error(report, at, line,
+			"[%s] entry \"%s\": of password, password_file and password_command only one can be meant", kind, name);
+	if (file != NULL && file[0] == '\0')
+		conf_report_error(report, at, line, "[%s] entry \"%s\": password_file is empty", kind, name);
+	if (command == NULL)
+		return;
+	mem_free(argwords_new(command, &wrong));
+	if (wrong != NULL)
+		conf_report_error(report, at, line, "[%s] entry \"%s\": password_command: %s", kind, name, wrong);
+}
+
+static void checks_sources(const struct conf *c, struct conf_report *report)
+{
+	for (size_t i = 0; i < c->databases; i++) {
+		const struct conf_database *db = &c->database[i];
+
+		checks_source(db->password_file, db->password_command, db->password.data != NULL, "databases", db->name, db->file,
+			db->line, report);
+		if ((db->password_file != NULL || db->password_command != NULL) && db->force_user == NULL)
+			conf_report_error(report, db->file, db->line,
+				"[databases] entry \"%s\": password_file and password_command need user=: it is that user's password",
+				db->name);
+	}
+	for (size_t i = 0; i < c->users; i++) {
+		const struct conf_user *u = &c->user[i];
+
+		checks_source(u->password_file, u->password_command, false, "users", u->name, u->file, u->line, report);
+	}
+}
+
 static void checks_warnings(const struct conf *c, struct conf_report *report)
 {
 	const struct items *l = &c->state->items;
@@ -324,6 +363,7 @@ void checks_run(const struct conf *c, bool errors_only, struct conf_report *repo
 	checks_whole_seconds(c, "tcp_keepidle", c->set.tcp_keepidle, report);
 	checks_whole_seconds(c, "tcp_keepintvl", c->set.tcp_keepintvl, report);
 	checks_monitor(c, report);
+	checks_sources(c, report);
 	checks_proofs(c, NULL, report);
 	for (size_t i = 0; i < c->databases; i++)
 		checks_proofs(c, &c->database[i], report);

@@ -64,6 +64,9 @@ int keeper_configure(struct pool *pool, bool replace)
 			plan->keys = old->keys;
 			plan->second_keys = old->second_keys;
 			target_inherit(plan, old);
+			/* RELOAD reads all files anew */
+			if (plan->source != NULL)
+				passsource_expire(plan->source);
 		} else {
 			/* what failed before says nothing about the new one */
 			share->is_failing = false;

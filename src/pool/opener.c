@@ -153,7 +153,7 @@ static void opener_start(struct pool *pool)
 	s->id = hub_next_id(pool->home->hub);
 	keeper_prepare(pool, s);
 	pool_list(pool, s, POOL_PLACE_OPENING);
-	dial_start(s, pool->home->hub->resolver);
+	dial_start(s, pool->home->hub->resolver, pool->home->hub->errands);
 }
 
 static void opener_make_room(struct pool *pool, enum hub_answer why)

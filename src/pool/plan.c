@@ -3,6 +3,7 @@
  */
 #include "pool/plan.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "auth/rotation.h"
 #include "auth/scramkey.h"
@@ -13,6 +14,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+#define PLAN_PASSWORD_US (15 * CLOCK_US_PER_SEC)
 
 static char *plan_dup(const char *s)
 {
@@ -48,6 +51,37 @@ static void plan_credential(struct target *t, const struct conf *conf, const str
 		log_write(LOG_WARNING, t->name, "stored secret cannot be used: %s", error);
 	t->credential = pair[0];
 	t->second = pair[1];
+}
+
+/* The password that is somewhere else, if it is. */
+static void plan_source(struct target *t, const struct conf *conf, const struct conf_database *db)
+{
+	const struct conf_user *user = conf_find_user(conf, t->user);
+	struct passsource_spec spec = {
+		.file = db->password_file,
+		.command = db->password_command,
+		.name = t->name,
+		.user = t->user,
+		.database = t->dbname,
+		.host = db->host,
+		.ttl = conf->set.password_ttl,
+	};
+
+	if (db->password.data != NULL)
+		return;
+	if (user != NULL && spec.file == NULL && spec.command == NULL) {
+		spec.file = user->password_file;
+		spec.command = user->password_command;
+	}
+	if (spec.file == NULL && spec.command == NULL)
+		return;
+	if (user != NULL && user->password_ttl != CONF_UNSET)
+		spec.ttl = (uint64_t)user->password_ttl;
+	else if (db->password_ttl != CONF_UNSET)
+		spec.ttl = (uint64_t)db->password_ttl;
+	/* earlier than the server's own deadline, so that the reason is told */
+	spec.deadline = conf->set.server_connect_timeout > 0 ? conf->set.server_connect_timeout / 4 * 3 : PLAN_PASSWORD_US;
+	t->source = passsource_new(&spec);
 }
 
 static void plan_hosts(struct target *t, const struct conf *conf, const char *list)
@@ -134,7 +168,9 @@ struct target *plan_target(const struct conf *conf, const struct conf_database *
 	t->name = mem_alloc(size);
 	snprintf(t->name, size, "%s/%s", database, user);
 	plan_tls(t, conf, db);
-	plan_credential(t, conf, db);
+	plan_source(t, conf, db);
+	if (t->source == NULL)
+		plan_credential(t, conf, db);
 	plan_proofs(t, conf, db);
 	t->client_encoding = plan_dup(db->client_encoding);
 	t->datestyle = plan_dup(db->datestyle);
@@ -180,7 +216,7 @@ bool plan_is_same_place(const struct target *a, const struct target *b)
 	return plan_same_proofs(a, b) && a->tls == b->tls && a->tls_mode == b->tls_mode && a->is_tls_direct == b->is_tls_direct &&
 	       a->port == b->port && plan_same_hosts(a, b) && a->is_firm == b->is_firm && plan_same_text(a->dbname, b->dbname) &&
 	       plan_same_text(a->user, b->user) && credential_is_equal(&a->credential, &b->credential) &&
-	       credential_is_equal(&a->second, &b->second);
+	       credential_is_equal(&a->second, &b->second) && passsource_is_same(a->source, b->source);
 }
 
 bool plan_is_same(const struct target *a, const struct target *b)

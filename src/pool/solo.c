@@ -169,7 +169,7 @@ static void solo_start(struct solo *o)
 	o->server = s;
 	keeper_prepare(pool, s);
 	pool_list(pool, s, POOL_PLACE_OPENING);
-	dial_start(s, pool->home->hub->resolver);
+	dial_start(s, pool->home->hub->resolver, pool->home->hub->errands);
 }
 
 bool solo_claims(struct share *share)

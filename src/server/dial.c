@@ -136,18 +136,82 @@ static void dial_on_answer(struct resolve_ask *ask, const struct addr *list, uns
 	server_lost(s, SERVER_END_LOOKUP_FAILED);
 }
 
-void dial_start(struct server *s, struct resolver *resolver)
+/* The address is known, or is asked for. */
+static void dial_where(struct server *s)
 {
 	struct addr to = {.family = ADDR_UNIX, .port = s->target->port};
 
-	s->wants_tls = s->target->tls_mode >= TARGET_TLS_PREFER;
 	if (s->host->path != NULL || addr_parse(&to, s->host->name, s->target->port)) {
 		dial_connect(s, &to);
 		return;
 	}
-	server_enter(s, SERVER_RESOLVING);
+	if (s->state != SERVER_RESOLVING)
+		server_enter(s, SERVER_RESOLVING);
 	s->resolve.port = s->target->port;
 	s->resolve.on_answer = dial_on_answer;
-	CHECK(resolver != NULL);
-	resolve_ask(resolver, s->loop, s->host->name, &s->resolve);
+	CHECK(s->resolver != NULL);
+	resolve_ask(s->resolver, s->loop, s->host->name, &s->resolve);
+}
+
+static void dial_no_password(struct server *s, const char *error)
+{
+	server_set_failure(s, SERVER_END_NO_PASSWORD, "08001", "no password for the server: %s", error);
+	server_lost(s, SERVER_END_NO_PASSWORD);
+}
+
+static void dial_on_password(void *arg, const char *error)
+{
+	struct server *s = arg;
+
+	if (error[0] != '\0')
+		dial_no_password(s, error);
+	else
+		dial_where(s);
+}
+
+void dial_start(struct server *s, struct resolver *resolver, struct errands *errands)
+{
+	char error[PASSSOURCE_ERROR_MAX];
+
+	s->resolver = resolver;
+	s->errands = errands;
+	s->wants_tls = s->target->tls_mode >= TARGET_TLS_PREFER;
+	if (s->target->source == NULL) {
+		dial_where(s);
+		return;
+	}
+	server_enter(s, SERVER_RESOLVING);
+	if (passsource_ask(s->target->source, errands, s->loop, 0, dial_on_password, s, &s->asked, error) == PASSSOURCE_READY)
+		dial_on_password(s, error);
+}
+
+/* It was refused: is there another one now, or a second? */
+static void dial_on_other_password(void *arg, const char *error FX_UNUSED)
+{
+	struct server *s = arg;
+	struct credential pair[2];
+	bool has_second, has_changed = passsource_read(s->target->source, pair) != s->pass_generation;
+
+	has_second = pair[1].kind != CREDENTIAL_NONE;
+	credential_fini(&pair[0]);
+	credential_fini(&pair[1]);
+	if (!has_changed && !has_second) {
+		/* the server's own words are there */
+		server_lost(s, SERVER_END_LOGIN_FAILED);
+		return;
+	}
+	s->failure = (struct server_failure){.end = SERVER_END_NONE};
+	s->is_second = !has_changed && !s->is_second;
+	server_log(s, LOG_LOG, "trying %s password of user \"%.64s\"", has_changed ? "the new" : "the other", s->target->user);
+	dial_again(s);
+}
+
+void dial_other_password(struct server *s)
+{
+	char error[PASSSOURCE_ERROR_MAX];
+
+	server_enter(s, SERVER_RESOLVING);
+	if (passsource_ask(s->target->source, s->errands, s->loop, s->pass_generation, dial_on_other_password, s, &s->asked, error) ==
+	    PASSSOURCE_READY)
+		dial_on_other_password(s, error);
 }

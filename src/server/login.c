@@ -6,6 +6,7 @@
  */
 #include "server/login.h"
 
+#include "auth/rotation.h"
 #include "auth/serverauth.h"
 #include "base/cursor.h"
 #include "base/log.h"
@@ -98,34 +99,31 @@ static void login_on_parameter(struct server *s, const uint8_t *body, size_t n)
 		login_fail(s, "08P01", "server reports more parameters than can be kept");
 }
 
-static const struct credential *login_credential(const struct server *s, bool is_second)
+/* Could one of the target's own secrets prove anything? */
+static bool login_is_usable(const struct target *t, bool is_second)
 {
-	return is_second ? &s->target->second : &s->target->credential;
+	const struct credential *c = is_second ? &t->second : &t->credential;
+
+	return c->kind == CREDENTIAL_PLAIN || c->kind == CREDENTIAL_MD5 || (is_second ? &t->second_keys : &t->keys)->is_set;
 }
 
-static const struct credential_keys *login_keys(const struct server *s, bool is_second)
-{
-	return is_second ? &s->target->second_keys : &s->target->keys;
-}
-
-/* Could the other of two secrets prove anything? */
-static bool login_has_other(const struct server *s)
-{
-	const struct credential *other = login_credential(s, !s->is_second);
-
-	return other->kind == CREDENTIAL_PLAIN || other->kind == CREDENTIAL_MD5 || login_keys(s, !s->is_second)->is_set;
-}
-
-/* The server does not take this secret (any more): the other one is tried, once for each connection, so that nobody is
- * locked out for our attempts. */
+/* The server does not take this secret (any more).  The other one is tried, or what has come to its place meanwhile: once for
+ * each connection, so that nobody is locked out for our attempts. */
 static bool login_other_secret(struct server *s)
 {
-	if (s->has_tried_both || s->auth == NULL || !serverauth_has_answered(s->auth) || s->target->second.kind == CREDENTIAL_NONE ||
-	    !login_has_other(s))
+	const struct target *t = s->target;
+
+	if (s->has_tried_both || s->auth == NULL || !serverauth_has_answered(s->auth))
+		return false;
+	if (t->source != NULL) {
+		s->has_tried_both = s->wants_password = true;
+		return true;
+	}
+	if (t->second.kind == CREDENTIAL_NONE || !login_is_usable(t, !s->is_second))
 		return false;
 	s->has_tried_both = true;
 	s->is_second = !s->is_second;
-	server_log(s, LOG_LOG, "server does not take one of two passwords of user \"%.64s\", trying the other", s->target->user);
+	server_log(s, LOG_LOG, "server does not take one of two passwords of user \"%.64s\", trying the other", t->user);
 	return true;
 }
 
@@ -148,6 +146,8 @@ static void login_on_error(struct server *s, const uint8_t *body, size_t n)
 	if (strcmp(e.sqlstate, "28P01") == 0 && login_other_secret(s)) {
 		/* its end of file is awaited here, too */
 		s->must_redial = true;
+		if (s->wants_password)
+			server_set_failure(s, SERVER_END_LOGIN_FAILED, e.sqlstate, "%s", e.message);
 		return;
 	}
 	if (login_is_refusal(s, &e)) {
@@ -242,7 +242,11 @@ bool login_falls_back(struct server *s)
 	s->reader = (struct server_reader){.run = s->reader.run, .whole = s->reader.whole};
 	buf_reset(&s->reader.whole);
 	conn_close(&s->conn);
-	dial_again(s);
+	if (s->wants_password)
+		dial_other_password(s);
+	else
+		dial_again(s);
+	s->wants_password = false;
 	return true;
 }
 
@@ -279,10 +283,32 @@ static const char *login_withheld(const struct server *s)
 	return addr_is_loopback(&s->remote) ? NULL : "the connection has no TLS (server_weak_auth = local)";
 }
 
+/* Which secret is tried.  pair needs no init, and is the caller's to wipe. */
+static void login_choose(struct server *s, struct serverauth_ask *ask, struct credential pair[2])
+{
+	const struct target *t = s->target;
+
+	pair[0] = pair[1] = (struct credential){.kind = CREDENTIAL_NONE};
+	if (!s->has_tried_both)
+		s->is_second = atomic_load_explicit(&t->works, memory_order_relaxed) != 0;
+	if (t->source != NULL) {
+		s->pass_generation = passsource_read(t->source, pair);
+		s->is_second = s->is_second && pair[1].kind != CREDENTIAL_NONE;
+		ask->credential = &pair[s->is_second];
+		return;
+	}
+	/* keys that no client has shown yet */
+	if (!s->has_tried_both && !login_is_usable(t, s->is_second) && login_is_usable(t, !s->is_second))
+		s->is_second = !s->is_second;
+	ask->credential = s->is_second ? &t->second : &t->credential;
+	ask->keys = s->is_second ? &t->second_keys : &t->keys;
+}
+
 void login_begin(struct server *s)
 {
 	struct target *t = s->target;
 	struct frontend_param params[LOGIN_PARAMS + PARAMS_NAMES];
+	struct credential pair[2];
 	size_t count = login_params(t, params);
 	struct serverauth_ask ask = {
 		.user = t->user,
@@ -294,14 +320,7 @@ void login_begin(struct server *s)
 	};
 	struct buf out;
 
-	if (!s->has_tried_both) {
-		s->is_second = atomic_load_explicit(&t->works, memory_order_relaxed) != 0;
-		/* keys that no client has shown yet */
-		if (login_credential(s, s->is_second)->kind == CREDENTIAL_SCRAM && !login_keys(s, s->is_second)->is_set && login_has_other(s))
-			s->is_second = !s->is_second;
-	}
-	ask.credential = login_credential(s, s->is_second);
-	ask.keys = login_keys(s, s->is_second);
+	login_choose(s, &ask, pair);
 	ask.binding.len = tlspeer_binding(&s->conn, ask.binding.data);
 	server_enter(s, SERVER_LOGIN);
 	s->asked_minor = s->was_refused || atomic_load_explicit(&t->speaks_3_0_only, memory_order_relaxed)
@@ -316,6 +335,7 @@ void login_begin(struct server *s)
 	server_log(s, LOG_LOG, "new connection to server (from %s:%u)", from, s->local.port);
 	s->clean_step = LOGIN_AUTH;
 	s->auth = serverauth_new(&ask);
+	rotation_fini(pair);
 	buf_init(&out, 0);
 	if (s->auth == NULL ||
 	    frontend_startup(&out, WIRE_PROTOCOL(3, s->asked_minor), params, count) < 0) {

@@ -128,6 +128,7 @@ void server_lost(struct server *s, enum server_end why)
 		s->owner_ops->on_failed(s, &s->failure);
 	cancel_forget(s);
 	resolve_forget(&s->resolve);
+	passsource_forget(&s->asked);
 	server_enter(s, SERVER_GONE);
 	conn_close(&s->conn);
 	s->owner_ops->on_gone(s);

@@ -131,7 +131,8 @@ struct server {
 	uint8_t asked_minor, minor; /* of protocol 3: what login.c has asked for, what is spoken */
 	bool must_redial; /* login.c: refused for how it came; it comes the other way when this conn has ended */
 	bool wants_tls, has_switched; /* dial.c: what is tried now, and whether the other was tried before */
-	bool is_second, has_tried_both; /* login.c: which of the target's two secrets is tried now */
+	bool is_second, has_tried_both; /* login.c: which of two secrets is tried now */
+	bool wants_password;		/* ... and it is to be looked whether there is another */
 	bool was_refused, has_answered; /* login.c: the version was too new; the server has said anything else */
 	uint32_t known_batch; /* expect.batch when all was answered last: while it is the same, status is what it will be */
 	struct expect expect;
@@ -150,6 +151,10 @@ struct server {
 	void *promised; /* the owner's: who gets it after the ping */
 	struct scram_cache *scram_cache; /* the worker's */
 	struct serverauth *auth;
+	struct resolver *resolver;    /* dial.c: for the time until it is there */
+	struct errands *errands;
+	struct passsource_ask *asked; /* dial.c: waits for a password */
+	uint64_t pass_generation;     /* login.c: the password that was tried */
 	struct timeout deadline;
 	struct dlist link; /* the owner's list */
 	uint32_t pid;

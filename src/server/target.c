@@ -36,8 +36,17 @@ void target_host_failed(struct target *t, unsigned n)
 	(void)atomic_compare_exchange_strong(&t->firm_host, &n, n + 1 < t->hosts ? n + 1 : 0);
 }
 
+void target_share_source(struct target *t, const struct target *old)
+{
+	if (t->source == NULL || !passsource_is_same(t->source, old->source))
+		return;
+	passsource_unref(t->source);
+	t->source = passsource_ref(old->source);
+}
+
 void target_inherit(struct target *t, const struct target *old)
 {
+	target_share_source(t, old);
 	atomic_store(&t->next_host, atomic_load(&old->next_host));
 	atomic_store(&t->firm_host, atomic_load(&old->firm_host));
 	atomic_store(&t->works, atomic_load(&old->works));
@@ -52,6 +61,7 @@ void target_unref(struct target *t)
 	credential_fini(&t->credential);
 	credential_keys_wipe(&t->keys);
 	credential_fini(&t->second);
+	passsource_unref(t->source);
 	credential_keys_wipe(&t->second_keys);
 	for (unsigned i = 0; i < t->hosts; i++) {
 		mem_free(t->host[i].name);

@@ -13,6 +13,7 @@
 #include "net/listener.h"
 #include "net/tlsctx.h"
 #include "server/params.h"
+#include "server/passsource.h"
 
 #include <stdatomic.h>
 
@@ -53,6 +54,7 @@ struct target {
 	struct credential_keys keys; /* pass-through */
 	struct credential second;    /* as good as the first, where there are two; one of them may not be valid any more */
 	struct credential_keys second_keys;
+	struct passsource *source;   /* NULL; else the secrets come from there, and those above are none */
 	_Atomic unsigned works;	     /* which of the two the server took last: 0 or 1 */
 	unsigned may_ask;	     /* SERVERAUTH_MAY_*: what the server may ask for; 0: anything */
 	char *require_auth;	     /* ... in the operator's words; NULL: none */
@@ -79,6 +81,8 @@ void target_unref(struct target *t); /* NULL is fine */
 const struct target_host *target_next_host(struct target *t);
 /* A connection to host number n failed. */
 void target_host_failed(struct target *t, unsigned n);
+/* The maker's: what old has learnt of the same file or program is good for t as well. */
+void target_share_source(struct target *t, const struct target *old);
 /* The same place, planned anew: new connections go on where those of old were. */
 void target_inherit(struct target *t, const struct target *old);
 

@@ -92,6 +92,7 @@ static struct target *replica_target(struct client *c)
 		t->keys = share->target->keys;
 		credential_fini(&t->credential);
 		credential_copy(&t->credential, &share->target->credential);
+		t->second_keys = share->target->second_keys;
 		(void)atomic_fetch_add(&share->target->next_host, 1);
 		target_inherit(t, share->target);
 	}

@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	s = server_new(&loop, target, &cache, &ops, NULL);
 	target_unref(target);
 	CHECK(s != NULL);
-	dial_start(s, NULL);
+	dial_start(s, NULL, NULL);
 	fakeloop_turn(&loop, 10);
 	while (cursor_left(&c) > 0 && gone == 0) {
 		size_t len = cursor_u16(&c);

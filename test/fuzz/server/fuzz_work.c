@@ -357,7 +357,7 @@ static void begin(void)
 	w.s = server_new(&w.loop, t, NULL, &owner, NULL);
 	target_unref(t);
 	CHECK(w.s != NULL);
-	dial_start(w.s, NULL);
+	dial_start(w.s, NULL, NULL);
 	fakeloop_turn(&w.loop, 10);
 	fakeloop_bytes(&w.s->conn, greeting, sizeof(greeting) - 1);
 	fakeloop_turn(&w.loop, 10);

@@ -1,5 +1,7 @@
 /* conf: profiles, entries, precedence, RELOAD, SET, and every refusal with its sentence */
+#include "base/mem.h"
 #include "conf/conf_state.h"
+#include "base/argwords.h"
 #include "conf/requireauth.h"
 #include "test/unit/conf/scratch.h"
 
@@ -471,6 +473,73 @@ START_TEST(test_proofs_of_servers)
 }
 END_TEST
 
+START_TEST(test_command_lines)
+{
+	static const struct {
+		const char *text, *word[5];
+	} right[] = {
+		{"/bin/x", {"/bin/x"}},
+		{"  /bin/x\ta  b ", {"/bin/x", "a", "b"}},
+		{"/bin/x 'a  b' \"c 'd'\" e\"f\"'g'", {"/bin/x", "a  b", "c 'd'", "efg"}},
+		{"/bin/x \"a\\\"b\" 'c\\d' e\\f", {"/bin/x", "a\"b", "c\\d", "e\\f"}},
+		{"/bin/x '' \"\" $HOME `id`*|>;&", {"/bin/x", "", "", "$HOME", "`id`*|>;&"}},
+		{"'/bin/with blank'", {"/bin/with blank"}},
+		{"/ a", {"/", "a"}},
+	};
+	static const char *const wrong[][2] = {{"", "whole path"}, {"  ", "whole path"}, {"x", "whole path"}, {"./x", "whole path"},
+		{"'' /x", "whole path"}, {"/x 'a", "quote has no end"}, {"/x \"a\\\"", "quote has no end"},
+		{"/x \"a\\", "quote has no end"}};
+	const char *error;
+
+	for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+		char **list = argwords_new(right[i].text, &error);
+
+		ck_assert_ptr_nonnull(list);
+		ck_assert_ptr_null(error);
+		for (size_t k = 0; k < 5 && right[i].word[k] != NULL; k++)
+			ck_assert_str_eq(list[k], right[i].word[k]);
+		mem_free(list);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		ck_assert_ptr_null(argwords_new(wrong[i][0], &error));
+		ck_assert_msg(strstr(error, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], error);
+	}
+}
+END_TEST
+
+START_TEST(test_password_sources)
+{
+	static const char *const wrong[][2] = {
+		{"a = user=u password=x password_file=y", "only one can be meant"},
+		{"a = user=u password_file=y password_command=/x", "only one can be meant"},
+		{"a = password_file=y", "need user=: it is that user's password"},
+		{"a = password_command=/y", "need user="},
+		{"a = user=u password_file=''", "password_file is empty"},
+		{"a = user=u password_command=x", "named by its whole path"},
+		{"a =\n[users]\nu = password_command=x", "[users] entry \"u\": password_command: the program"},
+		{"a =\n[users]\nu = password_command='/x \"' ", "a quote has no end"},
+		{"a =\n[users]\nu = password_command=/x password_file=y", "only one can be meant"},
+	};
+	char text[256];
+	struct conf *c;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		snprintf(text, sizeof(text), "[databases]\n%s\n", wrong[i][0]);
+		scratch_refuses(text, wrong[i][1]);
+		conf_report_fini(&scratch_report);
+		conf_report_init(&scratch_report);
+	}
+	c = scratch_load("[fynixpool]\npassword_ttl=1min\n[databases]\na = user=u password_command='/x ''a b''' password_ttl=5\n"
+			 "[users]\nu = password_file=/f password_ttl=0\n");
+	ck_assert_uint_eq(c->set.password_ttl, 60000000);
+	ck_assert_str_eq(c->database[0].password_command, "/x 'a b'");
+	ck_assert_int_eq(c->database[0].password_ttl, 5000000);
+	ck_assert_str_eq(c->user[0].password_file, "/f");
+	ck_assert_int_eq(c->user[0].password_ttl, 0);
+	conf_unref(c);
+}
+END_TEST
+
 START_TEST(test_all_problems_at_once)
 {
 	scratch_refuses("[fynixpool]\nx=1\ny=2\npool_size=-5\n[databases]\na = b=c\n[users]\nu = d=e\n",
@@ -702,7 +771,7 @@ START_TEST(test_report)
 END_TEST
 
 SCRATCH_MAIN("conf", test_profiles, test_both_vocabularies, test_ping_has_two_names, test_databases,
-	test_precedence, test_secrets, test_two_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_all_problems_at_once, test_reload,
-	test_precedence, test_secrets, test_refusals, TESTS_OF_LIBPQ, test_tls, test_proofs_of_servers, test_all_problems_at_once, test_reload,
+	test_precedence, test_secrets, test_two_secrets, test_refusals, TESTS_OF_LIBPQ, test_not_yet, test_tls, test_proofs_of_servers,
+	test_command_lines, test_password_sources, test_all_problems_at_once, test_reload,
 	test_set, test_set_conffile_then_reload, test_command_line, test_same_target, test_show_config,
 	test_references, test_report)
