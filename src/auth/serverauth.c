@@ -34,7 +34,9 @@ struct serverauth {
 	struct scram_cache *cache;
 	struct scram_client scram;
 	struct scram_binding binding;
-	char error[256];
+	const char *from;
+	bool is_mismatch;
+	char error[256], detail[384];
 };
 
 struct serverauth *serverauth_new(const struct serverauth_ask *ask)
@@ -57,6 +59,7 @@ struct serverauth *serverauth_new(const struct serverauth_ask *ask)
 	a->requirement = ask->requirement;
 	a->withheld = ask->withheld;
 	a->binding_mode = ask->binding_mode;
+	a->from = ask->from != NULL ? ask->from : "the configuration";
 	if (a->binding_mode != SERVERAUTH_BINDING_DISABLE)
 		a->binding = ask->binding;
 	scram_client_init(&a->scram);
@@ -114,12 +117,53 @@ static enum serverauth_verdict go_on(struct serverauth *a, enum step next, int r
 	return SERVERAUTH_MORE;
 }
 
+static FX_PRINTF(2, 3) void explain(struct serverauth *a, const char *fmt, ...)
+{
+	struct buf b;
+	va_list ap;
+
+	buf_init(&b, sizeof(a->detail));
+	va_start(ap, fmt);
+	(void)buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	(void)str_copy(a->detail, sizeof(a->detail), buf_text(&b));
+	buf_fini(&b);
+}
+
 /* Why a secret of this kind can't answer; PgBouncer's sentence where it has one. */
-static enum serverauth_verdict fail_secret(struct serverauth *a)
+static enum serverauth_verdict fail_secret(struct serverauth *a, const char *asked)
 {
 	if (a->credential.kind == CREDENTIAL_NONE && !a->keys.is_set)
 		return fail(a, "the server asks for a password, but none is known for this user");
+	if (a->credential.kind == CREDENTIAL_MD5)
+		explain(a, "the server asks for %s, but %.64s has only an md5 secret of user \"%.64s\": the password itself is needed",
+			asked, a->from, a->user);
+	else if (strcmp(asked, "SCRAM") == 0)
+		explain(a, "%.64s has only a SCRAM secret of user \"%.64s\", and no client has logged in with it by SCRAM yet: "
+			"its key is needed, or the password itself", a->from, a->user);
+	else
+		explain(a, "the server asks for %s, but %.64s has only a SCRAM secret of user \"%.64s\", which can answer SCRAM only",
+			asked, a->from, a->user);
 	return fail(a, "wrong password type");
+}
+
+/* A key that a client has shown is good for its own secret only: is that the server's?  false: no, and why. */
+static bool is_same_secret(struct serverauth *a)
+{
+	const struct credential *c = &a->credential;
+
+	if (c->kind != CREDENTIAL_SCRAM)
+		return true;
+	if (a->scram.iterations != c->iterations)
+		explain(a, "the server has another secret of user \"%.64s\" than %.64s: iterations differ (%u there, %u here)", a->user,
+			a->from, a->scram.iterations, c->iterations);
+	else if (!secret_is_equal(a->scram.salt, a->scram.salt_len, c->salt, c->salt_len))
+		explain(a, "the server has another secret of user \"%.64s\" than %.64s: the salt differs (a password was set anew on one "
+			"side only)", a->user, a->from);
+	else
+		return true;
+	a->is_mismatch = true;
+	return false;
 }
 
 static enum serverauth_verdict on_ok(struct serverauth *a, struct cursor *c)
@@ -150,7 +194,7 @@ static enum serverauth_verdict on_cleartext(struct serverauth *a, struct cursor 
 	if (cursor_left(c) > 0)
 		return fail(a, "malformed authentication request from server");
 	if (a->credential.kind != CREDENTIAL_PLAIN)
-		return fail_secret(a);
+		return fail_secret(a, "a cleartext password");
 	a->has_answered = true;
 	return go_on(a, STEP_ANSWERED, frontend_password(out, s->data, s->len));
 }
@@ -169,7 +213,7 @@ static enum serverauth_verdict on_md5(struct serverauth *a, struct cursor *c, st
 	else if (a->credential.kind == CREDENTIAL_PLAIN)
 		rc = md5_stored(s->data, s->len, a->user, stored);
 	else
-		return fail_secret(a);
+		return fail_secret(a, "md5");
 	if (rc < 0 || md5_answer(stored, salt, answer) < 0)
 		return fail(a, "MD5 is not available on this system");
 	a->has_answered = true;
@@ -206,7 +250,7 @@ static enum serverauth_verdict on_sasl(struct serverauth *a, struct cursor *c, s
 	if (!is_listed && !has_plus)
 		return fail(a, "none of the server's SASL authentication mechanisms are supported");
 	if (a->credential.kind != CREDENTIAL_PLAIN && !a->keys.is_set)
-		return fail_secret(a);
+		return fail_secret(a, "SCRAM");
 	buf_init(&text, 0);
 	scram_client_bind(&a->scram, &a->binding, has_plus);
 	rc = scram_client_first(&a->scram, "", NULL, &text);
@@ -226,6 +270,10 @@ static enum serverauth_verdict on_sasl_continue(struct serverauth *a, struct cur
 
 	if (scram_client_read_first(scram, c->p, cursor_left(c)) < 0)
 		return fail(a, scram->error);
+	if (!is_same_secret(a)) {
+		credential_keys_wipe(&keys);
+		return fail(a, "password authentication failed: the server has another secret for this user");
+	}
 	if (a->credential.kind == CREDENTIAL_PLAIN)
 		rc = scram_cache_derive(a->cache, a->user, s->data, s->len, scram->salt, scram->salt_len,
 			scram->iterations, &keys);
@@ -330,4 +378,23 @@ const char *serverauth_error(const struct serverauth *a)
 bool serverauth_has_answered(const struct serverauth *a)
 {
 	return a->has_answered;
+}
+
+bool serverauth_is_mismatch(const struct serverauth *a)
+{
+	return a->is_mismatch;
+}
+
+const char *serverauth_detail(struct serverauth *a)
+{
+	if (a->detail[0] != '\0' || !a->has_answered)
+		return a->detail;
+	if (a->credential.kind == CREDENTIAL_SCRAM)
+		explain(a, "the server has another secret of user \"%.64s\" than %.64s: salt and iterations are the same, the StoredKey is not",
+			a->user, a->from);
+	else if (a->credential.kind == CREDENTIAL_NONE)
+		explain(a, "the server has another secret of user \"%.64s\" than the one the client has proved", a->user);
+	else
+		explain(a, "the server does not take the password of user \"%.64s\" that %.64s has", a->user, a->from);
+	return a->detail;
 }

@@ -41,6 +41,7 @@ struct serverauth_ask {
 	const char *requirement;             /* where may comes from, for the sentence; NULL or ""; borrowed until serverauth_free */
 	const char *withheld;                /* not NULL: a sentence, why a cleartext or md5 password is not sent; borrowed likewise */
 	enum serverauth_binding binding_mode;
+	const char *from; /* where the credential comes from ("auth_file"), for serverauth_detail; NULL: not told; borrowed likewise */
 	struct scram_binding binding;        /* of the TLS connection */
 };
 
@@ -57,6 +58,11 @@ enum serverauth_verdict serverauth_input(
 /* After SERVERAUTH_FAILED: a sentence without secrets ("wrong password type", "invalid server
  * signature"...), lent until serverauth_free; for the log and for waiting clients. */
 const char *serverauth_error(const struct serverauth *a);
+/* After SERVERAUTH_FAILED, or when the server has refused what it was sent (28P01): what the operator should know and no client
+ * need, or "".  Lent until serverauth_free. */
+const char *serverauth_detail(struct serverauth *a);
+/* After SERVERAUTH_FAILED: the server's secret is another one than ours, so no proof was sent. */
+bool serverauth_is_mismatch(const struct serverauth *a);
 /* Was a password or a proof of one sent?  (After a failure: the secret is wrong, not the network.) */
 bool serverauth_has_answered(const struct serverauth *a);
 

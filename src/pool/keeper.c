@@ -38,6 +38,7 @@ static void keeper_add_found(const struct share *share, struct target *plan)
 	if (share->found != NULL && plan->credential.kind == CREDENTIAL_NONE) {
 		credential_fini(&plan->credential);
 		credential_copy(&plan->credential, share->found);
+		plan->secret_from = "what clients have logged in with";
 	}
 }
 

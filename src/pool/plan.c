@@ -49,6 +49,7 @@ static void plan_credential(struct target *t, const struct conf *conf, const str
 
 	if (rotation_read(own.has_secret ? &own : conf_find_secret(conf, t->user), pair, &error) < 0)
 		log_write(LOG_WARNING, t->name, "stored secret cannot be used: %s", error);
+	t->secret_from = own.has_secret ? "password= of the database" : conf_find_secret(conf, t->user) != NULL ? "auth_file" : NULL;
 	t->credential = pair[0];
 	t->second = pair[1];
 }
@@ -81,6 +82,7 @@ static void plan_source(struct target *t, const struct conf *conf, const struct 
 		spec.ttl = (uint64_t)db->password_ttl;
 	/* earlier than the server's own deadline, so that the reason is told */
 	spec.deadline = conf->set.server_connect_timeout > 0 ? conf->set.server_connect_timeout / 4 * 3 : PLAN_PASSWORD_US;
+	t->secret_from = spec.file != NULL ? "password_file" : "password_command";
 	t->source = passsource_new(&spec);
 }
 

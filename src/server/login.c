@@ -34,6 +34,15 @@ static void login_fail(struct server *s, const char *sqlstate, const char *what)
 	server_close(s, SERVER_END_LOGIN_FAILED);
 }
 
+/* What the operator should know of a refused proof. */
+static void login_explain(struct server *s)
+{
+	const char *detail = s->auth != NULL ? serverauth_detail(s->auth) : "";
+
+	if (detail[0] != '\0')
+		server_log(s, LOG_WARNING, "server login: %s", detail);
+}
+
 static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 {
 	struct buf out;
@@ -55,7 +64,8 @@ static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 		s->auth = NULL;
 		break;
 	case SERVERAUTH_FAILED:
-		login_fail(s, "28000", serverauth_error(s->auth));
+		login_explain(s);
+		login_fail(s, serverauth_is_mismatch(s->auth) ? "28P01" : "28000", serverauth_error(s->auth));
 		break;
 	}
 	buf_wipe(&out);
@@ -156,6 +166,8 @@ static void login_on_error(struct server *s, const uint8_t *body, size_t n)
 		return;
 	}
 	server_set_failure(s, SERVER_END_LOGIN_FAILED, e.sqlstate, "%s", e.message);
+	if (strcmp(e.sqlstate, "28P01") == 0)
+		login_explain(s);
 	server_log(s, LOG_WARNING, "server login failed: %s %s", e.severity, e.message);
 	server_close(s, SERVER_END_LOGIN_FAILED);
 }
@@ -316,6 +328,7 @@ void login_begin(struct server *s)
 		.may = t->may_ask,
 		.requirement = t->require_auth,
 		.withheld = login_withheld(s),
+		.from = t->secret_from,
 		.binding_mode = (enum serverauth_binding)t->binding_mode,
 	};
 	struct buf out;

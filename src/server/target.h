@@ -54,6 +54,7 @@ struct target {
 	struct credential_keys keys; /* pass-through */
 	struct credential second;    /* as good as the first, where there are two; one of them may not be valid any more */
 	struct credential_keys second_keys;
+	const char *secret_from;     /* a constant: where it is written; NULL: nowhere */
 	struct passsource *source;   /* NULL; else the secrets come from there, and those above are none */
 	_Atomic unsigned works;	     /* which of the two the server took last: 0 or 1 */
 	unsigned may_ask;	     /* SERVERAUTH_MAY_*: what the server may ask for; 0: anything */

@@ -87,3 +87,22 @@ def test_two_salts_are_an_error(pooler):
     p = pooler(start=False, userlist={"u": (scram.secret("a"), scram.secret("b"))})
     r = p.run("-t", p.ini)
     assert r.returncode == 1 and "differ in salt or iterations" in r.stderr
+
+
+def test_the_log_says_which_part_of_a_secret_differs(pooler, pg):
+    """The client gets in, its key does not get into PostgreSQL: the log says why, and the client gets one clear error."""
+    ours = scram.secret("pw", salt=SALT)
+    differ = {"salt": (scram.secret("pw", salt=b"another salt here"[:16]), "the salt differs"),
+              "iterations": (scram.secret("pw", iterations=5000, salt=SALT), "iterations differ \\(5000 there, 4096 here\\)"),
+              "key": (scram.secret("other", salt=SALT), "the StoredKey is not")}
+    for name, (theirs, text) in differ.items():
+        pg.sql(f"CREATE ROLE differ LOGIN PASSWORD '{theirs}'")
+        p = pooler(auth_type="scram-sha-256", userlist={"differ": ours, "admin": "pw-admin"})
+        try:
+            with pytest.raises(wire.PgError) as e:
+                p.client("differ", password="pw")
+            assert e.value.code == "28P01" and "password authentication failed" in e.value.text, (name, e.value)
+            assert p.log_has(f'the server has another secret of user "differ" than auth_file: .*{text}'), name
+        finally:
+            p.stop()
+            pg.sql("DROP ROLE differ")

@@ -463,6 +463,76 @@ START_TEST(plain_secret_is_preferred_to_learnt_keys)
 }
 END_TEST
 
+/* What the log says of secrets that do not fit. */
+START_TEST(details)
+{
+	static const struct {
+		enum credential_kind kind;
+		const char *request;
+		size_t n;
+		const char *detail;
+	} row[] = {
+		{CREDENTIAL_SCRAM, CLEARTEXT, 4, "the server asks for a cleartext password, but auth_file has only a SCRAM secret of user \"alice\""},
+		{CREDENTIAL_SCRAM, MD5, 8, "the server asks for md5, but auth_file has only a SCRAM secret"},
+		{CREDENTIAL_SCRAM, SASL, sizeof(SASL) - 1, "no client has logged in with it by SCRAM yet"},
+		{CREDENTIAL_MD5, SASL, sizeof(SASL) - 1, "the server asks for SCRAM, but auth_file has only an md5 secret"},
+		{CREDENTIAL_MD5, CLEARTEXT, 4, "the server asks for a cleartext password, but auth_file has only an md5 secret"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		struct credential c = logins_secret(row[i].kind, USER, "pw", 16);
+		struct serverauth *p = serverauth_new(
+			&(struct serverauth_ask){.user = USER, .credential = &c, .cache = &logins_cache, .from = "auth_file"});
+
+		ck_assert_int_eq(feed(p, row[i].request, row[i].n), SERVERAUTH_FAILED);
+		ck_assert_str_eq(serverauth_error(p), "wrong password type");
+		ck_assert_msg(strstr(serverauth_detail(p), row[i].detail) != NULL, "%s", serverauth_detail(p));
+		serverauth_free(p);
+		credential_fini(&c);
+	}
+}
+END_TEST
+
+/* Pass-through to a server whose secret is another one: which part differs, and that no proof goes out in vain. */
+START_TEST(secrets_that_differ)
+{
+	static const struct {
+		uint32_t iterations;
+		int salt, key;
+		const char *detail;
+	} row[] = {
+		{17, 0, 0, "iterations differ (16 there, 17 here)"},
+		{16, 1, 0, "than auth_file: the salt differs"},
+		{16, 0, 1, "salt and iterations are the same, the StoredKey is not"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		struct credential there = logins_secret(CREDENTIAL_SCRAM, USER, row[i].key ? "other" : "pw", 16);
+		struct credential here = logins_secret(CREDENTIAL_SCRAM, USER, "pw", row[i].iterations);
+		struct credential_keys keys;
+		struct clientauth *judge;
+		struct serverauth *prover;
+		struct logins_talk talk;
+
+		ck_assert_int_eq(scramkey_derive("pw", 2, here.salt, here.salt_len, here.iterations, &keys), 0);
+		here.salt[0] = (uint8_t)(here.salt[0] + row[i].salt);
+		judge = clientauth_new(&(struct clientauth_ask){
+			.method = CLIENTAUTH_SCRAM, .user = USER, .credential = &there, .cache = &logins_cache});
+		prover = serverauth_new(&(struct serverauth_ask){
+			.user = USER, .credential = &here, .keys = &keys, .cache = &logins_cache, .from = "auth_file"});
+		talk = logins_run(judge, prover);
+		ck_assert_int_ne(talk.client, CLIENTAUTH_OK);
+		ck_assert_int_eq(serverauth_is_mismatch(prover), !row[i].key);
+		ck_assert_int_eq(serverauth_has_answered(prover), row[i].key);
+		ck_assert_msg(strstr(serverauth_detail(prover), row[i].detail) != NULL, "%s", serverauth_detail(prover));
+		clientauth_free(judge);
+		serverauth_free(prover);
+		credential_fini(&there);
+		credential_fini(&here);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("serverauth");
@@ -485,6 +555,8 @@ int main(void)
 	tcase_add_test(t, steps_out_of_order);
 	tcase_add_test(t, wrong_server_signature);
 	tcase_add_test(t, hostile_first_messages);
+	tcase_add_test(t, details);
+	tcase_add_test(t, secrets_that_differ);
 	tcase_add_test(t, plain_secret_is_preferred_to_learnt_keys);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
