@@ -15,7 +15,9 @@
 
 #ifdef HAVE_LDAP
 
+#include <errno.h>
 #include <ldap.h>
+#include <poll.h>
 #include <sys/time.h>
 
 #define LDAPLINK_SERVER_US (5 * CLOCK_US_PER_SEC) /* for one that is not the last */
@@ -28,6 +30,7 @@ struct ldaplink {
 	const char *uri;
 	uint64_t until;
 	char *why;
+	struct ldap_conncb on_connect; /* borrowed by ld */
 };
 
 /* What an OpenLDAP call gave, as an answer of ours. */
@@ -44,16 +47,92 @@ static enum ldaplink_answer ldaplink_say(const struct ldaplink *l, const char *w
 	return LDAPLINK_UNKNOWN;
 }
 
+/* What is left; false: nothing. */
+static bool ldaplink_left(const struct ldaplink *l, struct timeval *tv)
+{
+	uint64_t now = clock_mono_us(), left = l->until > now ? l->until - now : 0;
+
+	*tv = (struct timeval){.tv_sec = (time_t)(left / CLOCK_US_PER_SEC), .tv_usec = (suseconds_t)(left % CLOCK_US_PER_SEC)};
+	return left >= LDAPLINK_STEP_MIN_US;
+}
+
+/* Waits for the socket until there is no time left; false: there is none, errno is set. */
+static bool ldaplink_wait(Sockbuf_IO_Desc *io, short events)
+{
+	const struct ldaplink *l = io->sbiod_pvt;
+	struct pollfd p = {.fd = -1, .events = events};
+	uint64_t now = clock_mono_us();
+	int ms = l->until > now ? (int)((l->until - now) / 1000) + 1 : 0;
+
+	(void)ber_sockbuf_ctrl(io->sbiod_sb, LBER_SB_OPT_GET_FD, &p.fd);
+	if (ms > 0 && poll(&p, 1, ms) > 0)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+static ber_slen_t ldaplink_io_read(Sockbuf_IO_Desc *io, void *p, ber_len_t n)
+{
+	ber_slen_t rc;
+
+	do {
+		rc = LBER_SBIOD_READ_NEXT(io, p, n);
+	} while (rc < 0 && (errno == EAGAIN || errno == EINTR) && ldaplink_wait(io, POLLIN));
+	return rc;
+}
+
+static ber_slen_t ldaplink_io_write(Sockbuf_IO_Desc *io, void *p, ber_len_t n)
+{
+	ber_slen_t rc;
+
+	do {
+		rc = LBER_SBIOD_WRITE_NEXT(io, p, n);
+	} while (rc < 0 && (errno == EAGAIN || errno == EINTR) && ldaplink_wait(io, POLLOUT));
+	return rc;
+}
+
+static int ldaplink_io_ctrl(Sockbuf_IO_Desc *io, int option, void *arg)
+{
+	return LBER_SBIOD_CTRL_NEXT(io, option, arg);
+}
+
+static int ldaplink_io_setup(Sockbuf_IO_Desc *io, void *arg)
+{
+	io->sbiod_pvt = arg;
+	return 0;
+}
+
+static int ldaplink_io_over(Sockbuf_IO_Desc *io FX_UNUSED)
+{
+	return 0;
+}
+
+/* Between the socket and TLS: with a server that is silent in the handshake OpenLDAP would try again for ever. */
+static int ldaplink_on_connect(LDAP *ld FX_UNUSED, Sockbuf *sb, LDAPURLDesc *url FX_UNUSED, struct sockaddr *addr FX_UNUSED,
+			       struct ldap_conncb *cb)
+{
+	static const Sockbuf_IO io = {
+		.sbi_setup = ldaplink_io_setup,
+		.sbi_remove = ldaplink_io_over,
+		.sbi_ctrl = ldaplink_io_ctrl,
+		.sbi_read = ldaplink_io_read,
+		.sbi_write = ldaplink_io_write,
+		.sbi_close = ldaplink_io_over,
+	};
+
+	return ber_sockbuf_add_io(sb, (Sockbuf_IO *)&io, LBER_SBIOD_LEVEL_PROVIDER + 1, cb->lc_arg);
+}
+
+static void ldaplink_on_end(LDAP *ld FX_UNUSED, Sockbuf *sb FX_UNUSED, struct ldap_conncb *cb FX_UNUSED)
+{
+}
+
 /* The next step may take what is left. */
 static bool ldaplink_set_time(const struct ldaplink *l)
 {
-	uint64_t now = clock_mono_us(), left = l->until > now ? l->until - now : 0;
 	struct timeval tv;
 
-	if (left < LDAPLINK_STEP_MIN_US)
-		return false;
-	tv = (struct timeval){.tv_sec = (time_t)(left / CLOCK_US_PER_SEC), .tv_usec = (suseconds_t)(left % CLOCK_US_PER_SEC)};
-	return ldap_set_option(l->ld, LDAP_OPT_NETWORK_TIMEOUT, &tv) == LDAP_OPT_SUCCESS &&
+	return ldaplink_left(l, &tv) && ldap_set_option(l->ld, LDAP_OPT_NETWORK_TIMEOUT, &tv) == LDAP_OPT_SUCCESS &&
 	       ldap_set_option(l->ld, LDAP_OPT_TIMEOUT, &tv) == LDAP_OPT_SUCCESS;
 }
 
@@ -68,11 +147,14 @@ static int ldaplink_bind(const struct ldaplink *l, const char *dn, const struct 
 	return ldap_sasl_bind_s(l->ld, dn, LDAP_SASL_SIMPLE, &cred, NULL, NULL, NULL);
 }
 
-static int ldaplink_set_options(const struct ldaplink *l)
+static int ldaplink_set_options(struct ldaplink *l)
 {
 	const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, is_server = 0;
 	int rc = ldap_set_option(l->ld, LDAP_OPT_PROTOCOL_VERSION, &version);
 
+	l->on_connect = (struct ldap_conncb){.lc_add = ldaplink_on_connect, .lc_del = ldaplink_on_end, .lc_arg = l};
+	if (rc == LDAP_OPT_SUCCESS)
+		rc = ldap_set_option(l->ld, LDAP_OPT_CONNECT_CB, &l->on_connect);
 	if (rc == LDAP_OPT_SUCCESS)
 		rc = ldap_set_option(l->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
 	if (rc == LDAP_OPT_SUCCESS)

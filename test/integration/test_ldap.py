@@ -261,6 +261,18 @@ def test_no_server(ldap, directory, silent):
     assert silent.taken
 
 
+@pytest.mark.parametrize("how", ["ldaps", "starttls"])
+def test_server_that_is_silent_in_the_handshake(ldap, directory, pki, silent, how):
+    silent.consents = how == "starttls"
+    port, scheme = (directory.port, "ldaptls=1") if how == "starttls" else (directory.tls_port, "ldapscheme=ldaps")
+    p = ldap(f'ldapserver="127.0.0.1:{silent.port} 127.0.0.1:{port}" {scheme} {SIMPLE}', auth_ldap_ca_file=pki.crt("ca"), client_login_timeout=3)
+    before = p.cpu()
+    enters(p, "app")
+    assert silent.taken
+    # it waited, and did not try again and again
+    assert p.cpu() - before < 1
+
+
 def wait_reload(p):
     before = p.log_text().count("reloaded")
     p.signal(signal.SIGHUP)

@@ -118,9 +118,10 @@ class Directory:
 
 
 class Silent:
-    """Takes connections and says nothing, ever."""
+    """Takes connections and says nothing, ever; or consents to StartTLS and then says nothing."""
 
     def __init__(self):
+        self.consents = False
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.sock.getsockname()[1]
         self.taken = []
@@ -131,6 +132,10 @@ class Silent:
         while True:
             try:
                 self.taken.append(self.sock.accept()[0])
+                if self.consents:
+                    self.taken[-1].recv(4096)
+                    # the answer to message 1: extended response, success
+                    self.taken[-1].send(bytes.fromhex("300c02010178070a010004000400"))
             except OSError:
                 return
 
