@@ -352,16 +352,19 @@ static void process_drain_mail(struct process *p)
 	} while (n > 0);
 }
 
-static void process_end(struct process *p)
+/* false: helpers are left over */
+static bool process_end(struct process *p)
 {
+	bool all_gone;
+
 	join_call_all(p->worker, p->workers, process_empty_worker, NULL);
 	signals_end(p);
 	/* a server on its way between two workers arrives in the first round */
 	join_call_all(p->worker, p->workers, process_empty_worker, NULL);
 	threads_join(p);
 	resolve_free(p->hub.resolver);
-	errand_free(p->hub.errands);
-	errand_free(p->hub.witnesses);
+	all_gone = errand_free(p->hub.errands);
+	all_gone &= errand_free(p->hub.witnesses);
 	lookup_free(p->hub.lookup);
 	process_drain_mail(p);
 	for (unsigned i = 0; i < p->workers; i++)
@@ -380,6 +383,7 @@ static void process_end(struct process *p)
 	daemonize_remove_pid(p->conf->set.pidfile);
 	conf_unref(p->conf);
 	mem_free(p);
+	return all_gone;
 }
 
 int process_run(const struct args *args, struct conf *conf, const struct conf_report *found)
@@ -399,6 +403,10 @@ int process_run(const struct args *args, struct conf *conf, const struct conf_re
 	}
 	loop_run(&p->control);
 	doors_close(&p->doors, true);
-	process_end(p);
+	if (!process_end(p)) {
+		/* libraries would take away at exit what a helper that hangs in them still uses */
+		log_close();
+		_exit(0);
+	}
 	return 0;
 }

@@ -53,14 +53,14 @@ static void errand_destroy(struct errands *a)
 	mem_free(a);
 }
 
-void errand_free(struct errands *a)
+bool errand_free(struct errands *a)
 {
 	struct timespec until;
 	struct dlist *link;
 	bool is_last;
 
 	if (a == NULL)
-		return;
+		return true;
 	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
 	until.tv_nsec += ERRAND_FREE_WAIT_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
@@ -80,6 +80,7 @@ void errand_free(struct errands *a)
 	lock_drop(&a->lock);
 	if (is_last)
 		errand_destroy(a);
+	return is_last;
 }
 
 static void errand_deliver(struct loop *loop FX_UNUSED, struct mail *mail)

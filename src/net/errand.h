@@ -35,8 +35,9 @@ struct errand {
 /* Control thread.  No thread is started before the first errand.  patience: microseconds after which another helper takes
  * the place of one that is still at work; its errand comes home all the same, whenever that is.  0: never. */
 struct errands *errand_new(unsigned threads, unsigned waiting, uint64_t patience) FX_MUST_USE;
-/* Control thread, when the loops have stopped and before loop_fini; NULL is fine.  Does not wait for work that hangs. */
-void errand_free(struct errands *a);
+/* Control thread, when the loops have stopped and before loop_fini; NULL is fine.  Does not wait for work that hangs:
+ * false, somebody is still at it, and the process is not to take away what it uses. */
+bool errand_free(struct errands *a);
 /* The loop's thread.  Takes e (work, done and drop are set).  false: too many, or no thread; e is still the caller's. */
 bool errand_give(struct errands *a, struct loop *loop, struct errand *e) FX_MUST_USE;
 

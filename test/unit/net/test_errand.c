@@ -93,7 +93,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	errand_free(errands);
+	(void)errand_free(errands);
 	loop_fini(&loop);
 }
 
@@ -149,7 +149,7 @@ START_TEST(helpers_that_hang_are_replaced)
 {
 	unsigned two = 2;
 
-	errand_free(errands);
+	(void)errand_free(errands);
 	errands = errand_new(2, 5, 50000);
 	pthread_mutex_lock(&gate);
 	ck_assert(give(true) && give(true));
@@ -181,7 +181,7 @@ START_TEST(not_everybody_is_replaced)
 	unsigned all = ERRAND_LATE_MAX + 1;
 	unsigned n = 0;
 
-	errand_free(errands);
+	(void)errand_free(errands);
 	errands = errand_new(1, 1, 1000);
 	pthread_mutex_lock(&gate);
 	while (n < all) {
@@ -210,7 +210,7 @@ START_TEST(end_while_work_hangs)
 	ck_assert(give(true) && give(true));
 	rig_until(&loop, have_begun, &two);
 	ck_assert(give(false) && give(false));
-	errand_free(errands);
+	ck_assert(!errand_free(errands));
 	errands = NULL;
 	ck_assert_uint_eq(atomic_load(&dropped), 2);
 	pthread_mutex_unlock(&gate);
