@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/errand.h"
-#include "net/lberwipe.h"
+#include "net/ldaplink.h"
 #include "net/lookup.h"
 #include "pool/tlsset.h"
 #include "session/strangers.h"
@@ -321,7 +321,7 @@ static int process_start(struct process *p)
 	p->hub.strangers = strangers_new();
 	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS, 0);
 	p->hub.witnesses = errand_new(WITNESS_THREADS, WITNESS_WAITING, WITNESS_PATIENCE_US);
-	lberwipe_begin();
+	ldaplink_begin();
 	p->hub.lookup = lookup_new(PROCESS_LOOKUP_IDLE_US, NULL);
 	if (p->hub.lookup == NULL)
 		log_write(LOG_WARNING, NULL, "no descriptor for connections beside the pools: monitor_user has no effect");

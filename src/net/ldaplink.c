@@ -7,11 +7,23 @@
 #include "net/ldaplink.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
+#include "net/lberwipe.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "config.h"
+
+/* OpenLDAP sets itself up in the first call, and that one must be alone.  Held over it: it reads files and asks for the
+ * name of this machine. */
+static struct lock ldaplink_first;
+
+void ldaplink_begin(void)
+{
+	lock_init(&ldaplink_first);
+	lberwipe_begin();
+}
 
 #ifdef HAVE_LDAP
 
@@ -169,8 +181,11 @@ static int ldaplink_set_options(struct ldaplink *l)
 
 static bool ldaplink_open(struct ldaplink *l)
 {
-	int rc = ldap_initialize(&l->ld, l->uri);
+	int rc;
 
+	lock_take(&ldaplink_first);
+	rc = ldap_initialize(&l->ld, l->uri);
+	lock_drop(&ldaplink_first);
 	if (rc == LDAP_SUCCESS && ldaplink_set_options(l) != LDAP_OPT_SUCCESS)
 		rc = LDAP_LOCAL_ERROR;
 	if (rc == LDAP_SUCCESS && l->ask->starts_tls)

@@ -36,6 +36,8 @@ struct ldaplink_ask {
 	uint64_t until;		       /* monotonic microseconds */
 };
 
+/* Control thread, once, before any ldaplink_check. */
+void ldaplink_begin(void);
 /* why (LDAPLINK_WHY_MAX): a line for the log unless the password is right; never a password */
 enum ldaplink_answer ldaplink_check(const struct ldaplink_ask *ask, char *why) FX_MUST_USE;
 
