@@ -240,6 +240,8 @@ static void tls_dry(struct conn *c, int rc)
 	case SSL_ERROR_WANT_READ:
 		if (t->cipher_bytes > TLS_PENDING_MAX)
 			tls_end(c, "the peer asks for answers and does not read them");
+		else if (t->idle_bytes > TLS_IDLE_MAX)
+			tls_end(c, "the peer sends nothing but new keys or empty records");
 		break;
 	case SSL_ERROR_ZERO_RETURN:
 		conn_end_later(c, CONN_END_EOF);
@@ -259,6 +261,8 @@ static void tls_drain(struct conn *c, struct loop *loop)
 		uint8_t *to = loop_read_room(loop, &room);
 
 		got = tls_read(c->tls, to, room, &rc);
+		if (got > 0)
+			c->tls->idle_bytes = 0;
 		/* tickets and new keys are answered */
 		if (c->tls->cipher_bytes > 0)
 			loop_mark_dirty(loop, c);
@@ -289,6 +293,8 @@ void tls_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 		gone = rx;
 		loop->rx = NULL;
 	}
+	if (t->is_secured)
+		t->idle_bytes += n;
 	if (!t->is_secured && tls_handshake(c) && c->ops->on_secured != NULL)
 		c->ops->on_secured(c);
 	if (loop->active == c && c->tls == t && t->is_secured && !t->is_broken)

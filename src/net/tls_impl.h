@@ -9,6 +9,7 @@
 #define TLS_RECORD ((size_t)16 * 1024)	     /* plain text of the largest record */
 #define TLS_BATCH ((size_t)48 * 1024)	     /* encrypted at a time */
 #define TLS_PENDING_MAX ((size_t)512 * 1024) /* ciphertext: a peer that makes us answer and does not read */
+#define TLS_IDLE_MAX ((size_t)256 * 1024)    /* ciphertext without a byte of plain text: new keys, empty records */
 
 struct tls {
 	struct ssl_st *ssl;
@@ -19,6 +20,7 @@ struct tls {
 	size_t sealed; /* bytes in front of the conn's queue whose ciphertext is in cipher, untouched */
 	const uint8_t *in; /* ciphertext that has arrived */
 	size_t in_len;
+	size_t idle_bytes; /* ciphertext since there was plain text in it */
 	char *error;
 	bool is_secured, wants_alpn, said_bye, is_broken;
 };
