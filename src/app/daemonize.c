@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/vault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,4 +152,16 @@ unsigned long daemonize_raise_files(void)
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
 	}
 	return (unsigned long)limit.rlim_cur;
+}
+
+void daemonize_close_up(bool allow_core_dump)
+{
+	const struct rlimit none = {0, 0};
+
+	vault_lock_again();
+	/* a process that has changed its user is closed already */
+	if (allow_core_dump)
+		(void)prctl(PR_SET_DUMPABLE, 1);
+	else if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		log_write(LOG_WARNING, NULL, "core dumps cannot be turned off: %s", strerrordesc_np(errno));
 }

@@ -18,5 +18,7 @@ int daemonize_write_pid(const char *path) FX_MUST_USE;
 void daemonize_remove_pid(const char *path);
 /* Raises the limit of open files as far as allowed; gives it. */
 unsigned long daemonize_raise_files(void);
+/* No core dump of us, and nobody but root looks into us; locks the secrets again that a fork has unlocked. */
+void daemonize_close_up(bool allow_core_dump);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vault.h"
 #include "net/errand.h"
 #include "net/ldaplink.h"
 #include "net/lookup.h"
@@ -90,6 +91,19 @@ static struct conf *process_with_tls(struct conf *conf, const struct conf *old, 
 	return NULL;
 }
 
+static void process_check_vault(struct process *p)
+{
+	struct vault_usage usage;
+
+	vault_get_usage(&usage);
+	if (usage.unlocked == 0 || p->has_said_unlocked)
+		return;
+	p->has_said_unlocked = true;
+	log_write(LOG_WARNING, NULL,
+		  "%zu of %zu KiB of passwords and keys are not locked in memory and may be swapped out (ulimit -l, LimitMEMLOCK): %s",
+		  usage.unlocked / 1024, usage.bytes / 1024, strerrordesc_np(usage.error));
+}
+
 int process_reload(struct process *p, struct buf *why)
 {
 	struct conf_report report;
@@ -112,6 +126,7 @@ int process_reload(struct process *p, struct buf *why)
 	if (conf == NULL)
 		return -1;
 	process_apply(p, conf);
+	process_check_vault(p);
 	log_write(LOG_LOG, NULL, "configuration reloaded");
 	return 0;
 }
@@ -283,6 +298,7 @@ static int process_prepare(struct process *p, const struct conf_report *found)
 	}
 	if (p->args->daemon && daemonize_fork() < 0)
 		return -1;
+	daemonize_close_up(set->allow_core_dump);
 	if (process_log_open(p, p->conf, error, sizeof(error)) < 0) {
 		log_write(LOG_FATAL, NULL, "%s", error);
 		return -1;
@@ -295,6 +311,7 @@ static int process_prepare(struct process *p, const struct conf_report *found)
 	if (daemonize_write_pid(set->pidfile) < 0)
 		return -1;
 	process_check_files(p->conf);
+	process_check_vault(p);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct process {
 	struct doors doors;
 	struct timeout stop_check;
 	enum process_stop stop;
+	bool has_said_unlocked; /* that secrets could not be locked in memory */
 	const struct args *args;
 };
 

@@ -7,8 +7,8 @@
 #include "auth/scram_cache.h"
 
 #include "auth/scramkey.h"
-#include "base/mem.h"
 #include "base/rnd.h"
+#include "base/vault.h"
 
 #include <string.h>
 
@@ -34,8 +34,7 @@ static void drop(struct scram_cache *c, struct entry *e)
 {
 	dlist_remove(&e->node);
 	CHECK(hash_map_take(&c->map, e->id, sizeof(e->id)) == e);
-	secret_wipe(e, sizeof(*e));
-	mem_free(e);
+	vault_free(e, sizeof(*e));
 }
 
 void scram_cache_clear(struct scram_cache *c)
@@ -89,7 +88,7 @@ static void keep(struct scram_cache *c, const uint8_t id[SCRAMKEY_LEN], const st
 		return;
 	if (c->map.count >= c->capacity)
 		drop(c, container_of(dlist_last(&c->lru), struct entry, node));
-	e = mem_alloc(sizeof(*e));
+	e = vault_alloc(sizeof(*e));
 	memcpy(e->id, id, SCRAMKEY_LEN);
 	e->keys = *keys;
 	CHECK(hash_map_put(&c->map, id, SCRAMKEY_LEN, e) == NULL);

@@ -3,7 +3,7 @@
  */
 #include "base/secret.h"
 
-#include "base/mem.h"
+#include "base/vault.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@ void secret_wipe(void *p, size_t n)
 
 void secret_set(struct secret *s, const void *p, size_t n)
 {
-	uint8_t *data = mem_alloc(n + 1);
+	uint8_t *data = vault_alloc(n + 1);
 
 	if (n > 0)
 		memcpy(data, p, n);
@@ -27,10 +27,7 @@ void secret_set(struct secret *s, const void *p, size_t n)
 
 void secret_drop(struct secret *s)
 {
-	if (s->data != NULL) {
-		secret_wipe(s->data, s->len);
-		mem_free(s->data);
-	}
+	vault_free(s->data, s->len + 1);
 	s->data = NULL;
 	s->len = 0;
 }

@@ -1,9 +1,8 @@
 /*
  * secret.h - the one holder of passwords and keys.
  *
- * One owner.  The bytes live in memory of their own that is kept out of core
- * dumps where the kernel allows it, are wiped when dropped, never printed, and
- * compared in constant time.
+ * One owner.  The bytes live in the vault (vault.h): not swapped, not in core dumps,
+ * wiped when dropped; never printed, and compared in constant time.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

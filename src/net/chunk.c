@@ -4,6 +4,9 @@
 #include "net/chunk.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
+
+#include <string.h>
 
 void chunk_pool_init(struct chunk_pool *pool, size_t size, unsigned keep)
 {
@@ -44,6 +47,9 @@ void chunk_free(struct chunk *c)
 	struct chunk_pool *pool = c->pool;
 
 	CHECK(c->refs == 0);
+	if (c->secret > 0)
+		secret_wipe(c->data, c->secret);
+	c->secret = 0;
 	if (pool->kept < pool->keep) {
 		c->next = pool->free;
 		pool->free = c;
@@ -51,4 +57,14 @@ void chunk_free(struct chunk *c)
 	} else {
 		mem_object_free(MEM_IOBUF, c, sizeof(*c) + pool->size);
 	}
+}
+
+struct chunk *chunk_new_secret(struct chunk_pool *pool, const void *p, size_t n)
+{
+	struct chunk *c = chunk_new(pool);
+
+	CHECK(n <= pool->size);
+	memcpy(c->data, p, n);
+	c->secret = (uint32_t)n;
+	return c;
 }

@@ -24,6 +24,7 @@ struct chunk {
 	struct chunk *next; /* on the free list; else its holder's */
 	uint32_t refs;
 	uint32_t from, len; /* its holder's: which part matters */
+	uint32_t secret; /* so many bytes are wiped before anybody else has it */
 	uint8_t data[];
 };
 
@@ -33,6 +34,8 @@ void chunk_pool_fini(struct chunk_pool *pool);
 /* Gives one reference.  Never NULL (no memory for I/O at all is the end of the process). */
 struct chunk *chunk_new(struct chunk_pool *pool);
 void chunk_free(struct chunk *c);
+/* One that holds a copy of n bytes, which are wiped with it; n is at most the size of the pool's. */
+struct chunk *chunk_new_secret(struct chunk_pool *pool, const void *p, size_t n);
 
 static inline void chunk_ref(struct chunk *c)
 {

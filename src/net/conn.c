@@ -295,7 +295,7 @@ int conn_unread(struct conn *c, const void *p, size_t n)
 	return 0;
 }
 
-static void conn_keep(struct conn *c, const uint8_t *data, size_t n)
+static void conn_keep(struct conn *c, uint8_t *data, size_t n)
 {
 	bool has_gap = c->must_end && c->end_kind == CONN_END_RESET && c->end_err == ENOMEM;
 

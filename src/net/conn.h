@@ -11,6 +11,7 @@
 #define NET_CONN_H
 
 #include "base/dlist.h"
+#include "base/secret.h"
 #include "net/addr.h"
 #include "net/chunk.h"
 #include "net/kept.h"
@@ -96,6 +97,11 @@ void conn_close(struct conn *c);
 void conn_detach(struct conn *c);
 int conn_attach(struct conn *c, struct loop *loop) FX_MUST_USE;
 
+/* Inside on_bytes: overwrites n bytes that were lent and are used, since they held a password. */
+static inline void conn_wipe(const uint8_t *data, size_t n)
+{
+	secret_wipe((void *)(uintptr_t)data, n);
+}
 /* Queues bytes that lie in chunk (a reference is taken), or copies them when chunk is NULL.
  * What was queued in one turn of the loop leaves in one system call at its end. */
 void conn_send(struct conn *c, const void *data, size_t n, struct chunk *chunk);

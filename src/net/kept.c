@@ -6,12 +6,14 @@
 #include "net/kept.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "net/loop.h"
 
 #include <string.h>
 
-static void kept_free(struct loop *loop, uint8_t *data, size_t cap)
+static void kept_free(struct loop *loop, uint8_t *data, size_t len, size_t cap)
 {
+	secret_wipe(data, len);
 	if (data != NULL && cap == LOOP_BLOCK_SIZE)
 		loop_block_give(loop, data);
 	else
@@ -20,7 +22,7 @@ static void kept_free(struct loop *loop, uint8_t *data, size_t cap)
 
 void kept_drop(struct kept *k, struct loop *loop)
 {
-	kept_free(loop, k->data, k->cap);
+	kept_free(loop, k->data, k->len, k->cap);
 	*k = (struct kept){.data = NULL};
 }
 
@@ -46,17 +48,18 @@ static int kept_grow(struct kept *k, struct loop *loop, size_t n)
 		return -1;
 	if (k->len > 0)
 		memcpy(p, k->data, k->len);
-	kept_free(loop, k->data, k->cap);
+	kept_free(loop, k->data, k->len, k->cap);
 	k->data = p;
 	k->cap = (uint32_t)cap;
 	return 0;
 }
 
-int kept_append(struct kept *k, struct loop *loop, const void *p, size_t n)
+int kept_append(struct kept *k, struct loop *loop, void *p, size_t n)
 {
 	if (kept_grow(k, loop, n) < 0)
 		return -1;
 	memcpy(k->data + k->len, p, n);
+	secret_wipe(p, n);
 	k->len += (uint32_t)n;
 	return 0;
 }

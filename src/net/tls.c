@@ -137,6 +137,16 @@ static SSL *tls_ssl(struct tls *t, const struct tls_ask *ask, unsigned loop)
 	return NULL;
 }
 
+void tls_forget(struct conn *c, bool on)
+{
+	if (c->tls == NULL)
+		return;
+	if (on)
+		(void)SSL_set_options(c->tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	else
+		(void)SSL_clear_options(c->tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 static void tls_end(struct conn *c, const char *why)
 {
 	struct tls *t = c->tls;

@@ -29,6 +29,8 @@ struct tls_ask {
 int tls_start(struct conn *c, const struct tls_ask *ask) FX_MUST_USE;
 /* Bytes that were read before tls_start and belong to it; inside on_bytes only. */
 void tls_feed(struct conn *c, const uint8_t *data, size_t n);
+/* Whether plain text that was read is overwritten inside the library as well: while passwords come. */
+void tls_forget(struct conn *c, bool on);
 /* After on_secured: "postgresql" was agreed upon. */
 bool tls_has_alpn(const struct conn *c);
 #define TLS_TEXT_MAX 128

@@ -42,6 +42,20 @@ static void keeper_add_found(const struct share *share, struct target *plan)
 	}
 }
 
+/* nothing leads there any more, and what it held may be a password */
+static void keeper_drop_target(struct share *share, bool replace)
+{
+	struct target *old;
+
+	if (!replace)
+		return;
+	lock_take(&share->lock);
+	old = share->target;
+	share->target = NULL;
+	lock_drop(&share->lock);
+	target_unref(old);
+}
+
 int keeper_configure(struct pool *pool, bool replace)
 {
 	const struct conf *conf = pool->home->conf;
@@ -49,8 +63,10 @@ int keeper_configure(struct pool *pool, bool replace)
 	struct share *share = pool->share;
 	struct target *plan, *old = NULL;
 
-	if (db == NULL)
+	if (db == NULL) {
+		keeper_drop_target(share, replace);
 		return -1;
+	}
 	conf_resolve(conf, db, share->user, &pool->limits);
 	if (share->is_ours)
 		askpool_limit(&pool->limits);
@@ -99,12 +115,13 @@ static bool keeper_give_target(struct server *s, struct target *target)
 	return true;
 }
 
+/* NULL: the database has gone */
 static struct target *keeper_target(struct share *share)
 {
 	struct target *target;
 
 	lock_take(&share->lock);
-	target = target_ref(share->target);
+	target = share->target != NULL ? target_ref(share->target) : NULL;
 	lock_drop(&share->lock);
 	return target;
 }
@@ -124,6 +141,8 @@ void keeper_check_targets(struct pool *pool)
 {
 	struct target *target = keeper_target(pool->share);
 
+	if (target == NULL)
+		return;
 	keeper_check_list(&pool->active, target, false);
 	keeper_check_list(&pool->busy, target, false);
 	keeper_check_list(&pool->opening, target, true);
@@ -142,7 +161,7 @@ void keeper_adopt(struct pool *pool, struct server *s)
 {
 	struct target *target = keeper_target(pool->share);
 
-	if (!keeper_give_target(s, target))
+	if (target == NULL || !keeper_give_target(s, target))
 		s->is_outdated = true;
 	target_unref(target);
 }

@@ -257,6 +257,6 @@ void opener_launch(struct pool *pool)
 		if (!opener_open(pool, cap))
 			return;
 		if (cap > pool_cap(pool))
-			log_write(LOG_WARNING, share->target->name, "taking connection from reserve_pool");
+			log_write(LOG_WARNING, NULL, "%s/%s: taking connection from reserve_pool", share->database, share->user);
 	}
 }

@@ -43,6 +43,14 @@ static void login_explain(struct server *s)
 		server_log(s, LOG_WARNING, "server login: %s", detail);
 }
 
+static void login_send_secret(struct conn *c, const struct buf *out)
+{
+	struct chunk *chunk = chunk_new_secret(&c->loop->chunks, out->data, out->len);
+
+	conn_send(c, chunk->data, out->len, chunk);
+	chunk_unref(chunk);
+}
+
 static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 {
 	struct buf out;
@@ -55,7 +63,7 @@ static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 	switch (serverauth_input(s->auth, body, n, &out)) {
 	case SERVERAUTH_MORE:
 		if (out.len > 0)
-			conn_send(&s->conn, out.data, out.len, NULL);
+			login_send_secret(&s->conn, &out);
 		break;
 	case SERVERAUTH_OK:
 		if (serverauth_has_answered(s->auth))

@@ -4,10 +4,11 @@
 #include "server/target.h"
 
 #include "base/mem.h"
+#include "base/vault.h"
 
 struct target *target_new(void)
 {
-	struct target *t = mem_zalloc(sizeof(*t));
+	struct target *t = vault_alloc(sizeof(*t));
 
 	atomic_init(&t->refs, 1);
 	t->max_packet_size = UINT64_MAX;
@@ -82,5 +83,5 @@ void target_unref(struct target *t)
 	if (t->extra != NULL)
 		params_fini(t->extra);
 	mem_free(t->extra);
-	mem_free(t);
+	vault_free(t, sizeof(*t));
 }

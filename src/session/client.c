@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/tls.h"
 #include "pool/plan.h"
 #include "proto/reply.h"
 #include "session/deadline.h"
@@ -73,6 +74,7 @@ const char *client_sqlstate(const struct client *c, enum client_end end)
 
 void client_known(struct client *c)
 {
+	tls_forget(&c->conn, false);
 	strangers_leave(c->worker->home.hub->strangers, c->place);
 	c->place = 0;
 }
@@ -287,6 +289,8 @@ static size_t client_on_bytes(struct conn *conn, struct chunk *chunk, const uint
 		return entry_on_bytes(c, chunk, data, n);
 	case CLIENT_CLOSING:
 	case CLIENT_CANCEL:
+		if (c->identity == NULL)
+			conn_wipe(data, n);
 		return n; /* nothing it says matters any more */
 	default:
 		return relay_on_bytes(c, chunk, data, n);

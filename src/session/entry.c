@@ -290,8 +290,11 @@ size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data
 		else
 			used += entry_step_auth(c, data + used, n - used);
 	}
-	if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE || c->state == CLIENT_CANCEL)
+	conn_wipe(data, used);
+	if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE || c->state == CLIENT_CANCEL) {
+		conn_wipe(data, n);
 		return n;
+	}
 	if (used == n)
 		return n;
 	if (c->state != CLIENT_AUTH && c->state != CLIENT_WELCOME && c->state != CLIENT_ATTACHING)

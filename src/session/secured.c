@@ -25,6 +25,8 @@ void secured_begin(struct client *c)
 
 	if (tls_start(&c->conn, &ask) < 0)
 		client_close(c, CLIENT_END_NO_MEMORY);
+	else
+		tls_forget(&c->conn, true);
 }
 
 void secured_begin_direct(struct client *c, const uint8_t *data, size_t n)

@@ -22,7 +22,7 @@ SECTION = "pgbouncer" if STANDIN else "fynixpool"
 STANDIN_NAMES = {
     "pool_size": "default_pool_size", "pool_timeout": "query_wait_timeout", "pool_recycle": "server_lifetime",
     "max_overflow": None, "overflow_linger": None, "worker_threads": None, "io_engine": None, "pool_pre_ping": None,
-    "pre_ping_idle": None, "session_attach": None, "long_query_time": None, "long_query_action": None, "auth_failure_delay": None,
+    "pre_ping_idle": None, "session_attach": None, "long_query_time": None, "long_query_action": None, "auth_failure_delay": None, "allow_core_dump": None,
     "max_unauthenticated_address_percent": None, "max_unauthenticated_percent": None,
 }
 
@@ -73,6 +73,8 @@ class Pooler:
                 self.conf["worker_threads"] = WORKERS
             if ENGINE:
                 self.conf["io_engine"] = ENGINE
+            if os.getuid() != 0:
+                self.conf["allow_core_dump"] = 1        # or the tests could not look into its /proc
             # all clients of the tests have one address, and many of them are wrong
             self.conf.update(auth_failure_delay=0, max_unauthenticated_address_percent=100)
         self.conf.update(conf)

@@ -1,9 +1,13 @@
 /* secret: copies, moves, comparisons; mem: the counts by kind */
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/vault.h"
 #include "test/unit/base/suite.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 START_TEST(test_set_and_drop)
 {
@@ -77,6 +81,101 @@ START_TEST(test_wipe)
 }
 END_TEST
 
+START_TEST(test_vault)
+{
+	static const size_t sizes[] = {1, 31, 32, 33, 64, 100, 500, 2047, 2048, 2049, 4096, 70000};
+	uint8_t *piece[ARRAY_LEN(sizes)], *again;
+	struct vault_usage before, now;
+
+	vault_get_usage(&before);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		piece[i] = vault_alloc(sizes[i]);
+		for (size_t n = 0; n < sizes[i]; n++)
+			ck_assert_uint_eq(piece[i][n], 0);
+		memset(piece[i], 0xa5, sizes[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		for (size_t n = 0; n < sizes[i]; n++)
+			ck_assert_uint_eq(piece[i][n], 0xa5);
+	vault_get_usage(&now);
+	ck_assert_uint_gt(now.bytes, before.bytes);
+	vault_free(piece[3], sizes[3]);
+	/* wiped; what was free links the free ones */
+	for (size_t n = sizeof(void *); n < sizes[3]; n++)
+		ck_assert_uint_eq(piece[3][n], 0);
+	again = vault_alloc(sizes[3]);
+	ck_assert_ptr_eq(again, piece[3]);
+	for (size_t n = 0; n < sizes[3]; n++)
+		ck_assert_uint_eq(again[n], 0);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		vault_free(piece[i], sizes[i]);
+	vault_free(NULL, 7);
+	/* the large ones are given back to the system, pages of small ones are used again */
+	vault_get_usage(&before);
+	ck_assert_uint_le(before.bytes, now.bytes - 70000 - 2 * 4096);
+	for (int i = 0; i < 1000; i++)
+		vault_free(vault_alloc(100), 100);
+	vault_get_usage(&now);
+	ck_assert_uint_eq(now.bytes, before.bytes);
+	vault_lock_again();
+	vault_get_usage(&now);
+	ck_assert_uint_eq(now.bytes, before.bytes);
+}
+END_TEST
+
+/* of the mapping that p lies in: the line of smaps that begins with name */
+static bool vault_line(const void *p, const char *name, char *out, size_t size)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	unsigned long from, to;
+	bool is_in = false;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(out, (int)size, f) != NULL) {
+		if (sscanf(out, "%lx-%lx ", &from, &to) == 2)
+			is_in = (unsigned long)p >= from && (unsigned long)p < to;
+		else if (is_in && strncmp(out, name, strlen(name)) == 0)
+			break;
+	}
+	ck_assert_int_eq(fclose(f), 0);
+	return strncmp(out, name, strlen(name)) == 0;
+}
+
+START_TEST(test_vault_is_locked_and_not_dumped)
+{
+	struct vault_usage usage;
+	struct secret s = {NULL, 0};
+	char line[512];
+
+	secret_set(&s, "password", 8);
+	vault_get_usage(&usage);
+	ck_assert(vault_line(s.data, "VmFlags:", line, sizeof(line)));
+	ck_assert_msg(strstr(line, " dd") != NULL, "%s", line);
+	ck_assert_msg((strstr(line, " lo") != NULL) == (usage.unlocked == 0), "%s", line);
+	secret_drop(&s);
+}
+END_TEST
+
+START_TEST(test_vault_without_leave_to_lock)
+{
+	const struct rlimit none = {0, 0};
+	struct vault_usage usage;
+	void *piece[400];
+
+	/* the kernel lets root lock what he likes */
+	if (geteuid() == 0)
+		ck_assert_int_eq(setuid(65534), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	for (size_t i = 0; i < ARRAY_LEN(piece); i++)
+		memset(piece[i] = vault_alloc(2000), 'x', 2000);
+	vault_get_usage(&usage);
+	ck_assert_uint_ge(usage.unlocked, 400 * 2048);
+	ck_assert_int_ne(usage.error, 0);
+	for (size_t i = 0; i < ARRAY_LEN(piece); i++)
+		vault_free(piece[i], 2000);
+}
+END_TEST
+
 START_TEST(test_mem_counts)
 {
 	struct mem_usage before, during, after;
@@ -120,4 +219,4 @@ START_TEST(test_mem_strings)
 }
 END_TEST
 
-SUITE_MAIN("secret", test_set_and_drop, test_move, test_equal, test_wipe, test_mem_counts, test_mem_strings)
+SUITE_MAIN("secret", test_vault, test_vault_is_locked_and_not_dumped, test_vault_without_leave_to_lock, test_set_and_drop, test_move, test_equal, test_wipe, test_mem_counts, test_mem_strings)

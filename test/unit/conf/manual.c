@@ -33,7 +33,7 @@ static const struct {
 		"cancel_wait_timeout "
 		"long_query_time long_query_action query_text_size query_text_hide_literals monitor_user monitor_password "
 		"suspend_timeout"},
-	{"Process and threads", "worker_threads io_engine user pidfile conffile job_name"},
+	{"Process and threads", "worker_threads io_engine user allow_core_dump pidfile conffile job_name"},
 	{"Log and statistics", "logfile log_format verbose log_connections log_disconnections "
 			       "log_pooler_errors log_stats stats_period syslog "
 			       "syslog_facility syslog_ident"},
