@@ -353,7 +353,7 @@ static void keeper_forget(struct pool *pool)
 		is_last = i == pool->home->index || share->side[i].pool == NULL;
 	lock_drop(&share->lock);
 	if (is_last)
-		log_write(LOG_LOG, share->target->name, "cleaning up idle pool");
+		log_write(LOG_LOG, NULL, "%s/%s: cleaning up idle pool", share->database, share->user);
 	pool_free(pool);
 }
 
