@@ -45,15 +45,21 @@ static void keeper_add_found(const struct share *share, struct target *plan)
 /* nothing leads there any more, and what it held may be a password */
 static void keeper_drop_target(struct share *share, bool replace)
 {
+	struct credential *found;
 	struct target *old;
 
 	if (!replace)
 		return;
 	lock_take(&share->lock);
 	old = share->target;
+	found = share->found;
 	share->target = NULL;
+	share->found = NULL;
 	lock_drop(&share->lock);
 	target_unref(old);
+	if (found != NULL)
+		credential_fini(found);
+	mem_free(found);
 }
 
 int keeper_configure(struct pool *pool, bool replace)
