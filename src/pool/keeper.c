@@ -42,26 +42,6 @@ static void keeper_add_found(const struct share *share, struct target *plan)
 	}
 }
 
-/* nothing leads there any more, and what it held may be a password */
-static void keeper_drop_target(struct share *share, bool replace)
-{
-	struct credential *found;
-	struct target *old;
-
-	if (!replace)
-		return;
-	lock_take(&share->lock);
-	old = share->target;
-	found = share->found;
-	share->target = NULL;
-	share->found = NULL;
-	lock_drop(&share->lock);
-	target_unref(old);
-	if (found != NULL)
-		credential_fini(found);
-	mem_free(found);
-}
-
 int keeper_configure(struct pool *pool, bool replace)
 {
 	const struct conf *conf = pool->home->conf;
@@ -69,10 +49,8 @@ int keeper_configure(struct pool *pool, bool replace)
 	struct share *share = pool->share;
 	struct target *plan, *old = NULL;
 
-	if (db == NULL) {
-		keeper_drop_target(share, replace);
+	if (db == NULL)
 		return -1;
-	}
 	conf_resolve(conf, db, share->user, &pool->limits);
 	if (share->is_ours)
 		askpool_limit(&pool->limits);
@@ -363,11 +341,37 @@ static void keeper_forget(struct pool *pool)
 	pool_free(pool);
 }
 
+/* The database has gone, and the last who was there: nothing leads there any more, and what it took may be a password. */
+static void keeper_forget_target(struct pool *pool)
+{
+	struct share *share = pool->share;
+	struct credential *found;
+	struct target *target;
+	unsigned servers, clients;
+
+	if (conf_find_database(pool->home->conf, share->database) != NULL)
+		return;
+	hub_tally_database(share->hub, share->database, &servers, &clients);
+	if (servers + clients > 0)
+		return;
+	lock_take(&share->lock);
+	target = share->target;
+	found = share->found;
+	share->target = NULL;
+	share->found = NULL;
+	lock_drop(&share->lock);
+	target_unref(target);
+	if (found != NULL)
+		credential_fini(found);
+	mem_free(found);
+}
+
 /* true: it is gone */
 static bool keeper_clear_away(struct pool *pool)
 {
 	uint64_t now = loop_now(pool->home->loop), patience = keeper_patience(pool);
 
+	keeper_forget_target(pool);
 	if (patience == 0 || !pool_is_empty(pool) || share_servers(pool->share) > 0) {
 		pool->empty_since = 0;
 		return false;

@@ -168,6 +168,7 @@ def test_passwords_of_servers(pg, pooler):
         p.console("RELOAD")
         # idle servers of what is gone leave, and with them what they were made from
         wait_until(lambda: [r for r in p.console("SHOW SERVERS").dicts() if r["user"].startswith("kan_")] == [], 10)
+        wait_until(lambda: not memory.find(p.proc.pid, [bare(w).encode() for w in words]), 10)
         no_trace(p, words)
     finally:
         with open(hba, "w") as f:
