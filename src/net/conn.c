@@ -301,7 +301,7 @@ static void conn_keep(struct conn *c, uint8_t *data, size_t n)
 
 	if (n == 0 || has_gap)
 		return;
-	if (kept_append(&c->kept, c->loop, data, n) < 0) {
+	if (kept_append(&c->kept, c->loop, data, n, c->is_private) < 0) {
 		/* told at the end of this turn; nothing comes after the gap */
 		conn_set_end(c, CONN_END_RESET, ENOMEM);
 		return;

@@ -81,6 +81,7 @@ struct conn {
 	bool wants_shutdown : 1; /* conn_shutdown was called */
 	bool is_shut : 1;	 /* and done */
 	bool is_securing : 1;	 /* the TLS handshake goes on */
+	bool is_private : 1;	 /* the owner's wish: bytes may be a password, and none that it has not used stays where it was read */
 	_Alignas(8) uint8_t engine[CONN_ENGINE_SIZE];
 };
 

@@ -54,12 +54,13 @@ static int kept_grow(struct kept *k, struct loop *loop, size_t n)
 	return 0;
 }
 
-int kept_append(struct kept *k, struct loop *loop, void *p, size_t n)
+int kept_append(struct kept *k, struct loop *loop, void *p, size_t n, bool wipe)
 {
 	if (kept_grow(k, loop, n) < 0)
 		return -1;
 	memcpy(k->data + k->len, p, n);
-	secret_wipe(p, n);
+	if (wipe)
+		secret_wipe(p, n);
 	k->len += (uint32_t)n;
 	return 0;
 }

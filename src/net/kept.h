@@ -18,9 +18,9 @@ struct kept {
 
 #define KEPT_MAX ((size_t)1 << 30)
 
-/* What is kept may be a password: the bytes that p points to are wiped once they are copied, and the copies when they are
- * dropped.  -1: no memory, or more than KEPT_MAX; nothing has changed. */
-int kept_append(struct kept *k, struct loop *loop, void *p, size_t n) FX_MUST_USE;
+/* What is kept may be a password and is wiped when it is dropped; with wipe, what p points to as well once it is copied.
+ * -1: no memory, or more than KEPT_MAX; nothing has changed. */
+int kept_append(struct kept *k, struct loop *loop, void *p, size_t n, bool wipe) FX_MUST_USE;
 int kept_prepend(struct kept *k, struct loop *loop, const void *p, size_t n) FX_MUST_USE;
 /* Frees; k is empty afterwards. */
 void kept_drop(struct kept *k, struct loop *loop);

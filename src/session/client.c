@@ -75,6 +75,7 @@ const char *client_sqlstate(const struct client *c, enum client_end end)
 void client_known(struct client *c)
 {
 	tls_forget(&c->conn, false);
+	c->conn.is_private = false;
 	strangers_leave(c->worker->home.hub->strangers, c->place);
 	c->place = 0;
 }
@@ -355,6 +356,7 @@ void client_new(struct worker *w, int fd, const struct addr *peer, uint16_t plac
 		atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
 		return;
 	}
+	c->conn.is_private = true;
 	c->worker = w;
 	c->peer = *peer;
 	c->place = place;
