@@ -36,6 +36,11 @@ struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 		credential_copy(&a->credential, ask->credential);
 	if (ask->second != NULL)
 		credential_copy(&a->second, ask->second);
+	/* the work of it, for nobody */
+	if (ask->credential == NULL && ask->stand_in != NULL) {
+		credential_copy(&a->credential, ask->stand_in);
+		credential_fini(&a->credential);
+	}
 	rotation_sort(&a->credential, &a->second);
 	a->is_doomed = a->credential.kind == CREDENTIAL_NONE;
 	a->mock_scram = ask->mock_scram;

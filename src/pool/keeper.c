@@ -341,37 +341,13 @@ static void keeper_forget(struct pool *pool)
 	pool_free(pool);
 }
 
-/* The database has gone, and the last who was there: nothing leads there any more, and what it took may be a password. */
-static void keeper_forget_target(struct pool *pool)
-{
-	struct share *share = pool->share;
-	struct credential *found;
-	struct target *target;
-	unsigned servers, clients;
-
-	if (conf_find_database(pool->home->conf, share->database) != NULL)
-		return;
-	hub_tally_database(share->hub, share->database, &servers, &clients);
-	if (servers + clients > 0)
-		return;
-	lock_take(&share->lock);
-	target = share->target;
-	found = share->found;
-	share->target = NULL;
-	share->found = NULL;
-	lock_drop(&share->lock);
-	target_unref(target);
-	if (found != NULL)
-		credential_fini(found);
-	mem_free(found);
-}
-
 /* true: it is gone */
 static bool keeper_clear_away(struct pool *pool)
 {
 	uint64_t now = loop_now(pool->home->loop), patience = keeper_patience(pool);
 
-	keeper_forget_target(pool);
+	if (conf_find_database(pool->home->conf, pool->share->database) == NULL)
+		share_forget(pool->share);
 	if (patience == 0 || !pool_is_empty(pool) || share_servers(pool->share) > 0) {
 		pool->empty_since = 0;
 		return false;

@@ -204,3 +204,24 @@ unsigned share_servers(struct share *share)
 	lock_drop(&share->hub->lock);
 	return n;
 }
+
+void share_forget(struct share *share)
+{
+	struct credential *found;
+	struct target *target;
+	unsigned servers, clients;
+
+	hub_tally_database(share->hub, share->database, &servers, &clients);
+	if (servers + clients > 0)
+		return;
+	lock_take(&share->lock);
+	target = share->target;
+	found = share->found;
+	share->target = NULL;
+	share->found = NULL;
+	lock_drop(&share->lock);
+	target_unref(target);
+	if (found != NULL)
+		credential_fini(found);
+	mem_free(found);
+}

@@ -96,4 +96,7 @@ unsigned share_idle_elsewhere(struct share *share, unsigned worker);
 unsigned share_servers(struct share *share);
 unsigned share_idle_total(struct share *share);
 
+/* The database is not configured any more: when nobody is there either, lets go of where it led, since that may hold a password. */
+void share_forget(struct share *share);
+
 #endif

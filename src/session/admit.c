@@ -101,10 +101,12 @@ static enum gate_answer admit_way(struct client *c, const struct conf_secret *se
 static void admit_credentials(const struct client *c, const struct conf_secret *secret, struct credential pair[2],
 			      struct clientauth_ask *ask)
 {
-	int rc = rotation_read(secret, pair, NULL);
+	const struct conf *conf = c->worker->home.conf;
+	int rc = rotation_read(secret != NULL || conf->secrets == 0 ? secret : &conf->secret[0], pair, NULL);
 
 	if (secret == NULL) {
 		ask->credential = userfind_secret(c);
+		ask->stand_in = &pair[0];
 	} else if (rc == 0) {
 		ask->credential = &pair[0];
 		ask->second = &pair[1];
