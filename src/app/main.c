@@ -4,6 +4,7 @@
 #include "app/args.h"
 #include "app/process.h"
 #include "base/log.h"
+#include "net/tlsmem.h"
 #include "pool/tlsset.h"
 
 #include <stdio.h>
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
 	struct args args;
 	int status;
 
+	tlsmem_count();
 	args_parse(&args, argc, argv);
 	if (args.action == ARGS_EXIT)
 		return args.status;

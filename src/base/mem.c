@@ -2,20 +2,31 @@
  * mem.c - malloc and free, and the count of objects by kind.
  *
  * Any thread.  Must not log (the log allocates nothing, but may be the caller).
+ * Each thread writes counters of its own; an object may be freed by another thread than
+ * the one that made it, so a single one may be "negative" and only the sum means something.
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct mem_count {
-	_Atomic size_t size;
-	_Atomic size_t used;
-	_Atomic size_t bytes;
+/* the last is for all threads that came too late for one of their own: workers are never among them */
+#define MEM_SLOTS 64
+
+struct mem_slot {
+	_Alignas(128) size_t calls; /* neighbours are fetched in pairs of cache lines */
+	size_t library_blocks, library_bytes;
+	struct {
+		size_t size, used, bytes;
+	} kind[MEM_KIND_COUNT];
 };
 
-static struct mem_count mem_counts[MEM_KIND_COUNT];
+static struct mem_slot mem_slots[MEM_SLOTS];
+static _Atomic unsigned mem_threads;
+static _Thread_local struct mem_slot *mem_mine;
+static _Thread_local size_t *mem_account;
 
 static const char *const mem_names[MEM_KIND_COUNT] = {
 #define MEM_KIND(id, name) [MEM_##id] = name,
@@ -23,9 +34,69 @@ static const char *const mem_names[MEM_KIND_COUNT] = {
 #undef MEM_KIND
 };
 
+static struct mem_slot *mem_slot(void)
+{
+	if (FX_UNLIKELY(mem_mine == NULL)) {
+		unsigned n = atomic_fetch_add_explicit(&mem_threads, 1, memory_order_relaxed);
+
+		mem_mine = &mem_slots[n < MEM_SLOTS ? n : MEM_SLOTS - 1];
+	}
+	return mem_mine;
+}
+
+static void mem_bump(struct mem_slot *slot, size_t *counter, size_t by)
+{
+	if (slot == &mem_slots[MEM_SLOTS - 1])
+		(void)__atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
+}
+
+size_t mem_cost(const void *p)
+{
+	return p != NULL ? malloc_usable_size((void *)(uintptr_t)p) + sizeof(size_t) : 0;
+}
+
+/* p has come from the heap */
+static void *mem_took(void *p)
+{
+	struct mem_slot *slot = mem_slot();
+
+	mem_bump(slot, &slot->calls, 1);
+	if (mem_account != NULL)
+		*mem_account += mem_cost(p);
+	return p;
+}
+
+/* p goes back there */
+static void *mem_gives(void *p)
+{
+	if (mem_account != NULL)
+		*mem_account -= mem_cost(p);
+	return p;
+}
+
+size_t *mem_charge(size_t *account)
+{
+	size_t *former = mem_account;
+
+	mem_account = account;
+	return former;
+}
+
+static void *mem_resize(void *p, size_t size)
+{
+	size_t before = mem_account != NULL ? mem_cost(p) : 0;
+	void *q = realloc(p, size ? size : 1);
+
+	if (q != NULL && mem_account != NULL)
+		*mem_account -= before;
+	return mem_took(q);
+}
+
 void *mem_alloc(size_t size)
 {
-	void *p = malloc(size ? size : 1);
+	void *p = mem_took(malloc(size ? size : 1));
 
 	CHECK(p != NULL);
 	return p;
@@ -33,7 +104,7 @@ void *mem_alloc(size_t size)
 
 void *mem_zalloc(size_t size)
 {
-	void *p = calloc(1, size ? size : 1);
+	void *p = mem_took(calloc(1, size ? size : 1));
 
 	CHECK(p != NULL);
 	return p;
@@ -42,7 +113,7 @@ void *mem_zalloc(size_t size)
 void *mem_aligned_zalloc(size_t align, size_t size)
 {
 	size_t whole = (size + align - 1) & ~(align - 1);
-	void *p = aligned_alloc(align, whole);
+	void *p = mem_took(aligned_alloc(align, whole));
 
 	CHECK(p != NULL);
 	memset(p, 0, whole);
@@ -51,7 +122,7 @@ void *mem_aligned_zalloc(size_t align, size_t size)
 
 void *mem_realloc(void *p, size_t size)
 {
-	void *q = realloc(p, size ? size : 1);
+	void *q = mem_resize(p, size);
 
 	CHECK(q != NULL);
 	return q;
@@ -74,7 +145,7 @@ char *mem_strdup(const char *s)
 
 void *mem_try_alloc(size_t size)
 {
-	return malloc(size ? size : 1);
+	return mem_took(malloc(size ? size : 1));
 }
 
 char *mem_try_strdup(const char *s)
@@ -87,44 +158,96 @@ char *mem_try_strdup(const char *s)
 
 void *mem_try_zalloc(size_t size)
 {
-	return calloc(1, size ? size : 1);
+	return mem_took(calloc(1, size ? size : 1));
 }
 
 void *mem_try_realloc(void *p, size_t size)
 {
-	return realloc(p, size ? size : 1);
+	return mem_resize(p, size);
 }
 
 void mem_free(void *p)
 {
-	free(p);
+	free(mem_gives(p));
 }
 
 void *mem_object_new(enum mem_kind kind, size_t size)
 {
-	void *p = calloc(1, size);
+	struct mem_slot *slot = mem_slot();
+	void *p = mem_try_zalloc(size);
 
 	if (p == NULL)
 		return NULL;
-	atomic_store_explicit(&mem_counts[kind].size, size, memory_order_relaxed);
-	atomic_fetch_add_explicit(&mem_counts[kind].used, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&mem_counts[kind].bytes, size, memory_order_relaxed);
+	__atomic_store_n(&slot->kind[kind].size, size, __ATOMIC_RELAXED);
+	mem_bump(slot, &slot->kind[kind].used, 1);
+	mem_bump(slot, &slot->kind[kind].bytes, size);
 	return p;
 }
 
 void mem_object_free(enum mem_kind kind, void *p, size_t size)
 {
+	struct mem_slot *slot = mem_slot();
+
 	if (p == NULL)
 		return;
-	atomic_fetch_sub_explicit(&mem_counts[kind].used, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&mem_counts[kind].bytes, size, memory_order_relaxed);
-	free(p);
+	mem_bump(slot, &slot->kind[kind].used, (size_t)-1);
+	mem_bump(slot, &slot->kind[kind].bytes, 0 - size);
+	mem_free(p);
 }
 
 void mem_usage_get(enum mem_kind kind, struct mem_usage *out)
 {
-	out->name = mem_names[kind];
-	out->size = atomic_load_explicit(&mem_counts[kind].size, memory_order_relaxed);
-	out->used = atomic_load_explicit(&mem_counts[kind].used, memory_order_relaxed);
-	out->bytes = atomic_load_explicit(&mem_counts[kind].bytes, memory_order_relaxed);
+	*out = (struct mem_usage){.name = mem_names[kind]};
+	for (unsigned i = 0; i < MEM_SLOTS; i++) {
+		size_t size = __atomic_load_n(&mem_slots[i].kind[kind].size, __ATOMIC_RELAXED);
+
+		out->size = size != 0 ? size : out->size;
+		out->used += __atomic_load_n(&mem_slots[i].kind[kind].used, __ATOMIC_RELAXED);
+		out->bytes += __atomic_load_n(&mem_slots[i].kind[kind].bytes, __ATOMIC_RELAXED);
+	}
+}
+
+static void mem_library(size_t blocks, size_t bytes)
+{
+	struct mem_slot *slot = mem_slot();
+
+	mem_bump(slot, &slot->library_blocks, blocks);
+	mem_bump(slot, &slot->library_bytes, bytes);
+}
+
+void *mem_library_alloc(size_t size)
+{
+	void *p = mem_try_alloc(size);
+
+	if (p != NULL)
+		mem_library(1, mem_cost(p));
+	return p;
+}
+
+void *mem_library_realloc(void *p, size_t size)
+{
+	size_t before = mem_cost(p);
+	void *q = mem_try_realloc(p, size);
+
+	if (q != NULL)
+		mem_library(p == NULL, mem_cost(q) - before);
+	return q;
+}
+
+void mem_library_free(void *p)
+{
+	if (p == NULL)
+		return;
+	mem_library((size_t)-1, 0 - mem_cost(p));
+	mem_free(p);
+}
+
+void mem_totals_get(struct mem_totals *out)
+{
+	*out = (struct mem_totals){.calls = 0};
+	for (unsigned i = 0; i < MEM_SLOTS; i++) {
+		out->calls += __atomic_load_n(&mem_slots[i].calls, __ATOMIC_RELAXED);
+		out->library_blocks += __atomic_load_n(&mem_slots[i].library_blocks, __ATOMIC_RELAXED);
+		out->library_bytes += __atomic_load_n(&mem_slots[i].library_bytes, __ATOMIC_RELAXED);
+	}
 }

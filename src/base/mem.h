@@ -5,7 +5,8 @@
  * the system has no memory (used at start, for configuration, for small things).
  * mem_try_* return NULL instead and are used for everything whose size or number
  * a peer decides.  Objects that are worth a row in SHOW MEM are taken with
- * mem_object_*, which count them by kind.
+ * mem_object_*, which count them by kind.  Each thread counts for itself; whoever
+ * wants to know adds up.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
@@ -45,5 +46,23 @@ void *mem_object_new(enum mem_kind kind, size_t size) FX_MUST_USE;
 void mem_object_free(enum mem_kind kind, void *p, size_t size);
 /* Any thread; a snapshot, exact when no other thread allocates. */
 void mem_usage_get(enum mem_kind kind, struct mem_usage *out);
+
+/* For libraries that let us choose their malloc.  NULL: no memory, p is still the caller's. */
+void *mem_library_alloc(size_t size) FX_MUST_USE;
+void *mem_library_realloc(void *p, size_t size) FX_MUST_USE;
+void mem_library_free(void *p);
+
+struct mem_totals {
+	size_t calls; /* blocks ever asked for, those of libraries included */
+	size_t library_blocks, library_bytes; /* alive */
+};
+
+void mem_totals_get(struct mem_totals *out);
+
+/* From now on *account grows by what this thread takes from the heap, libraries included, and shrinks by what it gives back; NULL: no
+ * account.  Gives the former one.  Borrows account until the next call. */
+size_t *mem_charge(size_t *account);
+/* What a block costs, with the heap's own part; 0 for NULL. */
+size_t mem_cost(const void *p);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "conf/conf.h"
 
+#include "base/mem.h"
 #include "conf/build.h"
 #include "conf/checks.h"
 #include "conf/envvars.h"
@@ -26,10 +27,20 @@ void conf_unref(struct conf *c)
 		build_free(c);
 }
 
+/* what it has taken of the heap since charge */
+static struct conf *conf_weighed(struct conf *c, const size_t *bytes, size_t *former)
+{
+	(void)mem_charge(former);
+	if (c != NULL)
+		c->bytes = *bytes;
+	return c;
+}
+
 /* path: the same file as source->conffile, as the operator wrote it */
 static struct conf *conf_read(
 	const char *path, const struct build_source *source, struct conf_report *report)
 {
+	size_t bytes = 0, *former = mem_charge(&bytes);
 	struct items items = {.count = 0};
 	char verbose[16];
 
@@ -43,7 +54,7 @@ static struct conf *conf_read(
 			source->overrides.verbose > 3 ? 3 : source->overrides.verbose);
 		items_add(&items, ITEMS_GLOBAL, "verbose", verbose, "command line", 0);
 	}
-	return build_conf(&items, source, report);
+	return conf_weighed(build_conf(&items, source, report), &bytes, former);
 }
 
 /* Problems while reading (a broken line, a missing include) are in the report before the building starts. */
@@ -100,6 +111,7 @@ struct conf *conf_with_set(const struct conf *old, const char *key, const char *
 	};
 	const struct option *o = option_find(OPTION_GLOBAL, key);
 	struct items items = {.count = 0};
+	size_t bytes = 0, *former;
 
 	if (o != NULL && at_runtime && !o->is_reloadable) {
 		conf_report_error(report, NULL, 0,
@@ -108,9 +120,10 @@ struct conf *conf_with_set(const struct conf *old, const char *key, const char *
 	}
 	if (o != NULL)
 		key = o->name; /* so that the next SET finds this one, whichever name it uses */
+	former = mem_charge(&bytes);
 	items_add_all_but(&items, &old->state->items, key);
 	items_add(&items, ITEMS_GLOBAL, key, value, NULL, 0);
-	return build_conf(&items, &source, report);
+	return conf_weighed(build_conf(&items, &source, report), &bytes, former);
 }
 
 const char *conf_check_query(const struct conf *c)

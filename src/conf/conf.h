@@ -167,6 +167,7 @@ struct conf {
 	void *tls;
 	void (*tls_free)(void *tls);
 	struct conf_state *state;
+	size_t bytes; /* of the heap that it takes; without tls */
 };
 
 /* Everything that holds for one (database, user).  Counts: 0 = no limit (min_pool_size, max_overflow,

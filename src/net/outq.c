@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/weight.h"
 #include "net/loop.h"
 
 #include <string.h>
@@ -208,4 +209,18 @@ int outq_vectors(const struct outq *q, struct iovec *vec, int max)
 		vec[n] = (struct iovec){.iov_base = base.to, .iov_len = seg->len};
 	}
 	return n;
+}
+
+void outq_weigh(const struct outq *q, struct weight *to)
+{
+	for (const struct outq_seg *seg = q->head; seg != NULL; seg = seg->next) {
+		weight_object(to, WEIGHT_QUEUED, seg);
+		weight_block(to, WEIGHT_QUEUED, seg->own);
+	}
+}
+
+void outq_weigh_spares(const struct loop *loop, struct weight *to)
+{
+	for (const struct outq_seg *seg = loop->free_segs; seg != NULL; seg = seg->next)
+		weight_object(to, WEIGHT_SPARES, seg);
 }

@@ -37,7 +37,12 @@ void outq_drop(struct outq *q, struct loop *loop);
 void outq_compact(struct outq *q, struct loop *loop);
 /* Fills at most max vectors with the front; returns how many. */
 int outq_vectors(const struct outq *q, struct iovec *vec, int max);
-/* Frees the loop's spare segments. */
+struct weight;
+/* Segments, and memory of their own. */
+void outq_weigh(const struct outq *q, struct weight *to);
+/* The loop's spare segments. */
+void outq_weigh_spares(const struct loop *loop, struct weight *to);
+/* Frees them. */
 void outq_free_spares(struct loop *loop);
 
 #endif

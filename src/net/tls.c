@@ -179,10 +179,13 @@ void tls_fail(struct conn *c)
 static bool tls_handshake(struct conn *c)
 {
 	struct tls *t = c->tls;
+	size_t *former;
 	int rc;
 
 	ERR_clear_error();
+	former = mem_charge(&t->memory);
 	rc = SSL_do_handshake(t->ssl);
+	(void)mem_charge(former);
 	if (t->cipher_bytes > 0)
 		loop_mark_dirty(c->loop, c);
 	if (rc != 1) {
@@ -202,13 +205,16 @@ static bool tls_handshake(struct conn *c)
 int tls_start(struct conn *c, const struct tls_ask *ask)
 {
 	struct tls *t = mem_try_zalloc(sizeof(*t));
+	size_t *former;
 
 	CHECK(c->is_open && !c->is_connecting && c->tls == NULL);
 	if (t == NULL)
 		return -1;
 	ERR_clear_error();
 	t->conn = c;
+	former = mem_charge(&t->memory);
 	t->ssl = tls_ssl(t, ask, c->loop->index);
+	(void)mem_charge(former);
 	if (t->ssl == NULL) {
 		ERR_clear_error();
 		mem_free(t);
@@ -230,7 +236,7 @@ int tls_start(struct conn *c, const struct tls_ask *ask)
  * OpenSSL said last. */
 static size_t tls_read(struct tls *t, uint8_t *to, size_t room, int *rc)
 {
-	size_t got = 0, n;
+	size_t got = 0, n, *former = mem_charge(&t->memory);
 
 	do {
 		ERR_clear_error();
@@ -238,6 +244,7 @@ static size_t tls_read(struct tls *t, uint8_t *to, size_t room, int *rc)
 		if (*rc == 1)
 			got += n;
 	} while (*rc == 1 && room - got >= TLS_RECORD);
+	(void)mem_charge(former);
 	return got;
 }
 

@@ -22,6 +22,7 @@ struct tls {
 	size_t in_len;
 	size_t idle_bytes; /* ciphertext since there was plain text in it */
 	char *error;
+	size_t memory; /* OpenSSL's for this one */
 	bool is_secured, wants_alpn, said_bye, is_broken;
 };
 

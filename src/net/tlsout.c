@@ -3,6 +3,7 @@
  */
 #include "net/tlsout.h"
 
+#include "base/mem.h"
 #include "net/loop.h"
 #include "net/tls_impl.h"
 
@@ -47,6 +48,7 @@ static void tlsout_seal(struct conn *c)
 	uint8_t room[TLS_RECORD];
 	struct iovec vec[TLSOUT_VECTORS], *at = vec;
 	const struct iovec *end = vec + outq_vectors(&c->out, vec, TLSOUT_VECTORS);
+	size_t *former = mem_charge(&t->memory);
 
 	while (at < end && t->sealed < TLS_BATCH) {
 		const uint8_t *from;
@@ -55,12 +57,13 @@ static void tlsout_seal(struct conn *c)
 		ERR_clear_error();
 		if (SSL_write_ex(t->ssl, from, n, &done) != 1) {
 			tls_fail(c);
-			return;
+			break;
 		}
 		CHECK(done == n);
 		t->sealed += n;
 		c->out_bytes -= n;
 	}
+	(void)mem_charge(former);
 }
 
 int tlsout_vectors(struct conn *c, struct iovec *vec, int max)

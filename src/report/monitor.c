@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/weight.h"
 #include "report/gather.h"
 
 #include <stdio.h>
@@ -361,4 +362,19 @@ void monitor_free(struct monitor *m)
 		sample_fini(&m->parts[i]);
 	mem_free(m->parts);
 	mem_free(m);
+}
+
+void monitor_weigh(const struct monitor *m, struct weight *to)
+{
+	struct hash_iter it = {0};
+	struct hash_node *node;
+
+	weight_object(to, WEIGHT_STATISTICS, m);
+	weight_block(to, WEIGHT_STATISTICS, m->parts);
+	while ((node = hash_map_next(&m->pools, &it)) != NULL) {
+		weight_block(to, WEIGHT_STATISTICS, node);
+		weight_object(to, WEIGHT_STATISTICS, node->value);
+	}
+	for (unsigned i = 0; i < m->n; i++)
+		weight_block(to, WEIGHT_STATISTICS, m->parts[i].pool);
 }

@@ -14,6 +14,7 @@
 #include "report/sample.h"
 
 struct monitor;
+struct weight;
 
 struct monitor_ops {
 	const struct conf *(*conf)(void *owner); /* borrowed */
@@ -37,5 +38,8 @@ void monitor_period(struct monitor *m, const struct share *share, struct stats *
  * transaction and query. */
 void monitor_average(const struct monitor *m, const struct stats *period, struct stats *out);
 struct memory_use monitor_memory(const struct monitor *m);
+
+/* Of the counts of former seconds. */
+void monitor_weigh(const struct monitor *m, struct weight *to);
 
 #endif

@@ -4,6 +4,7 @@
 #include "server/prepared.h"
 
 #include "base/mem.h"
+#include "base/weight.h"
 #include "server/rowshape.h"
 
 #define PREPARED_SEEN 128
@@ -280,4 +281,14 @@ void prepared_forget_all(struct prepared *p)
 			prepared_tidy(p, entry);
 		}
 	}
+}
+
+void prepared_weigh(const struct prepared *p, struct weight *to)
+{
+	weight_block(to, WEIGHT_STATEMENTS, p->slot);
+	weight_block(to, WEIGHT_STATEMENTS, p->ops);
+	weight_block(to, WEIGHT_STATEMENTS, p->seen);
+	for (uint32_t i = 0; i < p->slots; i++)
+		for (const struct prepared_entry *entry = p->slot[i]; entry != NULL; entry = entry->next)
+			weight_object(to, WEIGHT_STATEMENTS, entry);
 }

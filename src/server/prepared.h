@@ -53,6 +53,9 @@ struct prepared {
 
 void prepared_init(struct prepared *p);
 void prepared_fini(struct prepared *p);
+struct weight;
+/* Its entries and what finds them. */
+void prepared_weigh(const struct prepared *p, struct weight *to);
 /* A statement that will be there; NULL: none. */
 struct prepared_entry *prepared_find(const struct prepared *p, struct stmt_id id);
 /* Makes it the most recently used. */

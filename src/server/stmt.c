@@ -7,6 +7,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "base/weight.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -243,4 +244,19 @@ void stmt_unref(struct stmt *stmt)
 		return;
 	stmt_discharge(store, sizeof(*stmt) + stmt->len);
 	mem_object_free(MEM_PREPARED, stmt, sizeof(*stmt) + stmt->len);
+}
+
+void stmt_store_weigh(struct stmt_store *store, struct weight *to)
+{
+	weight_block(to, WEIGHT_STATEMENT_TEXTS, store);
+	for (unsigned i = 0; i < STMT_PARTS; i++) {
+		struct stmt_part *part = &store->parts[i];
+
+		lock_take(&part->lock);
+		weight_block(to, WEIGHT_STATEMENT_TEXTS, part->slot);
+		for (size_t k = 0; k < part->slots; k++)
+			for (const struct stmt *stmt = part->slot[k]; stmt != NULL; stmt = stmt->next)
+				weight_object(to, WEIGHT_STATEMENT_TEXTS, stmt);
+		lock_drop(&part->lock);
+	}
 }

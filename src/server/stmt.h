@@ -39,6 +39,9 @@ struct stmt_store *stmt_store_new(size_t max) FX_MUST_USE;
 void stmt_store_free(struct stmt_store *store);
 /* Any time: a new limit; what is there stays. */
 void stmt_store_limit(struct stmt_store *store, size_t max);
+struct weight;
+/* All texts; takes the parts' locks. */
+void stmt_store_weigh(struct stmt_store *store, struct weight *to);
 /* Bytes that are kept now. */
 size_t stmt_store_bytes(const struct stmt_store *store);
 

@@ -307,7 +307,7 @@ def test_help_is_a_notice(mp):
 
 def test_help_names_everything(mp):
     text = mp.console("SHOW HELP").notices[0]["D"]
-    for word in list(TABLES) + ["HEALTH", "LONG_QUERIES", "POOLS_EXTENDED", "WORKERS", "LOGINS", "LOGIN_ADDRESSES", "AUTH_CACHE", "AUTH_LOOKUPS", "SET", "PAUSE", "RESUME", "RECONNECT", "RELOAD", "KILL", "KILL_CLIENT",
+    for word in list(TABLES) + ["HEALTH", "LONG_QUERIES", "POOLS_EXTENDED", "WORKERS", "LOGINS", "LOGIN_ADDRESSES", "AUTH_CACHE", "AUTH_LOOKUPS", "MEM_EXTENDED", "SET", "PAUSE", "RESUME", "RECONNECT", "RELOAD", "KILL", "KILL_CLIENT",
                                 "KILL_QUERY", "KILL_SERVER", "SHUTDOWN"]:
         assert word in text, word
 
@@ -362,7 +362,7 @@ def test_psql_reads_the_console(mp):
 # ---- who may ----
 
 SHOWS = ["SHOW " + t for t in TABLES] + ["SHOW HELP", "SHOW HEALTH", "SHOW LONG_QUERIES", "SHOW POOLS_EXTENDED", "SHOW WORKERS", "SHOW LOGINS",
-                                          "SHOW LOGIN_ADDRESSES", "SHOW AUTH_LOOKUPS"]
+                                          "SHOW LOGIN_ADDRESSES", "SHOW AUTH_LOOKUPS", "SHOW MEM_EXTENDED"]
 COMMANDS = ["RELOAD", "PAUSE", "PAUSE db3", "RESUME", "RECONNECT", "RECONNECT db3", "KILL db3", "KILL_CLIENT 999999", "KILL_QUERY 999999",
             "KILL_SERVER 999999", "SET query_timeout=0", "SHUTDOWN", "SHUTDOWN WAIT_FOR_CLIENTS", "SHUTDOWN WAIT_FOR_SERVERS"]
 

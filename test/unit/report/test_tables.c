@@ -124,8 +124,8 @@ START_TEST(every_table_is_whole)
 			known += strcmp(layouts[i].name, t->name) == 0;
 	}
 	ck_assert_uint_eq(known, ARRAY_LEN(layouts));
-	ck_assert_uint_eq(n, ARRAY_LEN(layouts) + 8); /* HEALTH, LONG_QUERIES, WORKERS, POOLS_EXTENDED, LOGINS, LOGIN_ADDRESSES, AUTH_CACHE,
-						       AUTH_LOOKUPS */
+	ck_assert_uint_eq(n, ARRAY_LEN(layouts) + 9); /* HEALTH, LONG_QUERIES, WORKERS, POOLS_EXTENDED, LOGINS, LOGIN_ADDRESSES, AUTH_CACHE,
+						       AUTH_LOOKUPS, MEM_EXTENDED */
 	ck_assert_ptr_nonnull(report_find("Health"));
 	ck_assert_ptr_nonnull(report_find("long_queries"));
 	ck_assert_ptr_nonnull(report_find("POOLS_EXTENDED"));
