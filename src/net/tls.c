@@ -232,8 +232,10 @@ int tls_start(struct conn *c, const struct tls_ask *ask)
 	return 0;
 }
 
+#define TLS_IS_DRY (-2) /* nothing is left of what has arrived; OpenSSL says nothing like it */
+
 /* As much of the plain text as there is room for, at the loop's reading place; the bytes got, and in *rc what
- * OpenSSL said last. */
+ * OpenSSL said last, or TLS_IS_DRY. */
 static size_t tls_read(struct tls *t, uint8_t *to, size_t room, int *rc)
 {
 	size_t got = 0, n, *former = mem_charge(&t->memory);
@@ -241,8 +243,10 @@ static size_t tls_read(struct tls *t, uint8_t *to, size_t room, int *rc)
 	do {
 		ERR_clear_error();
 		*rc = SSL_read_ex(t->ssl, to + got, room - got, &n);
-		if (*rc == 1)
-			got += n;
+		got += *rc == 1 ? n : 0;
+		/* no use in asking for more */
+		if (*rc == 1 && t->in_len == 0 && SSL_has_pending(t->ssl) == 0)
+			*rc = TLS_IS_DRY;
 	} while (*rc == 1 && room - got >= TLS_RECORD);
 	(void)mem_charge(former);
 	return got;
@@ -253,7 +257,7 @@ static void tls_dry(struct conn *c, int rc)
 {
 	struct tls *t = c->tls;
 
-	switch (SSL_get_error(t->ssl, rc)) {
+	switch (rc == TLS_IS_DRY ? SSL_ERROR_WANT_READ : SSL_get_error(t->ssl, rc)) {
 	case SSL_ERROR_WANT_READ:
 		if (t->cipher_bytes > TLS_PENDING_MAX)
 			tls_end(c, "the peer asks for answers and does not read them");
