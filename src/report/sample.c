@@ -84,13 +84,7 @@ void sample_worker(struct worker *w, struct sample *out, bool reset)
 {
 	DLIST_EACH(it, &w->home.pools)
 	sample_take(sample_add(out), container_of(it, struct pool, link), loop_now(&w->loop), reset);
-	DLIST_EACH(it, &w->clients)
-	{
-		const struct client *c = container_of(it, struct client, link);
-
-		if (c->state == CLIENT_CONSOLE || c->state == CLIENT_COMMAND)
-			out->console_clients++;
-	}
+	out->console_clients += w->console_clients;
 }
 
 static int sample_compare(const void *a, const void *b)

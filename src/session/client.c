@@ -85,6 +85,7 @@ void client_enter(struct client *c, enum client_state state)
 	bool was_login = c->state == CLIENT_STARTUP || c->state == CLIENT_AUTH;
 
 	CHECK(client_may_enter((enum client_state)c->state, state));
+	c->worker->console_clients += (unsigned)client_is_console(state) - (unsigned)client_is_console(c->state);
 	c->state = (uint8_t)state;
 	if (state == CLIENT_WELCOME || state == CLIENT_CONSOLE)
 		client_known(c);

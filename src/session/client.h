@@ -102,6 +102,11 @@ const char *client_sqlstate(const struct client *c, enum client_end end);
 const char *client_end_text(enum client_end end);
 /* Lets go of server and place in the queue, in whatever state the client is. */
 void client_let_go(struct client *c);
+/* Logged in on the console. */
+static inline bool client_is_console(unsigned state)
+{
+	return state == CLIENT_CONSOLE || state == CLIENT_COMMAND;
+}
 static inline struct client *client_of(struct conn *conn)
 {
 	return container_of(conn, struct client, conn);

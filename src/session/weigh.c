@@ -65,7 +65,7 @@ static void weigh_client(const struct client *c, struct weight *to)
 	weight_block(to, WEIGHT_CLIENTS, c->application_name);
 	if (c->owns_limits)
 		weight_block(to, WEIGHT_CLIENTS, c->limits);
-	weigh_login(c->login, c->state == CLIENT_CONSOLE || c->state == CLIENT_COMMAND, to);
+	weigh_login(c->login, client_is_console(c->state), to);
 	weigh_vars(c, to);
 	weigh_statements(c->statements, to);
 	ioweight_conn(&c->conn, WEIGHT_CLIENTS, to);

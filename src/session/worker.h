@@ -31,6 +31,7 @@ struct worker {
 	struct home home; /* first: loop->owner is both */
 	struct loop loop;
 	struct dlist clients;
+	unsigned console_clients; /* of them */
 	struct slots handles;	  /* struct client */
 	struct keyring keyring;	  /* cancel keys of its clients; asked by every worker */
 	struct hash_map spellings; /* canon.c */
