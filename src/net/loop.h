@@ -29,7 +29,9 @@ struct loop {
 	unsigned index; /* the owner's number for it */
 	void *owner;
 	uint64_t now; /* monotonic microseconds of this turn */
+	uint8_t apart[64]; /* others write the mailbox, and nothing else */
 	struct mailbox mailbox;
+	uint8_t apart_too[64];
 	struct timeout_set timeouts;
 	uint64_t timer_due; /* what the engine's timer is set to */
 	struct dlist dirty;

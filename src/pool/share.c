@@ -9,6 +9,13 @@
 
 #include <string.h>
 
+/* What a transaction touches while nobody waits: the line of waiters is read by all workers and written by none; each side's
+ * first line is its worker's. */
+_Static_assert(offsetof(struct share, waiters) % 64 == 0, "a line of its own");
+_Static_assert(offsetof(struct share, lock) >= offsetof(struct share, waiters) + 64, "a line of its own");
+_Static_assert(offsetof(struct share, has_forbidden) < offsetof(struct share, waiters) + 64, "one line");
+_Static_assert(sizeof(struct share_side) % 64 == 0 && offsetof(struct share_side, idle) == 0, "lines of its own");
+
 #define SHARE_PATIENCE_US 1000 /* a waiter of this worker is preferred unless another waited so much longer */
 
 struct share *share_new(struct hub *h, const char *database, const char *user)

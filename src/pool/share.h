@@ -49,7 +49,8 @@ struct share {
 	_Atomic bool is_paused;	  /* no server is given out */
 	_Atomic bool is_disabled; /* no new clients */
 	_Atomic bool has_forbidden;
-	struct lock lock;
+	/* not beside what every transaction reads */
+	_Alignas(64) struct lock lock;
 	unsigned connecting;   /* opening now, on any worker */
 	unsigned ready;	       /* logged in and not ending, on any worker */
 	uint64_t ready_total;  /* servers that ever became ready */

@@ -17,21 +17,25 @@
 #define STMT_PREFIX_LEN 3
 
 struct stmt_part {
-	struct lock lock;
+	_Alignas(64) struct lock lock;
 	struct stmt **slot;
 	size_t slots, count; /* slots: a power of two, 0 before the first statement */
 };
 
 struct stmt_store {
 	uint64_t key[2][2];
-	_Atomic size_t bytes, max;
-	_Atomic uint32_t changes;
+	_Atomic size_t max;
+	_Atomic uint32_t changes; /* a Bind reads it */
+	_Alignas(64) _Atomic size_t bytes; /* a Parse writes it */
 	struct stmt_part parts[STMT_PARTS];
 };
 
+_Static_assert(sizeof(struct stmt_part) % 64 == 0, "lines of its own");
+_Static_assert(offsetof(struct stmt_store, bytes) >= 64, "not beside what is only read");
+
 struct stmt_store *stmt_store_new(size_t max)
 {
-	struct stmt_store *store = mem_zalloc(sizeof(*store));
+	struct stmt_store *store = mem_aligned_zalloc(64, sizeof(*store));
 
 	rnd_secure(store->key, sizeof(store->key));
 	atomic_init(&store->bytes, 0);
