@@ -14,6 +14,10 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
+def pbkdf2(password, salt, iterations):
+    return hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
+
+
 class Scram:
     def __init__(self, password, user="", nonce=None, gs2="n,,"):
         self.password = password.encode() if isinstance(password, str) else password
@@ -21,6 +25,8 @@ class Scram:
         self.gs2 = gs2
         self.nonce = nonce or b64(os.urandom(18))
         self.bare = f"n={user},r={self.nonce}"
+        self.bound = gs2.encode()      # and the data of a channel binding
+        self.pbkdf2 = pbkdf2
 
     def first(self):
         return (self.gs2 + self.bare).encode()
@@ -33,10 +39,10 @@ class Scram:
         assert self.server_nonce.startswith(self.nonce) and self.server_nonce != self.nonce
         self.iterations = int(attrs["i"])
         self.salt = base64.b64decode(attrs["s"])
-        salted = hashlib.pbkdf2_hmac("sha256", self.password, self.salt, self.iterations)
+        salted = self.pbkdf2(self.password, self.salt, self.iterations)
         client_key = h(salted, b"Client Key")
         stored_key = hashlib.sha256(client_key).digest()
-        self.without_proof = f"c={b64(self.gs2.encode())},r={self.server_nonce}"
+        self.without_proof = f"c={b64(self.bound)},r={self.server_nonce}"
         auth = f"{self.bare},{text},{self.without_proof}".encode()
         proof = bytes(a ^ b for a, b in zip(client_key, h(stored_key, auth)))
         self.server_signature = h(h(salted, b"Server Key"), auth)
