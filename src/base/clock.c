@@ -24,29 +24,36 @@ uint64_t clock_wall_us(void)
 	return clock_read(CLOCK_REALTIME);
 }
 
-static void clock_format(uint64_t wall_us, bool millis, char *out, size_t size)
+/* false: there is no such time */
+static bool clock_parts(uint64_t second, char day[32], char zone[16])
 {
-	time_t sec = (time_t)(wall_us / CLOCK_US_PER_SEC);
+	time_t sec = (time_t)second;
 	struct tm tm;
-	char day[32], zone[16];
 
-	if (localtime_r(&sec, &tm) == NULL || strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm) == 0 ||
-	    strftime(zone, sizeof(zone), "%Z", &tm) == 0) {
-		snprintf(out, size, "-");
-		return;
-	}
-	if (millis)
-		snprintf(out, size, "%s.%03u %s", day, (unsigned)(wall_us / 1000 % 1000), zone);
-	else
-		snprintf(out, size, "%s %s", day, zone);
+	return localtime_r(&sec, &tm) != NULL && strftime(day, 32, "%Y-%m-%d %H:%M:%S", &tm) > 0 &&
+	       strftime(zone, 16, "%Z", &tm) > 0;
 }
 
 void clock_format_wall(uint64_t wall_us, char *out, size_t size)
 {
-	clock_format(wall_us, false, out, size);
+	char day[32], zone[16];
+
+	if (clock_parts(wall_us / CLOCK_US_PER_SEC, day, zone))
+		snprintf(out, size, "%s %s", day, zone);
+	else
+		snprintf(out, size, "-");
 }
 
-void clock_format_log(uint64_t wall_us, char *out, size_t size)
+void clock_format_log(uint64_t wall_us, struct clock_second *memo, char *out, size_t size)
 {
-	clock_format(wall_us, true, out, size);
+	uint64_t second = wall_us / CLOCK_US_PER_SEC;
+
+	if (!memo->is_known || memo->second != second) {
+		memo->second = second;
+		memo->is_known = clock_parts(second, memo->day, memo->zone);
+	}
+	if (memo->is_known)
+		snprintf(out, size, "%s.%03u %s", memo->day, (unsigned)(wall_us / 1000 % 1000), memo->zone);
+	else
+		snprintf(out, size, "-");
 }

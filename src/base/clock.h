@@ -15,7 +15,13 @@ uint64_t clock_mono_us(void);
 uint64_t clock_wall_us(void); /* since 1970 */
 /* "YYYY-MM-DD HH:MM:SS TZ" in local time (PgBouncer's form in SHOW); out must hold 48 bytes */
 void clock_format_wall(uint64_t wall_us, char *out, size_t size);
-/* "YYYY-MM-DD HH:MM:SS.mmm TZ", the log's form */
-void clock_format_log(uint64_t wall_us, char *out, size_t size);
+/* The second that was written last: its text is made once.  All zero at first. */
+struct clock_second {
+	uint64_t second;
+	char day[32], zone[16];
+	bool is_known;
+};
+/* "YYYY-MM-DD HH:MM:SS.mmm TZ", the log's form; memo is the caller's alone */
+void clock_format_log(uint64_t wall_us, struct clock_second *memo, char *out, size_t size);
 
 #endif

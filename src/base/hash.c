@@ -1,5 +1,5 @@
 /*
- * hash.c - SipHash-1-3 and a chained map on top of it.
+ * hash.c - SipHash, and a chained map on top of it.
  */
 #include "base/hash.h"
 
@@ -27,7 +27,8 @@ static inline void hash_round(uint64_t v[4])
 	v[2] = hash_rotl(v[2], 32);
 }
 
-uint64_t hash_bytes(const uint64_t key[2], const void *p, size_t n)
+/* c rounds for each word and d at the end */
+static inline uint64_t hash_sip(const uint64_t key[2], const void *p, size_t n, unsigned c, unsigned d)
 {
 	const uint8_t *at = p;
 	uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
@@ -38,19 +39,30 @@ uint64_t hash_bytes(const uint64_t key[2], const void *p, size_t n)
 	for (size_t left = n; left >= 8; left -= 8, at += 8) {
 		memcpy(&word, at, 8);
 		v[3] ^= word;
-		hash_round(v);
+		for (unsigned i = 0; i < c; i++)
+			hash_round(v);
 		v[0] ^= word;
 	}
 	for (size_t i = 0; i < (n & 7); i++)
 		last |= (uint64_t)at[i] << (8 * i);
 	v[3] ^= last;
-	hash_round(v);
+	for (unsigned i = 0; i < c; i++)
+		hash_round(v);
 	v[0] ^= last;
 	v[2] ^= 0xff;
-	hash_round(v);
-	hash_round(v);
-	hash_round(v);
+	for (unsigned i = 0; i < d; i++)
+		hash_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t hash_bytes(const uint64_t key[2], const void *p, size_t n)
+{
+	return hash_sip(key, p, n, 1, 3);
+}
+
+uint64_t hash_mac(const uint64_t key[2], const void *p, size_t n)
+{
+	return hash_sip(key, p, n, 2, 4);
 }
 
 void hash_map_init(struct hash_map *m)

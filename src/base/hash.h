@@ -11,6 +11,8 @@
 
 /* SipHash-1-3 of n bytes (Aumasson, Bernstein: "SipHash: a fast short-input PRF"). */
 uint64_t hash_bytes(const uint64_t key[2], const void *p, size_t n);
+/* SipHash-2-4 of n bytes: the authors' choice where the result must not be guessed by whoever sees others. */
+uint64_t hash_mac(const uint64_t key[2], const void *p, size_t n);
 
 struct hash_node {
 	struct hash_node *next;

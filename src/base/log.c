@@ -28,6 +28,7 @@ static struct {
 	_Atomic int verbose;
 	_Atomic uint64_t dropped;
 	uint64_t dropped_told;
+	struct clock_second now;
 } log_state = {.lock = {PTHREAD_MUTEX_INITIALIZER}, .file_fd = -1, .to_stderr = true};
 
 static const char *const log_words[] = {"FATAL", "ERROR", "WARNING", "LOG", "DEBUG", "NOISE"};
@@ -114,7 +115,7 @@ static size_t log_format(char *line, size_t size, enum log_level level, const ch
 	char when[48], quoted[LOG_LINE_MAX - 700], who[512] = "";
 	int n;
 
-	clock_format_log(clock_wall_us(), when, sizeof(when));
+	clock_format_log(clock_wall_us(), &log_state.now, when, sizeof(when));
 	if (!log_state.json) {
 		n = snprintf(line, size, "%s [%d] %s %s%s%s", when, (int)getpid(), log_words[level],
 			     context != NULL ? context : "", context != NULL ? " " : "", text);

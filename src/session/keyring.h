@@ -3,8 +3,8 @@
  *
  * "Canceling Requests in Progress".  Each worker has a ring of its own clients; whoever
  * received a CancelRequest asks all rings, under their locks, so a wrong key costs no other
- * worker a turn.  A key is not stored: it is an HMAC of the client's number under the ring's
- * secret, which nobody can guess and no other client ever has.
+ * worker a turn.  A key is not stored: it is a keyed hash (SipHash-2-4) of the client's number
+ * under the ring's secret, which nobody can guess and no other client ever has.
  */
 #ifndef SESSION_KEYRING_H
 #define SESSION_KEYRING_H
@@ -12,7 +12,6 @@
 #include "base/lock.h"
 #include "session/client.h"
 
-#define KEYRING_SECRET_LEN 32
 #define KEYRING_KEY_LEN 32	/* bytes, protocol 3.2 */
 #define KEYRING_KEY_LEN_3_0 4
 
@@ -20,7 +19,7 @@ struct keyring {
 	struct lock lock; /* of all but the secret; of the clients: key_next; id, handle, cancel_pid and key_len do not change */
 	struct client **slot; /* by pid, chained with key_next */
 	unsigned slots, count;
-	uint8_t secret[KEYRING_SECRET_LEN];
+	uint64_t secret[2];
 };
 
 struct keyring_hit {

@@ -89,6 +89,7 @@ END_TEST
 START_TEST(test_clock)
 {
 	uint64_t a = clock_mono_us(), b = clock_mono_us();
+	struct clock_second memo = {.is_known = false};
 	char out[48];
 
 	ck_assert_uint_ge(b, a);
@@ -96,8 +97,14 @@ START_TEST(test_clock)
 	setenv("TZ", "UTC", 1);
 	clock_format_wall(UINT64_C(1767323045678901), out, sizeof(out));
 	ck_assert_str_eq(out, "2026-01-02 03:04:05 UTC");
-	clock_format_log(UINT64_C(1767323045678901), out, sizeof(out));
+	clock_format_log(UINT64_C(1767323045678901), &memo, out, sizeof(out));
 	ck_assert_str_eq(out, "2026-01-02 03:04:05.678 UTC");
+	clock_format_log(UINT64_C(1767323045999999), &memo, out, sizeof(out));
+	ck_assert_str_eq(out, "2026-01-02 03:04:05.999 UTC");
+	clock_format_log(UINT64_C(1767323046000000), &memo, out, sizeof(out));
+	ck_assert_str_eq(out, "2026-01-02 03:04:06.000 UTC");
+	clock_format_log(UINT64_C(1767323045000999), &memo, out, sizeof(out));
+	ck_assert_str_eq(out, "2026-01-02 03:04:05.000 UTC");
 }
 END_TEST
 
