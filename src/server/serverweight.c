@@ -11,7 +11,7 @@ void serverweight_add(const struct server *s, struct weight *to)
 	weight_object(to, WEIGHT_SERVERS, s);
 	if (s->expect.ring != s->expect.here)
 		weight_block(to, WEIGHT_SERVERS, s->expect.ring);
-	weight_block(to, WEIGHT_SERVERS, s->key.data);
+	weight_bytes(to, WEIGHT_SERVERS, 0, s->key.data != NULL ? s->key.len + 1 : 0); /* not of the heap */
 	weight_block(to, WEIGHT_SERVERS, s->text);
 	weight_buf(to, WEIGHT_SERVERS, &s->reader.whole);
 	weight_object(to, WEIGHT_LOGINS, s->auth);
