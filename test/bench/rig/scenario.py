@@ -1,6 +1,7 @@
 """The scenarios, one row each, and the figures they yield, one row each. What runs them is load.py and idle.py."""
 import idle
 import load
+import logins
 
 PIPE_DEPTH = 20
 
@@ -22,6 +23,7 @@ FIGURES = {
     "mem_query": ("after query", "", "less", 0),
     "anon_query": ("same, private", "", "less", 0),
     "cpu_login": ("CPU/login", "µs", "less", 1),
+    "login_rate": ("logins/s", "", "more", 0),
     "cpu_idle": ("idle CPU", "ms/s", "less", 2),
     "conns": ("server conns", "", None, 0),
     "foreign": ("others' CPU", "%", None, 0),
@@ -31,6 +33,7 @@ TX = ("cpu_tx", "sys_share", "tps", "p50", "p95", "p99", "server_tx", "conns", "
 ONE = ("cpu_tx", "sys_share", "tps", "p50", "p95", "p99", "added_p50", "server_tx", "conns", "foreign")
 STREAM = ("cpu_gb", "sys_share", "rate", "server_gb", "moved", "conns", "foreign")
 IDLE = ("mem_login", "mem_query", "anon_query", "cpu_login", "cpu_idle", "conns", "foreign")
+LOGINS = ("cpu_login", "sys_share", "login_rate", "conns", "foreign")
 
 PICK = "\\set aid random(1, 100000 * :scale)\n"
 SELECT = "select abalance from pgbench_accounts where aid = :aid;\n"
@@ -75,6 +78,11 @@ def _stream(name, what, goals=None, **opt):
     return Scenario(name, what, load.run_side_by_side, STREAM, goals, load=load.Stream, clients=4, **opt)
 
 
+def _logins(name, what, auth, goal, tls=False):
+    return Scenario(name, what + ", %d clients that log in and leave" % logins.CLIENTS, logins.run, LOGINS,
+                    {"cpu_login": most(goal)}, only_pools=True, tls=tls, auth=auth)
+
+
 SCENARIOS = [
     _pgbench("simple", "pgbench -S, simple protocol, 32 clients",
              {"cpu_tx": most(0.75, 0.95), "tps": least(two_workers=1.08)}, clients=32, mode="simple", builtin=["-S"]),
@@ -106,6 +114,10 @@ SCENARIOS = [
              limits={"cpu_idle": 2.0}, only_pools=True),
     Scenario("idle_tls", "memory of idle clients over TLS", idle.run, IDLE,
              {"mem_login": most(1.0), "mem_query": most(1.0)}, limits={"cpu_idle": 2.0}, only_pools=True, tls=True),
+    _logins("logins_trust", "trust", "trust", 0.9),
+    _logins("logins_scram", "SCRAM", "scram-sha-256", 0.8),
+    _logins("logins_tls", "trust over TLS", "trust", 0.9, tls=True),
+    _logins("logins_tls_scram", "SCRAM over TLS", "scram-sha-256", 0.9, tls=True),
     _pgbench("tpcb", "pgbench TPC-B, simple protocol, 32 clients", run=load.run_one_by_one, clients=32,
              mode="simple", builtin=["-b", "tpcb-like"]),
     _pgbench("mix", "nine selects to one transaction of 5 ms and more, 200 clients on 20 servers",

@@ -1,5 +1,8 @@
 """What is compared: a way for a client to reach the server. Each has a user of its own inside PostgreSQL, so that its
 server connections can be counted there."""
+import base64
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -14,11 +17,21 @@ POOL_SIZE = 20
 MAX_CLIENTS = 12000
 
 
+def scram_secret(password, iterations=4096):
+    salt = os.urandom(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    parts = [base64.b64encode(b).decode() for b in (
+        salt, hashlib.sha256(client).digest(), hmac.digest(salted, b"Server Key", "sha256"))]
+    return "SCRAM-SHA-256$%d:%s$%s:%s" % (iterations, *parts)
+
+
 class Target:
     """`spec` is what the user asked for: NAME or NAME:key=value,… (settings added to the target's own section)."""
     pools = False       # shares POOL_SIZE server connections between its clients
     ends_tls = True     # speaks TLS itself when asked
     judged_as = ()      # which goals of a scenario are its own
+    auth = None         # of its clients; None: as everywhere in the run
     pid = None          # of the process between client and server; None for direct
 
     def __init__(self, bench, spec, number):
@@ -111,12 +124,18 @@ class Pooler(Target):
     pools = True
     section = {}
 
+    def _users(self):
+        """With SCRAM of its own a target has the secret as PostgreSQL stores it: from a password PgBouncer would derive the
+        keys anew at each login."""
+        secret = scram_secret(PASSWORD) if self.auth == "scram-sha-256" else PASSWORD
+        return '"%s" "%s"\n' % (self.user, secret)
+
     def ini(self, own):
         """`own` are the keys in which the poolers differ; all else is the same for both."""
         bench = self.bench
         keys = {
             "listen_addr": "127.0.0.1", "listen_port": self.port, "unix_socket_dir": self.dir,
-            "auth_type": bench.auth, "auth_file": self.write("userlist.txt", '"%s" "%s"\n' % (self.user, PASSWORD)),
+            "auth_type": self.auth or bench.auth, "auth_file": self.write("userlist.txt", self._users()),
             "admin_users": "bench_admin", "pool_mode": "transaction", "max_client_conn": MAX_CLIENTS,
             "logfile": os.path.join(self.dir, "log"), "pidfile": os.path.join(self.dir, "pid"),
             "client_tls_sslmode": "allow", "client_tls_cert_file": bench.server.certificate,
