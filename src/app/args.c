@@ -3,6 +3,7 @@
  */
 #include "app/args.h"
 
+#include "net/addr.h"
 #include "report/version.h"
 
 #include <getopt.h>
@@ -15,6 +16,7 @@ static const char args_help[] =
 	"\n"
 	"Usage:\n"
 	"  fynixpool [-d] [-q] [-v] [-u user] [-t] file\n"
+	"  fynixpool auth-test [-d database] [--address=ADDR] [--tls] user [file]\n"
 	"\n"
 	"Options:\n"
 	"  -d, --daemon         run in the background (needs pidfile and logfile)\n"
@@ -34,6 +36,26 @@ static const struct option args_long[] = {
 	{"test", no_argument, NULL, 't'},	   {"check-config", no_argument, NULL, 't'},
 	{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
 	{"reboot", no_argument, NULL, 'R'},	   {NULL, 0, NULL, 0},
+};
+
+static const char args_auth_help[] =
+	"fynixpool auth-test follows one user from the rules of access to the login at the server, and explains.\n"
+	"\n"
+	"Usage:\n"
+	"  fynixpool auth-test [-d database] [--address=ADDR] [--tls] [-v] user [file]\n"
+	"\n"
+	"Options:\n"
+	"  -d, --database=NAME  the database the client asks for; without it the user's name\n"
+	"  -a, --address=ADDR   where the client comes from: a numeric address (127.0.0.1\n"
+	"                       without it), or local for the Unix socket\n"
+	"      --tls            the client comes by TLS\n"
+	"  -v, --verbose        log more\n"
+	"\n"
+	"The password is asked for, or read from stdin.  Ends with 0 when the user gets through, else with 1.\n";
+
+static const struct option args_auth_long[] = {
+	{"database", required_argument, NULL, 'd'}, {"address", required_argument, NULL, 'a'}, {"tls", no_argument, NULL, 'T'},
+	{"verbose", no_argument, NULL, 'v'},	    {"help", no_argument, NULL, 'h'},	       {NULL, 0, NULL, 0},
 };
 
 static void args_exit(struct args *a, int status)
@@ -95,11 +117,73 @@ static void args_option(struct args *a, int option, const char *argv0)
 	}
 }
 
+static void args_auth_option(struct args *a, int option)
+{
+	struct addr addr;
+
+	switch (option) {
+	case 'd':
+		a->auth.database = optarg;
+		break;
+	case 'a':
+		a->auth.address = strcmp(optarg, "local") != 0 ? optarg : NULL;
+		if (a->auth.address == NULL || addr_parse(&addr, optarg, 0))
+			break;
+		fprintf(stderr, "fynixpool: \"%s\" is no numeric address, and not local\n", optarg);
+		args_exit(a, 1);
+		break;
+	case 'T':
+		a->auth.is_tls = true;
+		break;
+	case 'v':
+		a->verbose++;
+		break;
+	case 'h':
+		fputs(args_auth_help, stdout);
+		args_exit(a, 0);
+		break;
+	default:
+		fputs("Try \"fynixpool auth-test --help\" for the options.\n", stderr);
+		args_exit(a, 1);
+		break;
+	}
+}
+
+/* Behind the word auth-test, which stands in the place of the program's name. */
+static void args_auth_test(struct args *a, int argc, char **argv)
+{
+	int option;
+
+	a->action = ARGS_AUTH_TEST;
+	a->auth.address = "127.0.0.1";
+	while (a->action != ARGS_EXIT && (option = getopt_long(argc, argv, "d:a:vh", args_auth_long, NULL)) != -1)
+		args_auth_option(a, option);
+	if (a->action == ARGS_EXIT)
+		return;
+	if (optind < argc)
+		a->auth.user = argv[optind++];
+	if (optind < argc)
+		a->file = argv[optind++];
+	if (a->auth.database == NULL)
+		a->auth.database = a->auth.user;
+	if (a->auth.user == NULL || optind < argc || (a->file == NULL && getenv("DATABASE_URL") == NULL)) {
+		fputs("fynixpool: auth-test needs a user, and one configuration file or DATABASE_URL\n"
+		      "Try \"fynixpool auth-test --help\" for the options.\n",
+		      stderr);
+		args_exit(a, 1);
+	}
+}
+
 void args_parse(struct args *a, int argc, char **argv)
 {
 	int option;
 
 	*a = (struct args){.action = ARGS_RUN};
+	/* alone it is a file of that name, as it always was */
+	if (argc > 2 && strcmp(argv[1], "auth-test") == 0) {
+		args_auth_test(a, argc - 1, argv + 1);
+		return;
+	}
 	while (a->action != ARGS_EXIT && (option = getopt_long(argc, argv, "dqvu:tVhR", args_long, NULL)) != -1)
 		args_option(a, option, argc > 0 ? argv[0] : "");
 	if (a->action == ARGS_EXIT)

@@ -2,6 +2,7 @@
  * main.c - reads the command line and the configuration, and runs the process.
  */
 #include "app/args.h"
+#include "app/authtest.h"
 #include "app/process.h"
 #include "base/log.h"
 #include "net/tlsmem.h"
@@ -53,6 +54,12 @@ int main(int argc, char **argv)
 		conf_unref(conf);
 		printf("%s: the configuration is good\n", args.file != NULL ? args.file : "environment");
 		return 0;
+	}
+	if (args.action == ARGS_AUTH_TEST) {
+		status = authtest_run(&args, conf);
+		conf_report_fini(&report);
+		conf_unref(conf);
+		return status;
 	}
 	status = process_run(&args, conf, &report);
 	conf_report_fini(&report);
