@@ -1,5 +1,5 @@
 /*
- * varreset.c - RESET, SET ... TO DEFAULT and DISCARD ALL fall back to what the client gave at startup.
+ * varreset.c - RESET, SET [LOCAL] ... TO DEFAULT and DISCARD ALL fall back to what the client gave at startup.
  */
 #include "session/varreset.h"
 
@@ -20,6 +20,18 @@ static enum varsql_reset varreset_read(const struct server *s, char *name)
 	if (s->text == NULL || s->text_len >= s->text_size || expect_ready_owed(&s->expect) != 1)
 		return VARSQL_RESET_UNKNOWN;
 	return varsql_read_reset(s->text, s->text_len, name);
+}
+
+/* Until the end of the transaction: nothing changes for what comes after it. */
+static void varreset_begin_local(struct client *c, struct server *s, const char *name)
+{
+	struct varset *v = varset_of(c);
+
+	if (v->pending != VARSET_PENDING_NONE || params_get(&v->start, name) == NULL)
+		return;
+	v->pending_name = mem_strdup(name);
+	v->pending = VARSET_PENDING_LOCAL;
+	s->holds_ready = true;
 }
 
 static void varreset_begin(struct client *c, struct server *s, enum varsql_reset what, const char *name)
@@ -56,9 +68,13 @@ void varreset_on_tag(struct client *c, struct server *s, const char *tag)
 	} else if (strcmp(tag, "RESET") == 0) {
 		what = varreset_read(s, name);
 		varreset_begin(c, s, what, name);
-	} else if (strcmp(tag, "SET") == 0 && varreset_read(s, name) == VARSQL_RESET_ONE) {
+	} else if (strcmp(tag, "SET") == 0) {
 		/* SET x TO DEFAULT; any other SET is the client's wish */
-		varreset_begin(c, s, VARSQL_RESET_ONE, name);
+		what = varreset_read(s, name);
+		if (what == VARSQL_RESET_ONE)
+			varreset_begin(c, s, what, name);
+		else if (what == VARSQL_RESET_LOCAL)
+			varreset_begin_local(c, s, name);
 	}
 }
 
@@ -70,6 +86,7 @@ static bool varreset_is_pending(const struct varset *v, const struct server *s, 
 	switch (v->pending) {
 	case VARSET_PENDING_NONE:
 		return false;
+	case VARSET_PENDING_LOCAL:
 	case VARSET_PENDING_ONE:
 		return str_is_equal_nocase(v->pending_name, name);
 	case VARSET_PENDING_SOME:
@@ -117,6 +134,8 @@ static void varreset_tell(const struct varset *v, struct buf *told, const char *
 static bool varreset_restore(struct client *c, struct server *s, struct buf *sql, struct buf *told)
 {
 	struct varset *v = varset_of(c);
+	enum varsql_where where = s->status != TRANSACTION_IDLE ? VARSQL_IN_BLOCK : VARSQL_AT_REST;
+	bool is_local = v->pending == VARSET_PENDING_LOCAL;
 	const char *name, *value;
 	size_t it = 0;
 
@@ -131,16 +150,17 @@ static bool varreset_restore(struct client *c, struct server *s, struct buf *sql
 				varreset_tell(v, told, name, have, have);
 			continue;
 		}
-		if (!varset_put(c, name, value))
+		/* what is not reported is the same as ever when the transaction is over */
+		if ((have != NULL || !is_local) && !varset_put(c, name, value))
 			return false;
-		if (have == NULL && params_set(&s->loose, name, value) < 0)
+		if (have == NULL && !is_local && params_set(&s->loose, name, value) < 0)
 			return false;
 		if (have != NULL)
 			varreset_tell(v, told, name, value, have);
 		if (have != NULL && strcmp(have, value) == 0)
 			continue;
 		varsql_set(sql, name, value, have != NULL ? vars_encoding(s, c->vars) : NULL,
-			   s->status != TRANSACTION_IDLE);
+			   is_local ? VARSQL_LOCAL : where);
 		if (str_is_equal_nocase(name, "application_name")) {
 			mem_free(c->application_name);
 			c->application_name = mem_strdup(value);
@@ -156,14 +176,32 @@ bool varreset_may_repeat(struct client *c, const struct server *s, const char *s
 	       s->expect.count == 1 && !s->expect.in_batch && c->left == 0 && varset_of(c)->repeats++ < VARRESET_REPEATS;
 }
 
+static void varreset_end(struct client *c, struct server *s)
+{
+	struct varset *v = varset_of(c);
+
+	v->pending = VARSET_PENDING_NONE;
+	v->repeats = 0;
+	mem_free(v->pending_name);
+	v->pending_name = NULL;
+	params_fini(&v->known);
+	params_init(&v->known);
+	s->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
+}
+
 void varreset_on_ready(struct client *c, struct server *s, char status)
 {
 	struct buf sql, told;
 	struct varset *v;
+	bool is_local;
 
-	if (FX_LIKELY(!s->is_loose_stale) || c->vars == NULL)
+	if (FX_LIKELY(!s->is_loose_stale && !s->holds_ready) || c->vars == NULL)
 		return;
 	v = varset_of(c);
+	is_local = v->pending == VARSET_PENDING_LOCAL;
+	/* not in a block, or in one that has failed: PostgreSQL has left it alone */
+	if (is_local && status != TRANSACTION_OPEN)
+		varreset_end(c, s);
 	/* a failed block will be rolled back, and the RESET with it; in the middle of a pipeline nothing can be put */
 	if (v->pending == VARSET_PENDING_NONE || status == TRANSACTION_FAILED || !expect_is_quiet(&s->expect) ||
 	    (c->left > 0 && c->is_forwarding))
@@ -175,15 +213,11 @@ void varreset_on_ready(struct client *c, struct server *s, char status)
 		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
 	} else {
 		conn_send(&c->conn, told.data, told.len, NULL);
-		v->pending = VARSET_PENDING_NONE;
-		v->repeats = 0;
-		mem_free(v->pending_name);
-		v->pending_name = NULL;
-		params_fini(&v->known);
-		params_init(&v->known);
-		s->is_loose_stale = false;
-		s->vars_hash = c->vars_hash;
-		s->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
+		varreset_end(c, s);
+		if (!is_local)
+			s->is_loose_stale = false;
+		if (!s->is_loose_stale)
+			s->vars_hash = c->vars_hash;
 	}
 	buf_fini(&sql);
 	buf_fini(&told);

@@ -1,5 +1,5 @@
 /*
- * varreset.h - RESET, SET ... TO DEFAULT and DISCARD ALL fall back to what the client gave at startup.
+ * varreset.h - RESET, SET [LOCAL] ... TO DEFAULT and DISCARD ALL fall back to what the client gave at startup.
  *
  * PostgreSQL goes back to what the connection began with, which is ours.  So the
  * startup value is set again at the next ReadyForQuery at which nothing else is

@@ -166,13 +166,13 @@ static bool vars_give(const struct client *c, struct server *s, struct buf *sql,
 
 	if (have != NULL) {
 		if (strcmp(have, value) != 0 && varset_is_tracked(c, name))
-			varsql_set(sql, name, value, vars_encoding(s, c->vars), false);
+			varsql_set(sql, name, value, vars_encoding(s, c->vars), VARSQL_AT_REST);
 		return true;
 	}
 	have = s->is_loose_stale ? NULL : params_get(&s->loose, name);
 	if (have != NULL && strcmp(have, value) == 0)
 		return true;
-	varsql_set(sql, name, value, NULL, false);
+	varsql_set(sql, name, value, NULL, VARSQL_AT_REST);
 	return params_set(&s->loose, name, value) == 0;
 }
 
@@ -190,7 +190,7 @@ static void vars_give_base(const struct client *c, struct server *s, struct buf 
 		    strcmp(have, value) == 0 || (c->vars != NULL && params_get(c->vars, name) != NULL) ||
 		    !varset_is_tracked(c, name))
 			continue;
-		varsql_set(sql, name, value, vars_encoding(s, NULL), false);
+		varsql_set(sql, name, value, vars_encoding(s, NULL), VARSQL_AT_REST);
 	}
 }
 

@@ -8,13 +8,13 @@
 
 #include "session/client.h"
 
-enum varset_pending { VARSET_PENDING_NONE, VARSET_PENDING_ONE, VARSET_PENDING_SOME, VARSET_PENDING_ALL };
+enum varset_pending { VARSET_PENDING_NONE, VARSET_PENDING_LOCAL, VARSET_PENDING_ONE, VARSET_PENDING_SOME, VARSET_PENDING_ALL };
 
 struct varset {
 	struct params now;	/* client->vars points here */
 	struct params start;	/* what it gave at startup */
 	uint8_t pending;	/* enum varset_pending: to be set to start again */
-	char *pending_name;	/* VARSET_PENDING_ONE */
+	char *pending_name;	/* VARSET_PENDING_ONE and _LOCAL */
 	uint8_t repeats;	/* of what was said to set them to start: a cancel has hit it */
 	struct params known;	/* what the client knows of names whose reports it was not told while that is pending */
 };

@@ -136,7 +136,7 @@ static bool varsql_list(struct buf *sql, const char *value)
 }
 
 /* the value goes to PostgreSQL as it is: not even a list is read by SET's rules */
-static void varsql_config(struct buf *sql, const char *name, const char *value, const char *encoding)
+static void varsql_config(struct buf *sql, const char *name, const char *value, const char *encoding, bool local)
 {
 	(void)buf_append_str(sql, "SELECT pg_catalog.set_config(");
 	varsql_quote(sql, name, strlen(name));
@@ -151,7 +151,7 @@ static void varsql_config(struct buf *sql, const char *name, const char *value, 
 		(void)buf_append_u8(sql, ',');
 		varsql_quote(sql, value, strlen(value));
 	}
-	(void)buf_append_str(sql, ",false);");
+	(void)buf_append_str(sql, local ? ",true);" : ",false);");
 }
 
 static bool varsql_is_ascii(const char *value)
@@ -162,17 +162,17 @@ static bool varsql_is_ascii(const char *value)
 	return true;
 }
 
-void varsql_set(struct buf *sql, const char *name, const char *value, const char *encoding, bool in_block)
+void varsql_set(struct buf *sql, const char *name, const char *value, const char *encoding, enum varsql_where where)
 {
 	size_t before = sql->len;
 
 	if (encoding != NULL && varsql_is_ascii(value))
 		encoding = NULL;
-	if (encoding != NULL || (varsql_is_list(name) && !in_block)) {
-		varsql_config(sql, name, value, encoding);
+	if (encoding != NULL || (varsql_is_list(name) && where == VARSQL_AT_REST)) {
+		varsql_config(sql, name, value, encoding, where == VARSQL_LOCAL);
 		return;
 	}
-	(void)buf_append_str(sql, "SET ");
+	(void)buf_append_str(sql, where == VARSQL_LOCAL ? "SET LOCAL " : "SET ");
 	varsql_name(sql, name);
 	(void)buf_append_u8(sql, '=');
 	if (!varsql_is_list(name)) {
@@ -182,7 +182,7 @@ void varsql_set(struct buf *sql, const char *name, const char *value, const char
 	} else if (!varsql_list(sql, value)) {
 		/* PostgreSQL shall say what is wrong with it */
 		sql->len = before;
-		varsql_config(sql, name, value, NULL);
+		varsql_config(sql, name, value, NULL, where == VARSQL_LOCAL);
 		return;
 	}
 	(void)buf_append_u8(sql, ';');
@@ -270,9 +270,11 @@ static enum varsql_reset varsql_read_set(struct varsql_text *t, char *name)
 {
 	char word[VARSQL_NAME_SIZE];
 	struct varsql_text start = *t;
+	bool is_local;
 
 	varsql_word(t, word);
-	if (!str_is_equal_nocase(word, "session"))
+	is_local = str_is_equal_nocase(word, "local");
+	if (!is_local && !str_is_equal_nocase(word, "session"))
 		*t = start;
 	start = *t;
 	varsql_read_name(t, name);
@@ -291,7 +293,9 @@ static enum varsql_reset varsql_read_set(struct varsql_text *t, char *name)
 	if (!str_is_equal_nocase(word, "default") &&
 	    !(str_is_equal_nocase(word, "local") && str_is_equal_nocase(name, "TimeZone")))
 		return VARSQL_RESET_UNKNOWN;
-	return varsql_is_over(t) ? VARSQL_RESET_ONE : VARSQL_RESET_UNKNOWN;
+	if (!varsql_is_over(t))
+		return VARSQL_RESET_UNKNOWN;
+	return is_local ? VARSQL_RESET_LOCAL : VARSQL_RESET_ONE;
 }
 
 enum varsql_reset varsql_read_reset(const char *text, size_t n, char *name)

@@ -183,6 +183,34 @@ def test_a_reset_that_is_rolled_back(way, mode):
 
 
 @every_mode
+@pytest.mark.parametrize("extended_protocol", [False, True], ids=["simple", "extended"])
+def test_a_local_default_is_the_startup_value(way, mode, extended_protocol):
+    """SET LOCAL … TO DEFAULT, reported or not, holds to the end of the transaction and no longer."""
+    w = way(mode, own=True)
+    c = w.client(params=STARTUP)
+    say = (lambda sql: c.run(extended(sql))) if extended_protocol else c.query
+    see = "SELECT current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('search_path')"
+    start = c.query(see).rows
+    c.query("SET TimeZone = 'Europe/Paris'")
+    changed = c.query(see).rows
+    assert changed != start
+    for end in ("COMMIT", "ROLLBACK"):
+        say("BEGIN")
+        say("SET LOCAL statement_timeout = '77s'")
+        say("SET LOCAL search_path = nowhere")
+        for name in ("TimeZone", "statement_timeout", "search_path"):
+            r = say(f"SET LOCAL {name} TO DEFAULT")
+            assert not r.error
+        assert c.query(see).rows == start
+        say(end)
+        assert c.query(see).rows == changed
+        w.others()
+        assert c.query(see).rows == changed
+    c.query("SET LOCAL TimeZone TO DEFAULT")   # not in a transaction: a warning, and nothing else
+    assert c.query(see).rows == changed
+
+
+@every_mode
 def test_reset_reports_what_changed(way, mode):
     """ParameterStatus for each parameter that the reset changes, with the client's own value."""
     w = way(mode, own=True)

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *set(struct buf *sql, const char *name, const char *value, const char *encoding, bool in_block)
+static const char *set(struct buf *sql, const char *name, const char *value, const char *encoding,
+		       enum varsql_where where)
 {
 	buf_reset(sql);
-	varsql_set(sql, name, value, encoding, in_block);
+	varsql_set(sql, name, value, encoding, where);
 	return buf_text(sql);
 }
 
@@ -17,35 +18,39 @@ START_TEST(test_set)
 {
 	static const struct {
 		const char *name, *value, *encoding;
-		bool in_block;
+		enum varsql_where where;
 		const char *sql;
 	} t[] = {
-		{"TimeZone", "UTC", NULL, false, "SET TimeZone=E'UTC';"},
-		{"timezone", "UTC", "LATIN1", true, "SET TimeZone=E'UTC';"},
-		{"work_mem", "", NULL, false, "SET \"work_mem\"=E'';"},
-		{"some.var", "it's", NULL, false, "SET \"some\".\"var\"=E'it''s';"},
-		{"a", "\\'", NULL, false, "SET \"a\"=E'\\\\''';"},
-		{"a", "x\ny\x7f\x01", NULL, false, "SET \"a\"=E'x\\x0ay\\x7f\\x01';"},
-		{"a", "\xc3\xa4\x83\\", NULL, false, "SET \"a\"=E'\\xc3\\xa4\\x83\\\\';"},
-		{"a", "\xe4'", "SJIS", false,
+		{"TimeZone", "UTC", NULL, VARSQL_AT_REST, "SET TimeZone=E'UTC';"},
+		{"timezone", "UTC", "LATIN1", VARSQL_IN_BLOCK, "SET TimeZone=E'UTC';"},
+		{"work_mem", "", NULL, VARSQL_AT_REST, "SET \"work_mem\"=E'';"},
+		{"some.var", "it's", NULL, VARSQL_AT_REST, "SET \"some\".\"var\"=E'it''s';"},
+		{"a", "\\'", NULL, VARSQL_AT_REST, "SET \"a\"=E'\\\\''';"},
+		{"a", "x\ny\x7f\x01", NULL, VARSQL_AT_REST, "SET \"a\"=E'x\\x0ay\\x7f\\x01';"},
+		{"a", "\xc3\xa4\x83\\", NULL, VARSQL_AT_REST, "SET \"a\"=E'\\xc3\\xa4\\x83\\\\';"},
+		{"a", "\xe4'", "SJIS", VARSQL_AT_REST,
 		 "SELECT pg_catalog.set_config(E'a',pg_catalog.convert_from(E'\\\\xe427'::pg_catalog.bytea,E'SJIS'),false);"},
-		{"search_path", "\"$user\", public", NULL, false,
+		{"search_path", "\"$user\", public", NULL, VARSQL_AT_REST,
 		 "SELECT pg_catalog.set_config(E'search_path',E'\"$user\", public',false);"},
-		{"search_path", "\"$user\", Public ,\"a\"\"b,c\"", NULL, true,
+		{"search_path", "\"$user\", Public ,\"a\"\"b,c\"", NULL, VARSQL_IN_BLOCK,
 		 "SET \"search_path\"=E'$user',E'public',E'a\"b,c';"},
-		{"Search_Path", "", NULL, true, "SET \"Search_Path\"=E'';"},
+		{"Search_Path", "", NULL, VARSQL_IN_BLOCK, "SET \"Search_Path\"=E'';"},
+		{"TimeZone", "UTC", NULL, VARSQL_LOCAL, "SET LOCAL TimeZone=E'UTC';"},
+		{"search_path", "a, b", NULL, VARSQL_LOCAL, "SET LOCAL \"search_path\"=E'a',E'b';"},
+		{"a", "\xe4", "LATIN1", VARSQL_LOCAL,
+		 "SELECT pg_catalog.set_config(E'a',pg_catalog.convert_from(E'\\\\xe4'::pg_catalog.bytea,E'LATIN1'),true);"},
 		/* malformed lists: PostgreSQL says so */
-		{"search_path", "a,,b", NULL, true, "SELECT pg_catalog.set_config(E'search_path',E'a,,b',false);"},
-		{"search_path", "\"", NULL, true, "SELECT pg_catalog.set_config(E'search_path',E'\"',false);"},
-		{"search_path", "\"a\"\"", NULL, true, "SELECT pg_catalog.set_config(E'search_path',E'\"a\"\"',false);"},
-		{"search_path", "a b", NULL, true, "SELECT pg_catalog.set_config(E'search_path',E'a b',false);"},
-		{"search_path", "a,", NULL, true, "SELECT pg_catalog.set_config(E'search_path',E'a,',false);"},
+		{"search_path", "a,,b", NULL, VARSQL_IN_BLOCK, "SELECT pg_catalog.set_config(E'search_path',E'a,,b',false);"},
+		{"search_path", "\"", NULL, VARSQL_IN_BLOCK, "SELECT pg_catalog.set_config(E'search_path',E'\"',false);"},
+		{"search_path", "\"a\"\"", NULL, VARSQL_IN_BLOCK, "SELECT pg_catalog.set_config(E'search_path',E'\"a\"\"',false);"},
+		{"search_path", "a b", NULL, VARSQL_IN_BLOCK, "SELECT pg_catalog.set_config(E'search_path',E'a b',false);"},
+		{"search_path", "a,", NULL, VARSQL_IN_BLOCK, "SELECT pg_catalog.set_config(E'search_path',E'a,',false);"},
 	};
 	struct buf sql;
 
 	buf_init(&sql, 0);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
-		ck_assert_str_eq(set(&sql, t[i].name, t[i].value, t[i].encoding, t[i].in_block), t[i].sql);
+		ck_assert_str_eq(set(&sql, t[i].name, t[i].value, t[i].encoding, t[i].where), t[i].sql);
 	buf_reset(&sql);
 	varsql_reset(&sql, "some.var");
 	varsql_reset(&sql, "DateStyle");
@@ -151,7 +156,9 @@ START_TEST(test_read_reset)
 		{"SET TIME ZONE LOCAL", VARSQL_RESET_ONE, "TimeZone"},
 		{"SET TIME ZONE DEFAULT", VARSQL_RESET_ONE, "TimeZone"},
 		{"SET SESSION AUTHORIZATION DEFAULT", VARSQL_RESET_ONE, "session_authorization"},
-		{"SET LOCAL x TO DEFAULT", VARSQL_RESET_UNKNOWN, NULL},
+		{"SET LOCAL x TO DEFAULT", VARSQL_RESET_LOCAL, "x"},
+		{"set local TIME ZONE default;", VARSQL_RESET_LOCAL, "TimeZone"},
+		{"SET LOCAL x TO y", VARSQL_RESET_UNKNOWN, NULL},
 		{"SET x TO 'default'", VARSQL_RESET_UNKNOWN, NULL},
 		{"SET x TO local", VARSQL_RESET_UNKNOWN, NULL},
 		{"SET x TO y", VARSQL_RESET_UNKNOWN, NULL},
