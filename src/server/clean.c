@@ -12,6 +12,7 @@
 #include "proto/frontend.h"
 #include "server/cancel.h"
 #include "server/doubt.h"
+#include "server/owed.h"
 
 enum { CLEAN_DRAIN, CLEAN_ROLLBACK, CLEAN_RESET, CLEAN_PING };
 
@@ -76,7 +77,7 @@ static void clean_finish_request(struct server *s)
 	bool was_copy = s->expect.in_copy;
 
 	clean_end_request(s);
-	if (s->state == SERVER_CLEANING && !was_copy && expect_may_cancel(&s->expect))
+	if (s->state == SERVER_CLEANING && !was_copy && owed_may_cancel(&s->expect))
 		(void)cancel_start(s, NULL, NULL);
 }
 

@@ -33,13 +33,6 @@ static inline uint8_t *expect_bytes(struct expect *e)
 	return e->ring != NULL ? e->ring : e->here;
 }
 
-static inline uint8_t expect_at(const struct expect *e, uint32_t i)
-{
-	const uint8_t *bytes = e->ring != NULL ? e->ring : e->here;
-
-	return bytes[(e->head + i) & (e->cap - 1)];
-}
-
 static inline void expect_pop(struct expect *e, enum expect_outcome outcome)
 {
 	uint8_t entry = expect_at(e, 0);
@@ -390,54 +383,4 @@ bool expect_is_ours(const struct expect *e)
 bool expect_is_quiet(const struct expect *e)
 {
 	return e->count == 0 && !e->in_batch && !e->is_skipping && !e->in_copy && !e->is_ambiguous && e->doubt == 0;
-}
-
-unsigned expect_ready_owed(const struct expect *e)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < e->count && n < 2; i++) {
-		uint8_t kind = expect_at(e, i) & (EXPECT_KIND | EXPECT_OURS);
-
-		/* an entry of ours carries its flag and matches nothing here */
-		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
-			n++;
-	}
-	return n;
-}
-
-bool expect_owes_ready(const struct expect *e)
-{
-	for (uint32_t i = 0; i < e->count; i++) {
-		uint8_t kind = expect_at(e, i) & EXPECT_KIND;
-
-		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
-			return true;
-	}
-	return false;
-}
-
-bool expect_is_one_request(const struct expect *e)
-{
-	uint8_t last;
-
-	if (e->count == 0 || !expect_is_sure(e) || expect_ready_owed(e) != 1)
-		return false;
-	last = expect_at(e, e->count - 1);
-	return last == EXPECT_SYNC || e->count == 1;
-}
-
-bool expect_may_cancel(const struct expect *e)
-{
-	unsigned ready = 0;
-
-	if (e->doubt > 0)
-		return false;
-	for (uint32_t i = 0; i < e->count && ready < 2; i++) {
-		uint8_t kind = expect_at(e, i) & EXPECT_KIND;
-
-		if (kind == EXPECT_QUERY || kind == EXPECT_SYNC || kind == EXPECT_FUNCTION)
-			ready++;
-	}
-	return ready == 1 || (ready == 0 && e->count > 0);
 }

@@ -84,6 +84,13 @@ enum expect_verdict {
 	EXPECT_DESYNC,	/* can't be: close both sides */
 };
 
+/* The entry with i others in front of it: its kind and flags. */
+static inline uint8_t expect_at(const struct expect *e, uint32_t i)
+{
+	const uint8_t *bytes = e->ring != NULL ? e->ring : e->here;
+
+	return bytes[(e->head + i) & (e->cap - 1)];
+}
 void expect_init(struct expect *e);
 void expect_fini(struct expect *e);
 /* May a message of the client's of this type be sent now?  Ask before expect_request. */
@@ -133,16 +140,6 @@ static inline bool expect_is_sure(const struct expect *e)
 bool expect_is_quiet(const struct expect *e);
 /* Is what the server works on now a message of ours, and no part of the client's request? */
 bool expect_is_ours(const struct expect *e);
-/* ReadyForQuery messages still owed to the client; counts no further than 2. */
-unsigned expect_ready_owed(const struct expect *e);
-/* Is a ReadyForQuery still to come, the client's or ours? */
-bool expect_owes_ready(const struct expect *e);
-/* May a cancel of ours hit what runs?  Only when nothing comes behind it: a cancelled BEGIN would let the rest of a
- * pipeline run, and commit, outside of the transaction it belongs to. */
-bool expect_may_cancel(const struct expect *e);
 enum expect_kind expect_kind_of(uint8_t type);
-/* Is what is owed one whole request: a batch and its Sync, or one Query or FunctionCall?  After a Query in the middle
- * of a batch nobody could tell whose ReadyForQuery comes. */
-bool expect_is_one_request(const struct expect *e);
 
 #endif

@@ -12,6 +12,7 @@
 #include "server/cancel.h"
 #include "server/clean.h"
 #include "server/login.h"
+#include "server/owed.h"
 #include "server/reader.h"
 #include "server/settle.h"
 
@@ -157,7 +158,7 @@ void server_close(struct server *s, enum server_end why)
 	else
 		s->owner_ops->on_failed(s, &s->failure);
 	/* what still runs would keep PostgreSQL from noticing that we leave */
-	if (was_ready && !s->has_spoken && expect_may_cancel(&s->expect))
+	if (was_ready && !s->has_spoken && owed_may_cancel(&s->expect))
 		(void)cancel_start(s, NULL, NULL);
 	server_enter(s, SERVER_CLOSING);
 	buf_init(&out, 0);

@@ -5,6 +5,7 @@
 
 #include "proto/frontend.h"
 #include "server/doubt.h"
+#include "server/owed.h"
 #include "server/rowshape.h"
 
 bool ensure_send(struct server *s, struct buf *out)
@@ -102,7 +103,7 @@ static enum rewrite_verdict ensure_may_ask(struct server *s)
 {
 	if (s->expect.in_copy)
 		return REWRITE_PLAIN;
-	if (expect_owes_ready(&s->expect))
+	if (owed_any_ready(&s->expect))
 		return doubt_wait(s) ? REWRITE_STALL : REWRITE_END;
 	return s->status == TRANSACTION_FAILED ? REWRITE_PLAIN : REWRITE_SENT;
 }

@@ -8,6 +8,7 @@
 
 #include "server/doubt.h"
 #include "server/expect.h"
+#include "server/owed.h"
 #include "session/desk.h"
 #include "session/record.h"
 #include "session/request.h"
@@ -82,7 +83,7 @@ static void relay_note_text(struct server *s, uint8_t type, const uint8_t *body,
 static bool relay_is_answering(const struct client *c)
 {
 	return c->lease.state == LEASE_HELD && c->state == CLIENT_RUNNING && !c->lease.server->expect.in_copy &&
-	       expect_ready_owed(&c->lease.server->expect) > 0;
+	       owed_ready(&c->lease.server->expect) > 0;
 }
 
 /* May this message be said now? */

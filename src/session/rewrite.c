@@ -8,6 +8,7 @@
 #include "session/rewrite.h"
 
 #include "proto/frontend.h"
+#include "server/owed.h"
 #include "server/rowshape.h"
 #include "session/dealloc.h"
 #include "session/dummy.h"
@@ -188,7 +189,7 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		return REWRITE_STALL;
 	is_taken = name != NULL && name->now != NULL;
 	/* what runs may be a DEALLOCATE ALL; a COPY waits for this message, which ends it */
-	if (is_taken && !s->expect.in_copy && expect_ready_owed(&s->expect) > 0)
+	if (is_taken && !s->expect.in_copy && owed_ready(&s->expect) > 0)
 		return REWRITE_STALL;
 	c->pool->stats.client_parse_count++;
 	if (is_taken)

@@ -5,6 +5,7 @@
 
 #include "proto/wire.h"
 #include "server/doubt.h"
+#include "server/owed.h"
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/request.h"
@@ -108,7 +109,7 @@ static void rider_on_settled(struct server *s)
 	struct client *c = s->rider;
 
 	rider_rest(c, s);
-	if (FX_UNLIKELY(c->is_leaving) && expect_ready_owed(&s->expect) == 0) {
+	if (FX_UNLIKELY(c->is_leaving) && owed_ready(&s->expect) == 0) {
 		rider_leave(c);
 		return;
 	}
@@ -277,7 +278,7 @@ static void rider_forget(struct client *c)
 
 static void rider_end_request(struct client *c, struct server *s, bool has_told)
 {
-	bool owes_ready = expect_ready_owed(&s->expect) == 1;
+	bool owes_ready = owed_ready(&s->expect) == 1;
 
 	c->pool->stats.errors++;
 	rider_forget(c);
@@ -302,14 +303,14 @@ static void rider_end_request(struct client *c, struct server *s, bool has_told)
  * transaction that is gone, and where its stream is at a place that can be told exactly. */
 static bool rider_may_go_on(const struct client *c, const struct server *s)
 {
-	unsigned owed = expect_ready_owed(&s->expect);
+	unsigned owed = owed_ready(&s->expect);
 
 	if (c->worker->home.conf->profile == CONF_PROFILE_PGBOUNCER || c->pool_mode == CONF_POOL_SESSION)
 		return false;
 	if (c->state != CLIENT_RUNNING || s->status != TRANSACTION_IDLE || s->reader.left > 0 || s->expect.in_copy ||
 	    !expect_is_sure(&s->expect))
 		return false;
-	return owed == 1 ? expect_is_one_request(&s->expect) && !s->expect.in_batch && c->left == 0
+	return owed == 1 ? owed_is_one_request(&s->expect) && !s->expect.in_batch && c->left == 0
 			 : owed == 0 && s->expect.in_batch;
 }
 

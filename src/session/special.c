@@ -5,6 +5,7 @@
 
 #include "proto/errfields.h"
 #include "proto/wire.h"
+#include "server/owed.h"
 #include "session/dummy.h"
 #include "session/record.h"
 #include "session/relay.h"
@@ -96,7 +97,7 @@ static bool special_may_retry(const struct client *c, const struct server *s)
 {
 	return record_is_whole(c) && c->statements->retries < SPECIAL_RETRIES &&
 	       (c->statements->describes >= c->statements->binds || c->statements->old_binds == 0) && s->status == TRANSACTION_IDLE && c->left == 0 &&
-	       c->have == 0 && !c->is_stalled && expect_is_one_request(&s->expect);
+	       c->have == 0 && !c->is_stalled && owed_is_one_request(&s->expect);
 }
 
 static void special_begin_retry(struct client *c, struct server *s)

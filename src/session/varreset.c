@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "proto/reply.h"
+#include "server/owed.h"
 #include "session/vars.h"
 #include "session/varset.h"
 #include "session/varsql.h"
@@ -17,7 +18,7 @@
 /* What the text of the statement says that was reset. */
 static enum varsql_reset varreset_read(const struct server *s, char *name)
 {
-	if (s->text == NULL || s->text_len >= s->text_size || expect_ready_owed(&s->expect) != 1)
+	if (s->text == NULL || s->text_len >= s->text_size || owed_ready(&s->expect) != 1)
 		return VARSQL_RESET_UNKNOWN;
 	return varsql_read_reset(s->text, s->text_len, name);
 }

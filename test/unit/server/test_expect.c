@@ -1,6 +1,7 @@
 /* expect: against an independent model of how PostgreSQL answers, and every reply byte in every front state */
 #include "base/rnd.h"
 #include "server/expect.h"
+#include "server/owed.h"
 #include "test/unit/base/suite.h"
 #include "test/unit/server/pgscript.h"
 
@@ -621,7 +622,7 @@ static unsigned owed(const char *messages, const char *ours)
 	expect_init(&e);
 	for (unsigned i = 0; messages[i] != '\0'; i++)
 		ck_assert_int_eq(expect_request(&e, (uint8_t)messages[i], ours[i] == 'o'), 0);
-	n = expect_ready_owed(&e) * 10 + expect_is_one_request(&e);
+	n = owed_ready(&e) * 10 + owed_is_one_request(&e);
 	expect_fini(&e);
 	return n;
 }
