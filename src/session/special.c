@@ -91,12 +91,12 @@ static bool special_rename(struct client *c, const struct server *s, const uint8
 }
 
 /* Nothing has been executed, nothing been answered, and all there is lies in the record: a failed Bind in front.  And
- * the client asks what the rows look like, or has never known: one that goes by an older description must hear that it is
- * out of date. */
-static bool special_may_retry(const struct client *c, const struct server *s)
+ * the client asks what the rows look like, or (is_plan) has never known: one that goes by an older description must hear
+ * that it is out of date. */
+static bool special_may_retry(const struct client *c, const struct server *s, bool is_plan)
 {
 	return record_is_whole(c) && c->statements->retries < SPECIAL_RETRIES &&
-	       (c->statements->describes >= c->statements->binds || c->statements->old_binds == 0) && s->status == TRANSACTION_IDLE && c->left == 0 &&
+	       (c->statements->describes >= c->statements->binds || (is_plan && c->statements->old_binds == 0)) && s->status == TRANSACTION_IDLE && c->left == 0 &&
 	       c->have == 0 && !c->is_stalled && owed_is_one_request(&s->expect);
 }
 
@@ -112,7 +112,7 @@ static void special_begin_retry(struct client *c, struct server *s)
 static bool special_changed(struct client *c, struct server *s, const uint8_t *body, size_t n)
 {
 	stmt_store_outdate(c->worker->home.hub->statements);
-	if (!special_may_retry(c, s))
+	if (!special_may_retry(c, s, true))
 		return special_say(c, body, n, "cached plan must not change result type", true);
 	special_begin_retry(c, s);
 	return true;
@@ -141,7 +141,7 @@ static bool special_error(struct client *c, struct server *s, const uint8_t *bod
 		s->prepared.has_failed = true;
 		prepared_spoil(&s->prepared, is_gone);
 		s->prepared.has_failed = false;
-		if (special_may_retry(c, s)) {
+		if (special_may_retry(c, s, is_plan)) {
 			special_begin_retry(c, s);
 			return true;
 		}
