@@ -312,7 +312,7 @@ START_TEST(a_hanging_name_has_its_stale_answer)
 {
 	struct asker a = {.then = NULL};
 
-	start(0, 0, 50);
+	start(0, 0, 500);
 	ask_and_wait(&a, "slow.example");
 	pthread_mutex_lock(&gate);
 	ask_and_wait(&a, "slow.example");
