@@ -15,6 +15,7 @@
 #include "base/poison.h"
 
 struct usercache_entry {
+	struct dlist all;
 	struct dlist link; /* of answered, when it has an answer */
 	struct useranswer *answer;
 	uint64_t asked_at;
@@ -35,7 +36,7 @@ struct usercache_ticket {
 struct usercache {
 	struct lock lock;
 	struct hash_map map;
-	struct dlist answered;
+	struct dlist all, answered;
 	size_t max;
 	uint64_t scrams, others; /* secrets that were looked up */
 	struct usercache_stats stats;
@@ -47,6 +48,7 @@ struct usercache *usercache_new(size_t max)
 
 	lock_init(&c->lock);
 	hash_map_init(&c->map);
+	dlist_init(&c->all);
 	dlist_init(&c->answered);
 	c->max = max;
 	return c;
@@ -69,6 +71,7 @@ static void usercache_drop(struct usercache *c, struct usercache_entry *e)
 	if (e->ticket != NULL)
 		e->ticket->entry = NULL;
 	CHECK(hash_map_take(&c->map, e->key, e->key_len) == e);
+	dlist_remove(&e->all);
 	mem_free(e->key);
 	mem_free(e);
 }
@@ -91,6 +94,8 @@ static struct usercache_entry *usercache_entry(struct usercache *c, const void *
 		return e;
 	e = mem_zalloc(sizeof(*e));
 	dlist_init(&e->link);
+	dlist_init(&e->all);
+	dlist_push_back(&c->all, &e->all);
 	e->key = mem_alloc(n);
 	memcpy(e->key, key, n);
 	e->key_len = n;
@@ -206,17 +211,11 @@ void usercache_answer(struct usercache *c, struct usercache_ticket *t, struct us
 
 void usercache_forget(struct usercache *c)
 {
-	struct hash_iter it;
-	struct hash_node *node;
+	struct dlist *node;
 
 	lock_take(&c->lock);
-	for (;;) {
-		it = (struct hash_iter){0};
-		node = hash_map_next(&c->map, &it);
-		if (node == NULL)
-			break;
-		usercache_drop(c, node->value);
-	}
+	while ((node = dlist_first(&c->all)) != NULL)
+		usercache_drop(c, container_of(node, struct usercache_entry, all));
 	c->scrams = c->others = 0;
 	lock_drop(&c->lock);
 }

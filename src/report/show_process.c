@@ -19,7 +19,7 @@ static void show_lists_row(const char *name, size_t items, struct rowset *out)
 
 static void show_lists_fill(const struct report_view *view, struct rowset *out)
 {
-	size_t databases = 1, servers = 0;
+	size_t databases = 1, servers = 0, twins = 0;
 	struct resolve_stats dns = {0};
 	struct hub_counts counts;
 
@@ -27,13 +27,15 @@ static void show_lists_fill(const struct report_view *view, struct rowset *out)
 		databases += !view->conf->database[i].is_auto;
 	for (size_t i = 0; i < view->sample->count; i++)
 		servers += view->sample->pool[i].servers;
+	for (size_t i = 1; i < view->sample->count; i++)
+		twins += sample_is_twin(&view->sample->pool[i - 1], &view->sample->pool[i]);
 	hub_count(view->hub, &counts);
 	if (view->hub->resolver != NULL)
 		resolve_get_stats(view->hub->resolver, &dns);
 	show_lists_row("databases", databases, out);
 	show_lists_row("users", show_names_users_count(view), out);
 	show_lists_row("peers", view->conf->peers, out);
-	show_lists_row("pools", view->sample->count + 1, out);
+	show_lists_row("pools", view->sample->count - twins + 1, out);
 	show_lists_row("peer_pools", 0, out);
 	show_lists_row("free_clients", 0, out);
 	show_lists_row("used_clients", counts.clients, out);

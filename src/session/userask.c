@@ -201,7 +201,8 @@ static void userask_on_settled(struct server *s)
 {
 	struct userask *a = userask_of(s);
 
-	if (s->expect.count > 0)
+	/* half a ReadyForQuery has been counted already */
+	if (s->expect.count > 0 || s->reader.left > 0 || s->reader.have > 0 || conn_out_pending(&s->conn) > 0)
 		return;
 	lease_abandon(&a->lease, false, true);
 	userask_fail(a, "auth_query did not come to its end");

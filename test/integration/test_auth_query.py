@@ -106,18 +106,16 @@ def test_a_user_in_no_file(pooler, auth_type, workers):
         assert refused(p, "nobody here").code == "28P01"
 
 
-def test_md5_secret_logs_in_to_the_server_too(pooler, pg):
-    p = pooler(**asking(auth_type="md5"), userlist=None) if False else pooler(**asking(auth_type="md5"))
-    with pytest.raises(wire.PgError):  # PostgreSQL's own pg_hba.conf wants SCRAM for this one
-        enters(p, "q_md5")
+def test_what_was_found_must_be_enough_for_the_server(pooler, pg):
+    p = pooler(**asking(auth_type="md5"))
+    e = refused(p, "q_md5")  # the proof was right, but PostgreSQL's pg_hba.conf wants SCRAM of this one
+    assert e.code != "28P01" and "wrong password type" in e.text
     assert enters(p, "q_scram") == [10, 11, 12, 0]
 
 
 @pytest.mark.parametrize("user", ["mdfive", "plainy"])
 def test_secrets_of_every_kind(pooler, calls, user):
     """The pool of a user who was looked up logs in with what was found: an md5 hash, a plain password."""
-    if user == "plainy":
-        calls.c.query("UPDATE pg_authid SET rolpassword = rolpassword WHERE false")
     p = pooler(**asking(auth_type="md5", auth_query="SELECT $1::text, CASE $1::text WHEN 'plainy' THEN 'pw-plainy' ELSE "
                         "(SELECT rolpassword FROM pg_authid WHERE rolname = $1::text) END"))
     assert enters(p, user) == [5, 0]
@@ -175,7 +173,7 @@ def test_names_are_parameters(pooler, calls):
 def test_bytes_that_are_no_text(pooler):
     p = pooler(**asking())
     with wire.Conn(p.addr) as c:
-        c.send(wire.msg("", b"")[:0] + wire.startup([("user", "app"), ("database", "db0")]).replace(b"app\0", b"a\xff\xfe\0"))
+        c.send(wire.startup([("user", "app"), ("database", "db0")]).replace(b"app\0", b"\xfe\xff\xfe\0"))
         ms = c.until("RE")
         assert ms[-1].type == "R"  # asked for a proof like anybody
     assert lookups(p)["failed"] == 0
@@ -450,14 +448,12 @@ def test_queries_that_cannot_be_right(pooler, section):
     p = pooler(section=section, **asking(databases={f"d{i}": f"dbname=db0 auth_query='{q.replace(chr(39), chr(39) * 2)}'"
                                                     for i, (q, _) in enumerate(QUERIES)} | {"db0": ""}))
     for i, (query, text) in enumerate(QUERIES):
-        if query != "SELECT 1" and "$1" not in query:
-            pass
         e = refused(p, "q_scram", f"d{i}")
         assert (e.code, e.text) == (("08P01", "bouncer config error") if section == "pgbouncer" else
                                     ("58000", "authentication is not possible: the user could not be looked up")), query
         assert p.log_has(text), query
     enters(p, "q_scram", "db0")
-    assert p.show("AUTH_CACHE") == [] or section == "fynixpool"
+    assert [r["user"] for r in p.show("AUTH_CACHE")] == ([] if section == "pgbouncer" else ["q_scram"])
 
 
 def test_a_row_of_nulls_is_nobody(pooler):
@@ -545,6 +541,7 @@ def test_pools_and_users(pooler):
         rows = [(r["database"], r["user"]) for r in p.show("POOLS")]
         assert sorted(rows) == [("db0", "asker"), ("db0", "q_scram"), ("pgbouncer", "pgbouncer")]
         assert int(p.pool("db0", "asker")["sv_idle"]) == 2
+        assert {r["list"]: r["items"] for r in p.show("LISTS")}["pools"] == "3"
         assert "q_scram" in [r["name"] for r in p.show("USERS")]
         assert len([r for r in p.show("SERVERS") if r["user"] == "asker"]) == 2
         refused(p, "absent")
@@ -566,3 +563,29 @@ def test_a_password_that_changes_is_used_for_new_servers(pooler, pg):
     p.console("RECONNECT")
     enters(p, "q_turn", password="two")
     assert refused(p, "q_turn", password="one").code == "28P01"
+
+
+# ---- over TLS, and several hosts ----
+
+def test_asked_over_tls_as_the_database_says(maker, tlspg, pki):
+    """The connection that asks goes as those of its entry: over TLS, with the checks of that entry, or not at all."""
+    tlspg.show("good")
+    tlspg.sql("DROP ROLE IF EXISTS asker")
+    tlspg.sql(f"CREATE ROLE asker SUPERUSER LOGIN PASSWORD '{pw('asker')}'")
+    p = maker(tlspg, **asking(auth_dbname=None, server_login_retry="100ms", server_tls_sslmode="verify-ca", server_tls_ca_file=pki.crt("ca"), databases={
+        "db0": "", "full": "dbname=db0 host=localhost server_tls_sslmode=verify-full",
+        "wrong": f"dbname=db0 server_tls_ca_file={pki.crt('ca2')}", "off": "dbname=db1 server_tls_sslmode=disable"}))
+    for database in ("db0", "full"):
+        enters(p, "app", database)
+        tls = [r["tls"] for r in p.show("SERVERS") if r["database"] == database and r["user"] == "asker"]
+        assert tls and all(t.startswith("TLSv1.3") for t in tls)
+    for database in ("wrong", "off"):
+        assert refused(p, "app", database).code == "08006"
+    assert p.log_has("certificate verify failed")
+
+
+def test_the_next_host_of_a_list(pooler):
+    # nothing listens on 127.0.0.3: the next one is asked
+    p = pooler(**asking(auth_dbname=None, databases={"db0": "host=127.0.0.3,127.0.0.1 load_balance_hosts=disable"}, server_login_retry="100ms"))
+    enters(p, "q_scram")
+    assert p.log_has("127.0.0.3:.*connect failed")
