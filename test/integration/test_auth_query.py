@@ -1,5 +1,8 @@
 """auth_query: users who are not in auth_file are looked up on a server."""
 
+import os
+import pwd
+import signal
 import threading
 import time
 
@@ -8,8 +11,10 @@ import pytest
 from harness import scram, wire
 from harness.cluster import pw
 from harness.pooler import ADMIN_DB
+from harness.tlswire import TlsClient, client_context
 from harness.wire import wait_until
 
+ME = pwd.getpwuid(os.getuid()).pw_name
 LOOKUP = "SELECT * FROM authq.lookup($1)"
 ODD = 'o"dd\'; user $1 \\'
 USERS = {"q_scram": "scram-sha-256", "q_md5": "md5", ODD: "scram-sha-256"}
@@ -225,6 +230,11 @@ def test_per_database(pooler, pg, calls):
     enters(p, "q_scram", "any")
     assert (calls.count(), other.count()) == (0, 1)  # the same question
     assert refused(p, "q_scram", "db3").code == "28P01"
+    # the other way round: nobody is looked up for one of many
+    p = pooler(**asking(databases={"db0": "", "db1": "auth_user=''"}))
+    enters(p, "q_scram")
+    assert refused(p, "q_scram", "db1").code == "28P01"
+    assert p.show("AUTH_LOOKUPS")[0]["asked"] == "1"
     other.c.quit()
 
 
@@ -292,6 +302,71 @@ def test_auth_user_without_a_password(pooler, pg):
         c.query("GRANT SELECT ON pg_authid TO trusty")
     p = pooler(**asking(auth_user="trusty", userlist={"admin": pw("admin")}))
     enters(p, "q_scram")
+
+
+def test_peer(pooler, calls):
+    calls.put(ME, None)
+    p = pooler(start=False, **asking(auth_type="peer", auth_query=LOOKUP, databases={"db0": "", "forced": "dbname=db0 user=trusty"}))
+    p.start(wait=False)
+    wait_until(lambda: reachable(p), what="the Unix socket")
+    wire.Client(p.sock, ME, "forced").quit()
+    calls.c.query("TRUNCATE authq.secrets")
+    p.signal(signal.SIGHUP)
+    wait_until(lambda: not peer_enters(p), what="the user who is gone")
+    assert calls.count(ME) >= 2 and calls.count("app") == 0  # who fails by his own name is not looked up
+    with pytest.raises(wire.PgError):
+        wire.Client(p.sock, "app", "forced")
+    assert calls.count("app") == 0
+
+
+def reachable(p):
+    try:
+        wire.connect(p.sock).close()
+        return True
+    except OSError:
+        return False
+
+
+def peer_enters(p):
+    try:
+        wire.Client(p.sock, ME, "forced").quit()
+        return True
+    except wire.PgError as e:
+        assert "Peer authentication failed" in e.text
+        return False
+
+
+def test_certificates(pooler, calls, pki):
+    """The certificate says who it is, the server whether there is such a user."""
+    conf = asking(auth_type="cert", auth_query=LOOKUP, auth_query_ttl="0", databases={"db0": "user=trusty"}, client_tls_sslmode="verify-full",
+                  client_tls_key_file=pki.file("good.key"), client_tls_cert_file=pki.crt("good"), client_tls_ca_file=pki.crt("ca"))
+    p = pooler(start=False, **conf)
+    p.start(wait=False)
+
+    def come(user="app"):
+        context = client_context(pki.crt("ca"))
+        context.load_cert_chain(pki.crt("app"), pki.file("app.key"))
+        return TlsClient(p.addr, user, context=context)
+    wait_until(lambda: wire_open(p), what="the door")
+    come().quit()
+    assert calls.count("app") == 1
+    with pytest.raises(wire.PgError):
+        come("app2")
+    assert calls.count("app2") == 0
+    calls.c.query("ALTER ROLE app NOLOGIN")
+    try:
+        with pytest.raises(wire.PgError):
+            come()
+    finally:
+        calls.c.query("ALTER ROLE app LOGIN")
+
+
+def wire_open(p):
+    try:
+        wire.connect(p.addr).close()
+        return True
+    except OSError:
+        return False
 
 
 # ---- roles ----
