@@ -8,9 +8,11 @@ import pytest
 
 from harness import loginrules, scram, wire
 from harness.cluster import pw
+from harness.directory import BASE, Directory
 from harness.knock import Knock
 from harness.owner import own
 from harness.pooler import Pooler
+from test_pam import matrix as pam_matrix
 
 ME = pwd.getpwuid(os.getuid()).pw_name     # who the clients of these tests are
 STORED = ["none", "plain", "other-plain", "md5", "scram", "other-scram"]
@@ -22,8 +24,10 @@ TRIES = [("wrong", "first"), ("empty", "first"), ("right", "first"), ("right", "
 UNASKED = [("wrong", "first"), ("right", "pooled"), ("empty", "pooled")]      # where nobody looks at what is given
 BY_RULE = {"trust": ["plain", "tls", "direct"], "plain": ["plain", "tls", "direct"], "md5": ["plain", "tls", "direct"],
            "scram": ["plain", "tls", "direct"], "plus": ["tls", "direct", "plain"], "cert": ["tls", "direct", "plain"],
-           "peer": ["unix", "plain"], "reject": ["unix", "plain", "tls", "direct"]}
+           "peer": ["unix", "plain"], "ldap": ["plain", "tls", "direct"], "pam": ["plain", "tls", "direct"], "reject": ["unix", "plain", "tls", "direct"]}
+BY_QUERY = {m: BY_RULE[m] for m in ("trust", "plain", "md5", "scram", "plus", "cert", "peer")}
 BY_TYPE = {"any": ["plain", "tls", "direct"], **{m: BY_RULE[m] for m in BY_RULE if m != "reject"}}
+BY = {"rule": BY_RULE, "query": BY_QUERY, "type": BY_TYPE}
 RULES = """\
 host fynixpool admin all trust
 host all /^trust_ all trust
@@ -34,7 +38,10 @@ hostssl all /^cert_ all cert map=certs
 local all /^peer_ peer map=os
 local all /^reject_ reject
 host all /^reject_ all reject
+host all /^ldap_ all ldap
+host all /^pam_ all pam
 """
+JUDGED = ("ldap", "pam")      # elsewhere
 MAPS = f"certs app /^cert_ok_\nos {ME} /^peer_ok_\n"
 SERVER_RULES = "".join(f"host all +asks_{a} 127.0.0.1/32 {m}\n" for a, m in (
     ("trust", "trust"), ("password", "password"), ("md5", "md5"), ("md5scram", "md5"), ("scram", "scram-sha-256")))
@@ -44,12 +51,12 @@ Cell = collections.namedtuple("Cell", "by method way stored asks link given nth"
 
 def groups(by, method):
     """One for each way in, secret and server that are tried together; every link comes with each of them."""
-    ways = (BY_RULE if by == "rule" else BY_TYPE)[method]
+    ways = BY[by][method]
     for i, way in enumerate(ways):
         is_beside = way not in BY_RULE.get(method, ways)[:1] + ["tls", "direct"] and method in ("plus", "cert", "peer")
         for j, stored in enumerate(STORED + ["unknown"]):
-            asks = ASKS
-            if by == "type" or stored == "unknown" or is_beside or method == "reject":
+            asks = ASKS if i == 0 else [ASKS[(i + j + k) % len(ASKS)] for k in ((0,) if method in JUDGED else (0, 1, 3))]
+            if by != "rule" or stored == "unknown" and method not in JUDGED or is_beside or method == "reject":
                 asks = [ASKS[(i + 2 * j) % len(ASKS)]]
             for a in asks:
                 link = (i + j + ASKS.index(a)) % len(LINKS)
@@ -106,18 +113,39 @@ def stored_of(role, stored):
 
 
 def given_of(cell):
-    right = OTHER if cell.stored == "other-plain" else PASSWORD
+    right = OTHER if cell.stored == "other-plain" and cell.method not in JUDGED else PASSWORD
     return {"right": right, "wrong": right[:-1] + "~", "empty": ""}[cell.given]
 
 
 # ---- the world ----
 
 def roles():
-    for by, methods in (("rule", BY_RULE), ("type", BY_TYPE)):
+    for by, methods in BY.items():
         for method in methods:
             for cell in cells(by, method):
-                if cell.stored != "unknown" or method == "any":
+                if cell.stored != "unknown" or method == "any" or method in JUDGED:
                     yield cell, role_of(cell)
+
+
+@pytest.fixture(scope="module")
+def judges(top):
+    """A directory and a service of PAM that know everybody, by the password of the servers."""
+    names = {m: {role for cell, role in roles() if cell.method == m} for m in JUDGED}
+    pam = top + "/login-pam"
+    os.mkdir(pam)
+    put(pam + "/passwd", "".join(f"{name}:{PASSWORD}:fynixpool\n" for name in names["pam"]))
+    put(pam + "/fynixpool", "auth required {0} passdb={1}/passwd\naccount required {0} passdb={1}/passwd\n".format(pam_matrix(), pam))
+    own(pam)
+    d = Directory(top + "/login-ldap", dict.fromkeys(names["ldap"], PASSWORD)).start()
+    yield {"auth_pam_dir": pam,
+           "auth_ldap_options": f'ldapserver=127.0.0.1 ldapport={d.port} ldapprefix="uid=" ldapsuffix=",ou=people,{BASE}"'}
+    d.stop()
+
+
+def put(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+    own(path)
 
 
 @pytest.fixture(scope="module")
@@ -133,16 +161,22 @@ def server(tlspg):
     for role, cell in {role: cell for cell, role in roles()}.items():     # the same role, the same secret
         secret = stored_of(role, "md5" if cell.asks == "md5" else "scram")
         make.append(f"CREATE ROLE {role} LOGIN PASSWORD '{secret}' IN ROLE asks_{cell.asks};")
+    make.append("CREATE ROLE asker LOGIN IN ROLE asks_trust;")
     tlspg.sql("".join(make) + "SELECT pg_reload_conf()")
+    with wire.Client(tlspg.sock, "postgres", "db0") as c:
+        rows = {u: stored_of(role_of(cell), cell.stored) for cell, role in roles() if cell.by == "query" and cell.stored != "unknown"
+                for u in (role, user_of(cell))}
+        c.query("CREATE TABLE public.login_secrets (name text, secret text); GRANT SELECT ON public.login_secrets TO asker;"
+                "INSERT INTO public.login_secrets VALUES " + ",".join(f"('{u}', nullif('{x}', ''))" for u, x in rows.items()))
     return tlspg
 
 
-def build(server, pki, top, by, method):
-    """A pooler for all cells of by and method (of all methods by rule)."""
-    ways = {w for m, ways in (BY_RULE if by == "rule" else BY_TYPE).items() for w in ways}
-    databases, userlist = {}, {"admin": pw("admin")}
+def build(server, pki, judges, top, by, method):
+    """A pooler for all cells of by and method (None: of all methods)."""
+    ways = {w for ways in BY[by].values() for w in ways}
+    databases, userlist = {"lookup": "dbname=db0 sslmode=disable"}, {"admin": pw("admin"), "asker": ""}
     for cell, role in roles():
-        if (cell.by, by) == ("rule", "rule") or (cell.by, cell.method) == (by, method):
+        if cell.by == by != "query" and method in (None, cell.method):
             if cell.stored != "unknown":
                 userlist[role] = stored_of(role, cell.stored)
                 userlist[user_of(cell)] = stored_of(role, cell.stored) if not alone(cell) else ""
@@ -152,24 +186,31 @@ def build(server, pki, top, by, method):
         for link, words in LINKS.items():
             databases[f"{way}_{link}"] = "dbname=db0 " + words
     conf = {"auth_type": "hba", "auth_hba_file": "hba.conf", "auth_ident_file": "ident.conf"}
+    if by == "query":
+        conf.update(auth_user="asker", auth_dbname="lookup", auth_query="SELECT name, secret FROM public.login_secrets WHERE name = $1")
     if by == "type":
         conf = {"auth_type": {"scram": "scram-sha-256", "plus": "scram-sha-256"}.get(method, method)}
     p = Pooler(server, top, databases=databases, userlist=userlist, pool_size=1, server_login_retry=3600, max_client_conn=1000,
                client_tls_sslmode="verify-ca" if (by, method) == ("type", "cert") else "allow", client_tls_ca_file=pki.crt("ca"),
                client_tls_cert_file=pki.crt("good"), client_tls_key_file=pki.file("good.key"), log_connections=0,
-               log_disconnections=0, **conf)
-    for name, text in (("hba.conf", RULES), ("ident.conf", MAPS)):
-        with open(f"{p.top}/{name}", "w") as f:
-            f.write(text)
-        own(f"{p.top}/{name}")
+               log_disconnections=0, **judges, **conf)
+    put(p.top + "/hba.conf", RULES)
+    put(p.top + "/ident.conf", MAPS)
     p.start()
-    wire.wait_until(lambda: os.path.exists(p.sock), what="the Unix socket")
+    wire.wait_until(lambda: is_open(p.sock), what="the Unix socket")
     return p
 
 
-@pytest.fixture(scope="module")
-def ruled(server, pki, top):
-    p = build(server, pki, top + "/login-rules", "rule", None)
+def is_open(path):
+    try:
+        wire.connect(path).close()
+        return True
+    except OSError:
+        return False
+
+
+def whole(server, pki, judges, top, by):
+    p = build(server, pki, judges, f"{top}/login-{by}", by, None)
     yield p
     try:
         p.stop()
@@ -177,12 +218,22 @@ def ruled(server, pki, top):
         pytest.fail(str(e), pytrace=False)
 
 
+@pytest.fixture(scope="module")
+def ruled(server, pki, judges, top):
+    yield from whole(server, pki, judges, top, "rule")
+
+
+@pytest.fixture(scope="module")
+def asking(server, pki, judges, top):
+    yield from whole(server, pki, judges, top, "query")
+
+
 @pytest.fixture
-def typed(server, pki, top):
+def typed(server, pki, judges, top):
     made = []
 
     def make(method):
-        made.append(build(server, pki, f"{top}/login-{method}", "type", method))
+        made.append(build(server, pki, judges, f"{top}/login-type-{method}", "type", method))
         return made[-1]
     yield make
     for p in made:
@@ -220,7 +271,8 @@ def expected_words(cell, outcome):
 
 def in_words(cell):
     leg = {"plain": "in the clear", "tls": "over TLS", "direct": "over direct TLS", "unix": "over the Unix socket"}[cell.way]
-    return (f"{cell.method} by {'a rule' if cell.by == 'rule' else 'auth_type'}, {leg}, {cell.stored} in auth_file, {cell.given} password, "
+    by, where = ("auth_type" if cell.by == "type" else "a rule"), ("found by auth_query" if cell.by == "query" else "in auth_file")
+    return (f"{cell.method} by {by}, {leg}, {cell.stored} {where}, {cell.given} password, "
             f"{cell.nth} connection, to a server that asks for {cell.asks} ({cell.link})")
 
 
@@ -303,6 +355,13 @@ def test_by_rule(ruled, server, pki, method):
     ruled.console("RECONNECT")
 
 
+@pytest.mark.parametrize("method", BY_QUERY)
+def test_by_rule_looked_up(asking, server, pki, method):
+    """Users in no auth_file: what auth_query finds counts the same."""
+    run(asking, pki, server, "query", method)
+    asking.console("RECONNECT")
+
+
 @pytest.mark.parametrize("method", BY_TYPE)
 def test_by_auth_type(typed, server, pki, method):
     run(typed(method), pki, server, "type", method)
@@ -310,14 +369,15 @@ def test_by_auth_type(typed, server, pki, method):
 
 def test_the_table_is_whole():
     """Enough cells, every value with every one of another column, and no line that decides nothing."""
-    every = [c for by, methods in (("rule", BY_RULE), ("type", BY_TYPE)) for m in methods for c in cells(by, m)]
+    every = [c for by, methods in BY.items() for m in methods for c in cells(by, m)]
     assert len(every) == len(set(every)) >= 2000
     used = {line for c in every for line in verdict(c).lines}
     lines = {r.line for s in loginrules.SECTIONS.values() for r in s}
     assert lines == used, f"login.rules: lines that no cell needs: {sorted(lines - used)}"
     for m in ("trust", "plain", "md5", "scram"):
         mine = [c for c in every if c.method == m and c.stored != "unknown"]
-        for a, b in (("way", "link"), ("way", "asks"), ("way", "stored"), ("stored", "asks"), ("stored", "link"), ("asks", "link")):
+        for a, b in (("way", "link"), ("way", "asks"), ("way", "stored"), ("stored", "asks"), ("stored", "link"), ("asks", "link"),
+                     ("given", "way"), ("given", "stored"), ("given", "asks"), ("given", "link")):
             pairs = {(getattr(c, a), getattr(c, b)) for c in mine}
             missing = {(x, y) for x in {x for x, _ in pairs} for y in {y for _, y in pairs}} - pairs
             assert not missing, (m, a, b, missing)
