@@ -56,7 +56,8 @@ class Scram:
 def secret(password, iterations=4096, salt=None):
     """The stored form, as PostgreSQL keeps it in pg_authid and a userlist may hold it."""
     salt = salt or os.urandom(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    password = password if isinstance(password, bytes) else password.encode()
+    salted = hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
     stored = hashlib.sha256(h(salted, b"Client Key")).digest()
     return f"SCRAM-SHA-256${iterations}:{b64(salt)}${b64(stored)}:{b64(h(salted, b'Server Key'))}"
 
