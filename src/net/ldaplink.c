@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/lock.h"
-#include "net/lberwipe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +21,6 @@ static struct lock ldaplink_first;
 void ldaplink_begin(void)
 {
 	lock_init(&ldaplink_first);
-	lberwipe_begin();
 }
 
 #ifdef HAVE_LDAP
@@ -119,7 +117,23 @@ static int ldaplink_io_over(Sockbuf_IO_Desc *io FX_UNUSED)
 	return 0;
 }
 
-/* Between the socket and TLS: with a server that is silent in the handshake OpenLDAP would try again for ever. */
+static ber_slen_t ldaplink_top_read(Sockbuf_IO_Desc *io, void *p, ber_len_t n)
+{
+	return LBER_SBIOD_READ_NEXT(io, p, n);
+}
+
+/* What has been sent is not looked at again, and OpenLDAP frees it as it is. */
+static ber_slen_t ldaplink_top_write(Sockbuf_IO_Desc *io, void *p, ber_len_t n)
+{
+	ber_slen_t rc = LBER_SBIOD_WRITE_NEXT(io, p, n);
+
+	if (rc > 0)
+		secret_wipe(p, (size_t)rc);
+	return rc;
+}
+
+/* Between the socket and TLS: with a server that is silent in the handshake OpenLDAP would try again for ever.  And above
+ * TLS: messages with passwords are wiped. */
 static int ldaplink_on_connect(LDAP *ld FX_UNUSED, Sockbuf *sb, LDAPURLDesc *url FX_UNUSED, struct sockaddr *addr FX_UNUSED,
 			       struct ldap_conncb *cb)
 {
@@ -132,7 +146,18 @@ static int ldaplink_on_connect(LDAP *ld FX_UNUSED, Sockbuf *sb, LDAPURLDesc *url
 		.sbi_close = ldaplink_io_over,
 	};
 
-	return ber_sockbuf_add_io(sb, (Sockbuf_IO *)&io, LBER_SBIOD_LEVEL_PROVIDER + 1, cb->lc_arg);
+	static const Sockbuf_IO top = {
+		.sbi_setup = ldaplink_io_setup,
+		.sbi_remove = ldaplink_io_over,
+		.sbi_ctrl = ldaplink_io_ctrl,
+		.sbi_read = ldaplink_top_read,
+		.sbi_write = ldaplink_top_write,
+		.sbi_close = ldaplink_io_over,
+	};
+
+	if (ber_sockbuf_add_io(sb, (Sockbuf_IO *)&io, LBER_SBIOD_LEVEL_PROVIDER + 1, cb->lc_arg) != 0)
+		return -1;
+	return ber_sockbuf_add_io(sb, (Sockbuf_IO *)&top, LBER_SBIOD_LEVEL_APPLICATION, cb->lc_arg);
 }
 
 static void ldaplink_on_end(LDAP *ld FX_UNUSED, Sockbuf *sb FX_UNUSED, struct ldap_conncb *cb FX_UNUSED)

@@ -11,6 +11,7 @@ from harness.cluster import pw
 from harness.directory import BASE, Directory, Silent, person
 from harness.owner import own
 from harness.pooler import ADMIN_DB
+from test_secrecy import canary, no_trace
 
 STRANGE = [" lead", "trail ", "#hash", "a,b", 'q"uote', "plus+", "<angle>", "semi;colon", "back\\slash", "eq=ual", "star*", "(paren)",
            "o'neil", "größe", "a/b", "*)(uid=*", "a)(|(uid=*)", "x,ou=robots"]
@@ -18,12 +19,13 @@ PEOPLE = {**{u: pw(u) for u in ("app", "app2", "admin", "mike")}, **{u: "pw-stra
 SIMPLE = f'ldapprefix="uid=" ldapsuffix=",ou=people,{BASE}"'
 SEARCH = f'ldapbasedn="{BASE}" ldapbinddn="cn=searcher,{BASE}" ldapbindpasswd="pw-searcher"'
 ANYBODY = "host all all all ldap "
+SECRET, WRONG = canary("directory", 700), canary("wrong", 700)
 
 
 @pytest.fixture(scope="module")
 def directory(top, pki):
     more = person("twin", "pw-twin") + person("twin", "pw-twin", ou="robots") + person("robot", "pw-robot", ou="robots")
-    d = Directory(top + "/ldap", PEOPLE, pki, "good", more=more).start()
+    d = Directory(top + "/ldap", dict(PEOPLE, canary=SECRET), pki, "good", more=more).start()
     yield d
     d.stop()
 
@@ -421,3 +423,16 @@ def test_options_are_not_shown(ldap):
     p = ldap(SEARCH)
     shown = {r["key"]: r["value"] for r in p.show("CONFIG")}
     assert "pw-searcher" not in str(shown)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("how", ["simple", "search", "ldaps"])
+def test_passwords_leave_no_trace(ldap, directory, pki, how):
+    """Neither with OpenLDAP, nor elsewhere. Where the server's login needs none of the client's."""
+    if how == "ldaps":
+        p = ldap(f"ldapserver=127.0.0.1 ldapscheme=ldaps ldapport={directory.tls_port} {SIMPLE}", auth_ldap_ca_file=pki.crt("ca"))
+    else:
+        p = ldap(SIMPLE if how == "simple" else SEARCH)
+    enters(p, "canary", SECRET)
+    refused(p, "canary", WRONG)
+    no_trace(p, [SECRET, WRONG])

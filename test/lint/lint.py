@@ -52,8 +52,8 @@ NAMES = [
      "belongs to net"),
     (re.compile(r"\b(SSL_\w+)"), lambda f: f.room == "net", "belongs to net"),
     (re.compile(r"\b(PQ[a-z]\w+|PGconn|PGresult)\b"), lambda f: f.noun == "net/pqlink", "belongs to net/pqlink"),
-    (re.compile(r"(?<![\w.>])((?:ldap|ber)_\w+)\s*\("), lambda f: f.noun in ("net/ldaplink", "net/lberwipe"),
-     "belongs to net/ldaplink and net/lberwipe"),
+    (re.compile(r"(?<![\w.>])((?:ldap|ber)_\w+)\s*\("), lambda f: f.noun == "net/ldaplink",
+     "belongs to net/ldaplink"),
     (re.compile(r"(?<![\w.>])(pam_\w+)\s*\("), lambda f: f.noun == "net/pamlink", "belongs to net/pamlink"),
     (re.compile(r"\b(io_uring_\w+)"), lambda f: f.room == "net", "belongs to net"),
 ]
