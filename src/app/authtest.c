@@ -3,6 +3,7 @@
  */
 #include "app/authtest.h"
 
+#include "app/daemonize.h"
 #include "auth/hbamatch.h"
 #include "base/log.h"
 #include "base/rnd.h"
@@ -192,6 +193,8 @@ int authtest_run(const struct args *args, const struct conf *conf)
 	char error[256];
 	bool is_good;
 
+	/* a password is typed here */
+	daemonize_close_up(conf->set.allow_core_dump);
 	(void)log_configure(&log, error, sizeof(error));
 	rnd_secure(process_key, sizeof(process_key));
 	scram_cache_init(&t.cache, 16, process_key);
