@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WORKERS 4
+#define WORKERS 16
 
 static struct pooler_manners manners;
 static struct hub hub;

@@ -421,6 +421,12 @@ static void world_pooler_live(struct pooler_manners pooler, const struct fakepg_
 	pooler_finish();
 }
 
+/* more workers than anybody has cores, in one seed of eight */
+static unsigned world_workers(uint64_t seed, unsigned usual)
+{
+	return seed % 8 == 7 ? 5 + (unsigned)(seed / 8 % 12) : usual;
+}
+
 static void world_pooler(struct world_counts *counts)
 {
 	static const enum flavour flavours[] = {STRICT, STRICT, STRICT, STRICT, STRICT,	  FAULTS, FAULTS,
@@ -434,6 +440,7 @@ static void world_pooler(struct world_counts *counts)
 	world_manners_of_server(&server, flavour == FAULTS);
 	world_manners_of_clients(&clients);
 	world_manners_of_pooler(&pooler);
+	pooler.workers = world_workers(sim.seed, pooler.workers);
 	server.is_session = strcmp(pooler.mode, "session") == 0;
 	clients.has_session_state = server.is_session;
 	clients.hides_plans = !server.is_session;
