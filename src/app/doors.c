@@ -5,6 +5,7 @@
 
 #include "app/join.h"
 #include "base/log.h"
+#include "pool/plan.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ int doors_open(struct doors *d, const struct conf *conf)
 {
 	const struct conf_settings *set = &conf->set;
 	const struct listener_options o = {
+		.tuning = plan_tuning(set),
 		.backlog = (int)set->listen_backlog,
 		.reuse_port = set->so_reuseport,
 		.defer_accept = set->tcp_defer_accept > 0,

@@ -15,6 +15,7 @@
 #include "net/errand.h"
 #include "net/ldaplink.h"
 #include "net/lookup.h"
+#include "pool/plan.h"
 #include "pool/tlsset.h"
 #include "session/strangers.h"
 #include "session/witness.h"
@@ -336,6 +337,7 @@ static int process_start(struct process *p)
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
 	p->hub.strangers = strangers_new();
+	p->hub.tuning = plan_tuning(&p->conf->set);
 	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS, 0);
 	p->hub.witnesses = errand_new(WITNESS_THREADS, WITNESS_WAITING, WITNESS_PATIENCE_US);
 	ldaplink_begin();

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_LINE_MAX 4000 /* below PIPE_BUF */
@@ -24,6 +25,8 @@
 static struct {
 	struct lock lock;
 	int file_fd;
+	int pid; /* asking the system for it costs as much as writing a line; 0: not known yet */
+	bool never_blocks; /* file_fd is a file on disk */
 	bool to_stderr, json;
 	_Atomic int verbose;
 	_Atomic uint64_t dropped;
@@ -35,6 +38,7 @@ static const char *const log_words[] = {"FATAL", "ERROR", "WARNING", "LOG", "DEB
 
 int log_configure(const struct log_settings *settings, char *error, size_t size)
 {
+	struct stat st;
 	int fd = -1;
 
 	if (settings->file != NULL && settings->file[0] != '\0') {
@@ -49,6 +53,8 @@ int log_configure(const struct log_settings *settings, char *error, size_t size)
 	if (log_state.file_fd >= 0)
 		close(log_state.file_fd);
 	log_state.file_fd = fd;
+	log_state.never_blocks = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	log_state.pid = getpid();
 	log_state.to_stderr = settings->to_stderr;
 	log_state.json = settings->json;
 	lock_drop(&log_state.lock);
@@ -77,11 +83,11 @@ uint64_t log_dropped(void)
 	return atomic_load_explicit(&log_state.dropped, memory_order_relaxed);
 }
 
-static bool log_put(int fd, const char *line, size_t n)
+static bool log_put(int fd, bool never_blocks, const char *line, size_t n)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 
-	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0)
+	if (!never_blocks && (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0))
 		return false;
 	return write(fd, line, n) == (ssize_t)n;
 }
@@ -91,8 +97,8 @@ static bool log_emit(const char *line, size_t n)
 	bool ok = true;
 
 	if (log_state.file_fd >= 0)
-		ok = log_put(log_state.file_fd, line, n);
-	if (log_state.to_stderr && !log_put(STDERR_FILENO, line, n))
+		ok = log_put(log_state.file_fd, log_state.never_blocks, line, n);
+	if (log_state.to_stderr && !log_put(STDERR_FILENO, false, line, n))
 		ok = false;
 	return ok;
 }
@@ -110,6 +116,11 @@ static void log_quote(char *dst, size_t size, const char *src)
 	dst[at] = '\0';
 }
 
+static int log_pid(void)
+{
+	return log_state.pid != 0 ? log_state.pid : (int)getpid();
+}
+
 static size_t log_format(char *line, size_t size, enum log_level level, const char *context, const char *text)
 {
 	char when[48], quoted[LOG_LINE_MAX - 700], who[512] = "";
@@ -117,14 +128,14 @@ static size_t log_format(char *line, size_t size, enum log_level level, const ch
 
 	clock_format_log(clock_wall_us(), &log_state.now, when, sizeof(when));
 	if (!log_state.json) {
-		n = snprintf(line, size, "%s [%d] %s %s%s%s", when, (int)getpid(), log_words[level],
+		n = snprintf(line, size, "%s [%d] %s %s%s%s", when, log_pid(), log_words[level],
 			     context != NULL ? context : "", context != NULL ? " " : "", text);
 	} else {
 		log_quote(quoted, sizeof(quoted), text);
 		if (context != NULL)
 			log_quote(who, sizeof(who), context);
 		n = snprintf(line, size, "{\"time\":\"%s\",\"pid\":%d,\"level\":\"%s\",\"context\":\"%s\",\"message\":\"%s\"}",
-			     when, (int)getpid(), log_words[level], who, quoted);
+			     when, log_pid(), log_words[level], who, quoted);
 	}
 	if (n < 0)
 		return 0;

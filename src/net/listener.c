@@ -65,6 +65,9 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	if (at->family == ADDR_IPV6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	/* the connections have it from here */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	listener_tune(fd, &o->tuning);
 	if (o->defer_accept)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, o->backlog) < 0) {
@@ -226,12 +229,8 @@ static void listener_peer(int fd, const struct sockaddr_storage *ss, struct addr
 	socklen_t len = sizeof(cred);
 
 	addr_from_sockaddr(peer, ss);
-	if (ss->ss_family != AF_UNIX) {
-		int one = 1;
-
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (ss->ss_family != AF_UNIX)
 		return;
-	}
 	peer->family = ADDR_UNIX;
 	memset(peer->ip, 0xff, sizeof(peer->ip));
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
@@ -305,6 +304,13 @@ void listener_refuse_with(int fd, const void *bytes, size_t n)
 	(void)shutdown(fd, SHUT_WR);
 	(void)recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
 	close(fd);
+}
+
+bool listener_is_tuned(const struct listener_tuning *a, const struct listener_tuning *b)
+{
+	return a->keepalive == b->keepalive && a->keepcnt == b->keepcnt && a->keepidle == b->keepidle &&
+	       a->keepintvl == b->keepintvl && a->user_timeout_ms == b->user_timeout_ms &&
+	       a->socket_buffer == b->socket_buffer;
 }
 
 void listener_tune(int fd, const struct listener_tuning *t)

@@ -31,7 +31,16 @@ struct listener {
 	_Alignas(8) uint8_t engine[LISTENER_ENGINE_SIZE];
 };
 
+/* Options of a connected TCP socket; a listening one hands them on. */
+struct listener_tuning {
+	bool keepalive;
+	int keepcnt, keepidle, keepintvl; /* 0: system's */
+	int user_timeout_ms;		  /* 0: system's */
+	int socket_buffer;		  /* bytes, 0: system's */
+};
+
 struct listener_options {
+	struct listener_tuning tuning; /* of the connections; TCP */
 	int backlog;
 	bool reuse_port;
 	bool defer_accept;
@@ -58,13 +67,7 @@ void listener_refuse(int fd);
 /* ... after saying n bytes to it, if it takes them at once. */
 void listener_refuse_with(int fd, const void *bytes, size_t n);
 
-/* Options of a connected TCP socket. */
-struct listener_tuning {
-	bool keepalive;
-	int keepcnt, keepidle, keepintvl; /* 0: system's */
-	int user_timeout_ms;		  /* 0: system's */
-	int socket_buffer;		  /* bytes, 0: system's */
-};
 void listener_tune(int fd, const struct listener_tuning *t);
+bool listener_is_tuned(const struct listener_tuning *a, const struct listener_tuning *b); /* equally */
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/lock.h"
 #include "conf/conf.h"
+#include "net/listener.h"
 #include "net/loop.h"
 
 #define HUB_WORKERS_MAX 64
@@ -48,6 +49,7 @@ struct hub {
 	struct errands *witnesses;	     /* fixed after start; NULL: PAM and LDAP are not asked */
 	struct usercache *users_found;	     /* what auth_query has said; fixed after start */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
+	struct listener_tuning tuning;	     /* what accepted connections have already; fixed after start */
 	struct strangers *strangers;	     /* fixed after start; NULL: addresses are not followed */
 	uint8_t process_key[32];	     /* salts of unknown users, see scram_cache.h */
 };

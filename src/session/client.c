@@ -336,7 +336,8 @@ static void client_tune(const struct client *c)
 {
 	const struct listener_tuning tuning = plan_tuning(&c->worker->home.conf->set);
 
-	if (c->peer.family == ADDR_IPV4 || c->peer.family == ADDR_IPV6)
+	if ((c->peer.family == ADDR_IPV4 || c->peer.family == ADDR_IPV6) &&
+	    !listener_is_tuned(&tuning, &c->worker->home.hub->tuning))
 		listener_tune(c->conn.fd, &tuning);
 }
 

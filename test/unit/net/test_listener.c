@@ -50,7 +50,11 @@ static void setup(void)
 	ck_assert_int_eq(loop_init(&loop, rig_engine(), 0, NULL), 0);
 	folder_make(dir);
 	snprintf(path, sizeof(path), "%s/.s.PGSQL.6432", dir);
-	options = (struct listener_options){.backlog = 16, .unix_mode = 0777};
+	options = (struct listener_options){
+		.backlog = 16,
+		.unix_mode = 0777,
+		.tuning = {.keepalive = true, .keepidle = 77, .user_timeout_ms = 12345},
+	};
 	count = starved = 0;
 	stops = false;
 	error[0] = '\0';
@@ -160,6 +164,13 @@ START_TEST(tcp_sockets)
 		ck_assert(fcntl(accepted[i], F_GETFD) & FD_CLOEXEC);
 		ck_assert_int_eq(getsockopt(accepted[i], IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
 		ck_assert_int_ne(on, 0);
+		/* what the listening socket was given */
+		ck_assert_int_eq(getsockopt(accepted[i], SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
+		ck_assert_int_ne(on, 0);
+		ck_assert_int_eq(getsockopt(accepted[i], IPPROTO_TCP, TCP_KEEPIDLE, &on, &len), 0);
+		ck_assert_int_eq(on, 77);
+		ck_assert_int_eq(getsockopt(accepted[i], IPPROTO_TCP, TCP_USER_TIMEOUT, &on, &len), 0);
+		ck_assert_int_eq(on, 12345);
 		addr_format(&peers[i], text, sizeof(text));
 		ck_assert_str_eq(text, host);
 		ck_assert_int_eq(getsockname(fd[i], (struct sockaddr *)&ss, &slen), 0);
