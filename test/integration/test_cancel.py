@@ -372,7 +372,7 @@ def test_T_CAN_03_flood_of_bogus_cancels(pg, pooler, flood_tool, tmp_path, worke
     """50,000 a second, or what the machine can: queries take no longer than beside the same flood against a program that does
     nothing but accept and close; and unauthenticated connections stay under their limit. FYNIX_FLOOD_SECONDS: how long."""
     seconds = float(os.environ.get("FYNIX_FLOOD_SECONDS", "3"))
-    p = pooler(workers=workers, pool_size=4, max_overflow=0, max_client_conn=400)
+    p = pooler(workers=workers, pool_size=4, max_overflow=0, max_client_conn=400, max_unauthenticated_percent=25)
     c = p.client(timeout=30)
     before = p.fds()
     nowhere = str(tmp_path / "sink")
