@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define URING_ENTRIES 1024
-#define URING_EVENTS 8192 /* completions that have room */
+#define URING_ENTRIES 256
+#define URING_EVENTS 2048 /* completions that have room */
 #define URING_VECTORS 1024
 #define URING_MESSAGES 128
 

@@ -93,7 +93,7 @@ def test_auto_without_memory_to_lock(cold):
 
 def test_auto_with_too_few_rings_for_its_workers(cold):
     """A ring or two could be had (if nobody else has any), but sixteen can't; all workers run on the same engine."""
-    p = cold(lock_at_most(2 * 1024 * 1024), io_engine="auto", worker_threads=16).start()
+    p = cold(lock_at_most(512 * 1024), io_engine="auto", worker_threads=16).start()
     assert engine_of(p) == "libev" and len(INSTEAD.findall(p.log_text())) == 1
 
 
