@@ -39,7 +39,8 @@ struct monitor {
 	void *owner;
 	struct timeout tick;
 	struct hash_map pools; /* struct monitor_pool by its share's address */
-	struct sample *parts;
+	struct sample *parts;	/* the workers' while is_looking */
+	size_t parts_bytes;	/* what they pointed to when they were last joined */
 	unsigned at; /* in the rings */
 	bool is_looking;
 	bool have_rested; /* all workers, when they were last asked, */
@@ -288,6 +289,9 @@ static void monitor_joined(void *arg)
 
 	sample_init(&now);
 	sample_join(&now, m->parts, m->n, loop_now(m->control));
+	m->parts_bytes = 0;
+	for (unsigned i = 0; i < m->n; i++)
+		m->parts_bytes += mem_cost(m->parts[i].pool);
 	monitor_look(m, &now);
 	sample_fini(&now);
 	m->is_looking = false;
@@ -375,6 +379,5 @@ void monitor_weigh(const struct monitor *m, struct weight *to)
 		weight_block(to, WEIGHT_STATISTICS, node);
 		weight_object(to, WEIGHT_STATISTICS, node->value);
 	}
-	for (unsigned i = 0; i < m->n; i++)
-		weight_block(to, WEIGHT_STATISTICS, m->parts[i].pool);
+	weight_bytes(to, WEIGHT_STATISTICS, 0, m->parts_bytes);
 }

@@ -244,7 +244,7 @@ def test_every_byte_while_a_server_is_awaited(pooler):
 
     with FakeServer(script) as s:
         p = pooler(databases={"slow": f"port={s.port} sslmode=disable"}, pool_size=1, max_overflow=0, server_login_retry=60, max_client_conn=1000,
-                   max_unauthenticated_percent=100, server_connect_timeout=60, pool_timeout=60, log_connections=0, log_disconnections=0)
+                   max_unauthenticated_percent=100, server_connect_timeout=60, pool_timeout=60, query_wait_notify=0, log_connections=0, log_disconnections=0)
         for answer[:] in (["welcome"],):
             clients = []
             for kind in range(256):
