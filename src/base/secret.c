@@ -7,10 +7,20 @@
 
 #include <string.h>
 
+#define SECRET_STACK ((size_t)64 * 1024)
+
 void secret_wipe(void *p, size_t n)
 {
 	if (n > 0)
 		explicit_bzero(p, n);
+}
+
+/* the sanitizer would put the array elsewhere */
+__attribute__((noinline, no_sanitize_address)) void secret_wipe_stack(void)
+{
+	uint8_t beyond[SECRET_STACK];
+
+	explicit_bzero(beyond, sizeof(beyond));
 }
 
 void secret_set(struct secret *s, const void *p, size_t n)

@@ -24,5 +24,7 @@ void secret_move(struct secret *to, struct secret *from);
 bool secret_is_equal(const void *a, size_t a_len, const void *b, size_t b_len);
 /* Overwrites memory in a way the compiler keeps. */
 void secret_wipe(void *p, size_t n);
+/* Overwrites 64 KiB of this thread's stack beyond the caller: what libraries have left of passwords that went through them. */
+void secret_wipe_stack(void);
 
 #endif

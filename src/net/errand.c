@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/secret.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -141,6 +142,7 @@ static void errand_do(struct errands *a, struct errand *e)
 		errand_start_thread(a);
 	lock_drop(&a->lock);
 	e->work(e);
+	secret_wipe_stack(); /* it may have been about a password */
 	lock_take(&a->lock);
 	if (e->is_late) {
 		a->late--;
