@@ -420,7 +420,7 @@ def test_pg_receivewal(wal):
     wait_until(lambda: senders(pg), 10)
     for _ in range(2):
         pg.sql("SELECT pg_logical_emit_message(false, 'x', repeat('y', 100000)); SELECT pg_switch_wal()")
-    wait_until(lambda: [f for f in os.listdir(d) if re.fullmatch("[0-9A-F]{24}", f)], 10, what="a whole segment has come")
+    wait_until(lambda: [f for f in os.listdir(d) if re.fullmatch("[0-9A-F]{24}", f)], 30, what="a whole segment has come")
     assert proc.poll() is None
     end(proc, signal.SIGINT)
     wait_until(lambda: not senders(pg), 8)

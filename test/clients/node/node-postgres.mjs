@@ -44,7 +44,7 @@ const TYPED = `SELECT $1::int AS i, $2::bigint AS b, $3::numeric AS n, $4::float
 const GIVEN = [-5, '9223372036854775807', '12345678901234567890.0123456789', 0.1, 'ü€𝄞\'\\"%', Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
 	new Date('2020-02-29T12:34:56.789Z'), '{"a": [1, null]}', { b: { c: 1.5 } }, [1, null, 3], ['x', 'y"z', '', null],
 	'00000000-0000-0000-0000-000000000007', true, null, 'happy', '0001-01-01']
-const SEEN = GIVEN.with(7, { a: [1, null] })
+const SEEN = GIVEN.map((value, i) => (i === 7 ? { a: [1, null] } : value))
 
 Case('types', () =>
 	connected(async (c) => {
