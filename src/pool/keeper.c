@@ -32,6 +32,19 @@ static struct target *keeper_plan(const struct pool *pool, const struct conf_dat
 			      : plan_target(conf, db, share->database, share->user);
 }
 
+/* with share->lock held: the plan takes the place of the target, whose reference goes to *old (NULL: there was none).
+ * true: for the same place */
+static bool keeper_replace(struct share *share, struct target *plan, struct target **old)
+{
+	bool is_same = share->target != NULL && plan_is_same(share->target, plan);
+
+	if (is_same)
+		target_inherit(plan, share->target);
+	*old = share->target;
+	share->target = plan;
+	return is_same;
+}
+
 /* with share->lock held: what the configuration says about the secret comes first */
 static void keeper_add_found(const struct share *share, struct target *plan)
 {
@@ -58,13 +71,8 @@ int keeper_configure(struct pool *pool, bool replace)
 	lock_take(&share->lock);
 	keeper_add_found(share, plan);
 	if (share->target == NULL || replace) {
-		old = share->target;
-		share->target = plan;
-		if (old != NULL && plan_is_same(old, plan)) {
-			/* the same place, but timeouts and texts may be others */
-			plan->keys = old->keys;
-			plan->second_keys = old->second_keys;
-			target_inherit(plan, old);
+		/* the same place, but timeouts and texts may be others */
+		if (keeper_replace(share, plan, &old)) {
 			/* RELOAD reads all files anew */
 			if (plan->source != NULL)
 				passsource_expire(plan->source);
@@ -150,41 +158,41 @@ void keeper_adopt(struct pool *pool, struct server *s)
 	target_unref(target);
 }
 
-void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
+/* More is known now than the target was made of.  keys: what a client has proved; NULL: found has changed. */
+static void keeper_renew(struct pool *pool, const struct conf_database *db, const struct credential_keys *keys)
 {
 	struct share *share = pool->share;
-	const struct conf_database *db = conf_find_database(pool->home->conf, share->database);
-	struct target *plan, *old = NULL;
-	bool known;
+	struct target *plan = keeper_plan(pool, db), *old;
 
 	lock_take(&share->lock);
-	known = share->target != NULL && plan_knows_keys(share->target, keys);
-	lock_drop(&share->lock);
-	if (known || db == NULL)
-		return;
-	plan = keeper_plan(pool, db);
-	lock_take(&share->lock);
 	keeper_add_found(share, plan);
-	old = share->target;
-	share->target = plan;
-	if (old != NULL && plan_is_same(old, plan)) {
-		plan->keys = old->keys;
-		plan->second_keys = old->second_keys;
-		target_inherit(plan, old);
-	}
-	plan_take_keys(plan, keys);
-	/* a failure without these keys says nothing about the next attempt */
+	(void)keeper_replace(share, plan, &old);
+	if (keys != NULL)
+		plan_take_keys(plan, keys);
+	/* a failure without it says nothing about the next attempt */
 	if (share->is_failing && share->failure.end == SERVER_END_LOGIN_FAILED)
 		share->retry_at = 0;
 	lock_drop(&share->lock);
 	target_unref(old);
 }
 
+void keeper_learn_keys(struct pool *pool, const struct credential_keys *keys)
+{
+	struct share *share = pool->share;
+	const struct conf_database *db = conf_find_database(pool->home->conf, share->database);
+	bool is_known;
+
+	lock_take(&share->lock);
+	is_known = share->target != NULL && plan_knows_keys(share->target, keys);
+	lock_drop(&share->lock);
+	if (!is_known && db != NULL)
+		keeper_renew(pool, db, keys);
+}
+
 void keeper_learn_secret(struct pool *pool, const struct credential *found)
 {
 	struct share *share = pool->share;
 	const struct conf_database *db = conf_find_database(pool->home->conf, share->database);
-	struct target *plan, *old;
 	bool is_known;
 
 	lock_take(&share->lock);
@@ -196,23 +204,8 @@ void keeper_learn_secret(struct pool *pool, const struct credential *found)
 		credential_copy(share->found, found);
 	}
 	lock_drop(&share->lock);
-	if (is_known || db == NULL)
-		return;
-	plan = keeper_plan(pool, db);
-	lock_take(&share->lock);
-	keeper_add_found(share, plan);
-	old = share->target;
-	share->target = plan;
-	if (old != NULL && plan_is_same(old, plan)) {
-		plan->keys = old->keys;
-		plan->second_keys = old->second_keys;
-		target_inherit(plan, old);
-	}
-	/* a failure with the old secret says nothing about the new one */
-	if (share->is_failing && share->failure.end == SERVER_END_LOGIN_FAILED)
-		share->retry_at = 0;
-	lock_drop(&share->lock);
-	target_unref(old);
+	if (!is_known && db != NULL)
+		keeper_renew(pool, db, NULL);
 }
 
 void keeper_prepare(struct pool *pool, struct server *s)

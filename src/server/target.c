@@ -47,6 +47,8 @@ void target_share_source(struct target *t, const struct target *old)
 
 void target_inherit(struct target *t, const struct target *old)
 {
+	t->keys = old->keys;
+	t->second_keys = old->second_keys;
 	target_share_source(t, old);
 	atomic_store(&t->next_host, atomic_load(&old->next_host));
 	atomic_store(&t->firm_host, atomic_load(&old->firm_host));

@@ -84,7 +84,8 @@ const struct target_host *target_next_host(struct target *t);
 void target_host_failed(struct target *t, unsigned n);
 /* The maker's: what old has learnt of the same file or program is good for t as well. */
 void target_share_source(struct target *t, const struct target *old);
-/* The same place, planned anew: new connections go on where those of old were. */
+/* The same place, planned anew: the keys that clients have proved stay, and new connections go on where those of old
+ * were. */
 void target_inherit(struct target *t, const struct target *old);
 
 #endif

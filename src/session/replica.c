@@ -89,10 +89,8 @@ static struct target *replica_target(struct client *c)
 	t = plan_target(conf, db, share->database, share->user);
 	lock_take(&share->lock);
 	if (share->target != NULL) {
-		t->keys = share->target->keys;
 		credential_fini(&t->credential);
 		credential_copy(&t->credential, &share->target->credential);
-		t->second_keys = share->target->second_keys;
 		(void)atomic_fetch_add(&share->target->next_host, 1);
 		target_inherit(t, share->target);
 	}
