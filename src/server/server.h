@@ -59,6 +59,7 @@ struct server_owner_ops {
 	void (*on_gone)(struct server *s);
 };
 
+/* What a rider hears of; all are set. */
 struct server_rider_ops {
 	/* Bytes for the client, whole runs; borrowed until return as in conn.h. */
 	void (*on_reply)(struct server *s, struct chunk *chunk, const uint8_t *data, size_t n);

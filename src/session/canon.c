@@ -174,6 +174,10 @@ static void canon_on_told(struct server *s FX_UNUSED, enum expect_outcome outcom
 {
 }
 
+static void canon_on_shape(struct server *s FX_UNUSED, uint64_t shape FX_UNUSED)
+{
+}
+
 static void canon_on_ours_failed(struct server *s, const char *sqlstate, const char *message)
 {
 	vars_failed(s->rider, s, sqlstate, message);
@@ -189,12 +193,14 @@ static void canon_on_lost(struct server *s, enum server_end why FX_UNUSED, bool 
 
 static const struct server_rider_ops canon_rider_ops = {
 	.on_reply = canon_on_reply,
+	.on_parsed = canon_on_nothing,
 	.on_ready = canon_on_ready,
 	.on_settled = canon_on_nothing,
 	.on_quiet = canon_on_quiet,
 	.on_parameter = canon_on_parameter,
 	.on_told = canon_on_told,
 	.on_tag = canon_on_tag,
+	.on_shape = canon_on_shape,
 	.on_special = canon_on_special,
 	.on_ours_failed = canon_on_ours_failed,
 	.on_room = canon_on_nothing,

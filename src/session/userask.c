@@ -274,6 +274,7 @@ static void userask_on_ours_failed(struct server *s FX_UNUSED, const char *sqlst
 
 static const struct server_rider_ops userask_rider_ops = {
 	.on_reply = userask_on_reply,
+	.on_parsed = userask_on_nothing,
 	.on_ready = userask_on_ready,
 	.on_settled = userask_on_settled,
 	.on_quiet = userask_on_quiet,
