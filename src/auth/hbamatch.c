@@ -116,15 +116,12 @@ struct place {
 
 static struct place place_of(const struct addr *a)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	const uint8_t *ipv4 = addr_ipv4(a);
 	struct place p = {.family = 0};
 
-	if (a->family == ADDR_IPV4) {
+	if (ipv4 != NULL) {
 		p.family = 4;
-		memcpy(p.ip, a->ip, 4);
-	} else if (a->family == ADDR_IPV6 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
-		p.family = 4;
-		memcpy(p.ip, a->ip + 12, 4);
+		memcpy(p.ip, ipv4, 4);
 	} else if (a->family == ADDR_IPV6) {
 		p.family = 6;
 		memcpy(p.ip, a->ip, 16);

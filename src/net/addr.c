@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 bool addr_parse(struct addr *a, const char *text, uint16_t port)
 {
@@ -55,17 +56,38 @@ bool addr_of_socket(struct addr *a, int fd)
 	return a->family != ADDR_NONE;
 }
 
-bool addr_is_loopback(const struct addr *a)
+const uint8_t *addr_ipv4(const struct addr *a)
 {
-	static const uint8_t one[16] = {[15] = 1}, mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 	if (a->family == ADDR_IPV4)
-		return a->ip[0] == 127;
-	if (a->family != ADDR_IPV6)
+		return a->ip;
+	return a->family == ADDR_IPV6 && memcmp(a->ip, mapped, sizeof(mapped)) == 0 ? a->ip + sizeof(mapped) : NULL;
+}
+
+bool addr_is_loopback(const struct addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+	const uint8_t *ipv4 = addr_ipv4(a);
+
+	if (ipv4 != NULL)
+		return ipv4[0] == 127;
+	return a->family == ADDR_IPV6 && memcmp(a->ip, one, sizeof(one)) == 0;
+}
+
+bool addr_uid(const struct addr *a, uid_t *uid)
+{
+	if (a->family != ADDR_UNIX)
 		return false;
-	if (memcmp(a->ip, mapped, sizeof(mapped)) == 0)
-		return a->ip[12] == 127;
-	return memcmp(a->ip, one, sizeof(one)) == 0;
+	memcpy(uid, a->ip, sizeof(*uid));
+	return true;
+}
+
+bool addr_is_own_uid(const struct addr *a)
+{
+	uid_t uid;
+
+	return addr_uid(a, &uid) && uid == geteuid();
 }
 
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss)

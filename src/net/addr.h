@@ -9,6 +9,7 @@
 #include "base/check.h"
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 enum addr_family {
 	ADDR_NONE,
@@ -36,6 +37,12 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);
 void addr_format(const struct addr *a, char *out, size_t size);
 /* This machine's own: 127.0.0.0/8, in IPv6's clothes as well, and ::1. */
 bool addr_is_loopback(const struct addr *a);
+/* The 4 bytes of an IPv4 address, of one in IPv6's clothes (::ffff:10.0.0.1) as well; lent with a.  NULL: it is none. */
+const uint8_t *addr_ipv4(const struct addr *a);
+/* Of the process at the other end of a Unix socket, (uid_t)-1 where the system did not say; false: it came by another way. */
+bool addr_uid(const struct addr *a, uid_t *uid);
+/* It came over a Unix socket, and its user is who we are. */
+bool addr_is_own_uid(const struct addr *a);
 bool addr_is_equal(const struct addr *a, const struct addr *b);
 /* Where we connect to: an address, or a Unix socket path.  Path of more than sun_path: -1.
  * A path that begins with '@' is abstract. */

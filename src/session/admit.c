@@ -130,7 +130,7 @@ void admit_again(struct client *c)
 	struct buf out;
 
 	gate.method = CLIENTAUTH_PROVEN;
-	if (!l->is_own_uid || !conf_is_console(l->database) || !conf_is_console(l->user)) {
+	if (!addr_is_own_uid(&c->peer) || !conf_is_console(l->database) || !conf_is_console(l->user)) {
 		switch (admit_way(c, secret, &gate)) {
 		case GATE_PROOF:
 			break;
@@ -156,7 +156,6 @@ void admit_again(struct client *c)
 void admit_begin(struct client *c)
 {
 	vars_complete(c);
-	c->login->is_own_uid = gate_is_own_uid(c);
 	if (!tarry_begin(c))
 		admit_again(c);
 }
@@ -202,7 +201,7 @@ static unsigned admit_roles(const struct client *c)
 	const struct conf_settings *set = &c->worker->home.conf->set;
 	unsigned roles = 0;
 
-	if (c->login->is_own_uid && conf_is_console(c->login->user))
+	if (addr_is_own_uid(&c->peer) && conf_is_console(c->login->user))
 		roles |= IDENTITY_ADMIN | IDENTITY_STATS;
 	/* "any" proves nothing, not even a name */
 	if (set->auth_type == CONF_AUTH_ANY)

@@ -36,7 +36,6 @@ struct login {
 	bool saw_ssl, saw_gss;
 	bool is_waiting; /* for an answer about its user: nothing is read until it comes */
 	bool is_direct;	 /* TLS was begun without a question */
-	bool is_own_uid; /* Unix socket, and the peer is who we are */
 };
 
 #endif

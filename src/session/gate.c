@@ -17,24 +17,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define GATE_IFACES_US (5 * CLOCK_US_PER_SEC)
-
-static bool gate_uid(const struct client *c, uid_t *uid)
-{
-	if (c->peer.family != ADDR_UNIX)
-		return false;
-	memcpy(uid, c->peer.ip, sizeof(*uid));
-	return true;
-}
-
-bool gate_is_own_uid(const struct client *c)
-{
-	uid_t uid;
-
-	return gate_uid(c, &uid) && uid == geteuid();
-}
 
 void gate_fini(struct gate_memory *m)
 {
@@ -109,7 +93,7 @@ static enum gate_answer gate_peer(struct client *c, bool is_known, const struct 
 	uid_t uid;
 	int rc;
 
-	if (!gate_uid(c, &uid))
+	if (!addr_uid(&c->peer, &uid))
 		return gate_refuse_peer(c, g, "peer needs a connection over a Unix socket");
 	rc = osname_ask(c, uid);
 	if (rc < 0)

@@ -31,8 +31,6 @@ struct gate {
 	char why[GATE_TEXT_MAX];      /* refused: for the log */
 };
 
-/* It came over a Unix socket, and its user is who we are. */
-bool gate_is_own_uid(const struct client *c);
 enum gate_answer {
 	GATE_PROOF,   /* by method */
 	GATE_REFUSED, /* see sentence and why */

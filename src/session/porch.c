@@ -10,8 +10,6 @@
 #include "session/worker.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 /* a share of few clients would let people who log in at the same time lock each other out */
 #define PORCH_MIN	     16
@@ -38,17 +36,6 @@ unsigned porch_max_of_address(const struct conf_settings *set)
 	return share < PORCH_OF_ADDRESS_MIN ? PORCH_OF_ADDRESS_MIN : (unsigned)share;
 }
 
-static bool porch_is_exempt(const struct addr *peer)
-{
-	uid_t uid;
-
-	/* whoever runs us must get in to see what is wrong */
-	if (peer->family != ADDR_UNIX)
-		return false;
-	memcpy(&uid, peer->ip, sizeof(uid));
-	return uid == geteuid();
-}
-
 static void porch_refuse(struct worker *w, int fd, const struct addr *peer, enum hub_answer answer)
 {
 	const struct conf *conf = w->home.conf;
@@ -72,7 +59,8 @@ bool porch_enter(struct worker *acceptor, int fd, const struct addr *peer, uint1
 {
 	const struct conf_settings *set = &acceptor->home.conf->set;
 	struct hub *hub = acceptor->home.hub;
-	bool is_exempt = porch_is_exempt(peer);
+	/* whoever runs us must get in to see what is wrong */
+	bool is_exempt = addr_is_own_uid(peer);
 
 	*answer = HUB_ADDRESS_FULL;
 	if (strangers_enter(hub->strangers, peer, is_exempt ? 0 : porch_max_of_address(set), loop_now(&acceptor->loop), place)) {

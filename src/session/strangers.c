@@ -53,16 +53,14 @@ void strangers_free(struct strangers *s)
 
 static bool strangers_key(const struct addr *from, uint8_t key[STRANGERS_KEY])
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const uint8_t *ipv4 = addr_ipv4(from);
 
 	memset(key, 0, STRANGERS_KEY);
-	key[0] = from->family;
-	if (from->family == ADDR_IPV6 && memcmp(from->ip, mapped, sizeof(mapped)) == 0) {
-		key[0] = ADDR_IPV4;
-		memcpy(key + 1, from->ip + sizeof(mapped), 4);
-	} else {
+	key[0] = ipv4 != NULL ? ADDR_IPV4 : from->family;
+	if (ipv4 != NULL)
+		memcpy(key + 1, ipv4, 4);
+	else
 		memcpy(key + 1, from->ip, from->family == ADDR_IPV6 ? 8 : 4);
-	}
 	return from->family != ADDR_NONE;
 }
 

@@ -30,7 +30,7 @@ bool tarry_begin(struct client *c)
 	uint64_t delay;
 
 	/* whoever runs us must get in to see what is wrong */
-	if (c->login->is_own_uid)
+	if (addr_is_own_uid(&c->peer))
 		return false;
 	delay = strangers_delay(strangers, &c->peer, tarry_longest(&c->worker->home.conf->set), loop_now(c->conn.loop));
 	if (delay == 0)

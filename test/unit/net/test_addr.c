@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 START_TEST(parse_and_format)
 {
@@ -134,6 +135,49 @@ START_TEST(loopback)
 }
 END_TEST
 
+START_TEST(ipv4_in_any_clothes)
+{
+	static const struct {
+		const char *text;
+		const char *ipv4; /* NULL: none */
+	} row[] = {{"10.1.2.3", "10.1.2.3"}, {"::ffff:10.1.2.3", "10.1.2.3"}, {"::10.1.2.3", NULL}, {"::1", NULL},
+		   {"::fffe:10.1.2.3", NULL}, {"1::ffff:10.1.2.3", NULL}};
+	struct addr a = {.family = ADDR_UNIX, .ip = {10, 1, 2, 3}}, want;
+
+	ck_assert_ptr_null(addr_ipv4(&a));
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		ck_assert(addr_parse(&a, row[i].text, 1));
+		if (row[i].ipv4 == NULL) {
+			ck_assert_msg(addr_ipv4(&a) == NULL, "%s", row[i].text);
+			continue;
+		}
+		ck_assert(addr_parse(&want, row[i].ipv4, 1));
+		ck_assert_msg(addr_ipv4(&a) != NULL && memcmp(addr_ipv4(&a), want.ip, 4) == 0, "%s", row[i].text);
+	}
+}
+END_TEST
+
+START_TEST(whose_process_it_is)
+{
+	struct addr a = {.family = ADDR_UNIX};
+	uid_t me = geteuid(), other = me + 1, uid = 0;
+
+	memcpy(a.ip, &me, sizeof(me));
+	ck_assert(addr_uid(&a, &uid) && uid == me);
+	ck_assert(addr_is_own_uid(&a));
+	memcpy(a.ip, &other, sizeof(other));
+	ck_assert(addr_uid(&a, &uid) && uid == other);
+	ck_assert(!addr_is_own_uid(&a));
+	/* the same bytes say nothing of the uid elsewhere */
+	memcpy(a.ip, &me, sizeof(me));
+	for (int family = ADDR_NONE; family < ADDR_UNIX; family++) {
+		a.family = (uint8_t)family;
+		ck_assert(!addr_uid(&a, &uid));
+		ck_assert(!addr_is_own_uid(&a));
+	}
+}
+END_TEST
+
 START_TEST(unknown_families)
 {
 	struct sockaddr_storage ss = {.ss_family = AF_APPLETALK};
@@ -161,6 +205,8 @@ int main(void)
 	tcase_add_test(t, port_is_in_network_order_inside);
 	tcase_add_test(t, unix_sockets);
 	tcase_add_test(t, loopback);
+	tcase_add_test(t, ipv4_in_any_clothes);
+	tcase_add_test(t, whose_process_it_is);
 	tcase_add_test(t, unknown_families);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
