@@ -37,6 +37,7 @@ static void weigh_statements(const struct statements *st, struct weight *to)
 	weight_block(to, WEIGHT_STATEMENTS, st->failed);
 	weight_buf(to, WEIGHT_STATEMENTS, &st->part);
 	weight_buf(to, WEIGHT_STATEMENTS, &st->origin);
+	weight_buf(to, WEIGHT_STATEMENTS, &st->held);
 	while ((node = hash_map_next(&st->names, &it)) != NULL) {
 		weight_block(to, WEIGHT_STATEMENTS, node);
 		weight_object(to, WEIGHT_STATEMENTS, node->value);
@@ -54,6 +55,8 @@ static void weigh_login(const struct login *l, bool is_console, struct weight *t
 	weight_block(to, purpose, l);
 	weight_buf(to, purpose, &l->in);
 	weight_block(to, purpose, l->auth);
+	weight_block(to, purpose, l->witness);
+	weight_block(to, purpose, l->find);
 	weight_block(to, purpose, l->user);
 	weight_block(to, purpose, l->database);
 }
