@@ -75,13 +75,14 @@ struct passsource *passsource_ref(struct passsource *p)
 
 void passsource_unref(struct passsource *p)
 {
-	char **text[] = {p != NULL ? &p->file : NULL, p != NULL ? &p->command : NULL, p != NULL ? &p->name : NULL,
-			 p != NULL ? &p->user : NULL, p != NULL ? &p->database : NULL, p != NULL ? &p->host : NULL};
-
 	if (p == NULL || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(text); i++)
-		mem_free(*text[i]);
+	mem_free(p->file);
+	mem_free(p->command);
+	mem_free(p->name);
+	mem_free(p->user);
+	mem_free(p->database);
+	mem_free(p->host);
 	credential_fini(&p->pair[0]);
 	credential_fini(&p->pair[1]);
 	lock_fini(&p->lock);
