@@ -12,7 +12,7 @@ from harness.owner import own
 from harness.pooler import Pooler
 from harness.tlswire import ALPN, FakeServer, TlsClient, ask, client_context
 from harness.wire import cstr, msg, q, startup
-from test_vectors import CANARY, STARTUP
+from test_vectors import CANARY, STARTUP, unharmed
 
 BODIES = (b"SELECT 1\0", b"", b"\0" * 40)
 CONTEXT, DIRECT = client_context(), client_context(alpn=ALPN)
@@ -36,23 +36,7 @@ def p(top, pg, pki):
     for _ in range(20):
         p.client().quit()
         TlsClient(p.addr, password=pw("app"), context=CONTEXT).quit()
-    before, fds = p.rss_kb(), p.fds()
-    yield p
-    problems = []
-    try:
-        with p.client() as c:
-            assert c.value("SELECT count(*) FROM vector_canary") == "0", "a canary ran"
-        wire.wait_until(lambda: p.fds() <= fds + 4, 8, what=f"files closed again ({p.fds()} now, {fds} before)")
-        grown = p.rss_kb() - before
-        assert grown < (200000 if p.sanitized() else 12000), f"grew by {grown} kB"
-    except AssertionError as e:
-        problems.append(str(e))
-    try:
-        p.stop()
-    except AssertionError as e:
-        problems.append(str(e))
-    if problems:
-        pytest.fail("\n".join(problems), pytrace=False)
+    yield from unharmed(p)
 
 
 def tls(p, user="scrammy", direct=False):

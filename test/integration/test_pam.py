@@ -9,6 +9,7 @@ import pytest
 from harness import wire
 from harness.cluster import pw
 from harness.owner import own
+from harness.passwords import begins, enters, refused
 from harness.pooler import ADMIN_DB
 
 SERVICES = {
@@ -83,27 +84,6 @@ def pam(pooler, services):
             put(p.top + "/hba.conf", rules)
         return p.start() if start else p
     return make
-
-
-def refused(p, user, password, database="db0"):
-    with pytest.raises(wire.PgError) as e:
-        wire.Client(p.addr, user, database, password, timeout=30).quit()
-    return e.value
-
-
-def enters(p, user, password=None, database="db0", who="trusty"):
-    c = wire.Client(p.addr, user, database, pw(user) if password is None else password, timeout=30)
-    assert c.value("SELECT current_user") == who
-    assert c.auth == [3, 0]
-    c.quit()
-
-
-def begins(p, user, password):
-    c = wire.Conn(p.addr, timeout=30)
-    c.send(wire.startup([("user", user), ("database", "db0")]))
-    assert c.take(1)[0].type == "R"
-    c.send(wire.password(password))
-    return c
 
 
 def test_right_wrong_empty_unknown(pam):

@@ -15,17 +15,8 @@ CANARY = q("INSERT INTO vector_canary VALUES (1)")
 MAX_PACKET = 1048576
 
 
-@pytest.fixture(scope="module")
-def vp(top, pg):
-    """One pooler takes all of it, and in the end it is as it was."""
-    with wire.Client(pg.sock, "postgres", "db0") as c:
-        c.query("CREATE TABLE IF NOT EXISTS vector_canary(a int); GRANT ALL ON vector_canary TO PUBLIC")
-    p = Pooler(pg, f"{top}/vectors", pool_size=2, max_overflow=0, client_login_timeout=5, pool_timeout=5, max_client_conn=500,
-               auth_type="trust", databases={"db0": "", "*": ""}, log_connections=0, log_disconnections=0).start()
-    for _ in range(50):
-        with p.client() as c:
-            c.query("SELECT 1")
-            c.quit()
+def unharmed(p):
+    """Hands the pooler to the tests; in the end no canary has run, and it is as it was."""
     before, fds = p.rss_kb(), p.fds()
     yield p
     problems = []
@@ -44,6 +35,20 @@ def vp(top, pg):
         problems.append(str(e))
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def vp(top, pg):
+    """One pooler takes all of it, and in the end it is as it was."""
+    with wire.Client(pg.sock, "postgres", "db0") as c:
+        c.query("CREATE TABLE IF NOT EXISTS vector_canary(a int); GRANT ALL ON vector_canary TO PUBLIC")
+    p = Pooler(pg, f"{top}/vectors", pool_size=2, max_overflow=0, client_login_timeout=5, pool_timeout=5, max_client_conn=500,
+               auth_type="trust", databases={"db0": "", "*": ""}, log_connections=0, log_disconnections=0).start()
+    for _ in range(50):
+        with p.client() as c:
+            c.query("SELECT 1")
+            c.quit()
+    yield from unharmed(p)
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,9 @@
 
 #include "auth/rotation.h"
 
+#include "test/unit/base/suite.h"
+
 #define USER "alice"
-
-static void setup(void)
-{
-	logins_setup();
-}
-
-static void teardown(void)
-{
-	logins_teardown();
-}
 
 static bool may_enter(const struct credential *first, const struct credential *second, enum clientauth_method method,
 	const char *password, struct credential_keys *learnt)
@@ -147,18 +139,12 @@ int main(void)
 {
 	Suite *s = suite_create("rotation");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, logins_setup, logins_teardown);
 	tcase_add_test(t, every_pair);
 	tcase_add_test(t, the_right_keys_are_learnt);
 	tcase_add_test(t, two_salts);
 	tcase_add_test(t, reading);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }
