@@ -161,12 +161,12 @@ def server(tlspg):
     for role, cell in {role: cell for cell, role in roles()}.items():     # the same role, the same secret
         secret = stored_of(role, "md5" if cell.asks == "md5" else "scram")
         make.append(f"CREATE ROLE {role} LOGIN PASSWORD '{secret}' IN ROLE asks_{cell.asks};")
-    make.append("CREATE ROLE asker LOGIN IN ROLE asks_trust;")
+    make.append("CREATE ROLE matrix_asker LOGIN IN ROLE asks_trust;")
     tlspg.sql("".join(make) + "SELECT pg_reload_conf()")
     with wire.Client(tlspg.sock, "postgres", "db0") as c:
         rows = {u: stored_of(role_of(cell), cell.stored) for cell, role in roles() if cell.by == "query" and cell.stored != "unknown"
                 for u in (role, user_of(cell))}
-        c.query("CREATE TABLE public.login_secrets (name text, secret text); GRANT SELECT ON public.login_secrets TO asker;"
+        c.query("CREATE TABLE public.login_secrets (name text, secret text); GRANT SELECT ON public.login_secrets TO matrix_asker;"
                 "INSERT INTO public.login_secrets VALUES " + ",".join(f"('{u}', nullif('{x}', ''))" for u, x in rows.items()))
     return tlspg
 
@@ -174,7 +174,7 @@ def server(tlspg):
 def build(server, pki, judges, top, by, method):
     """A pooler for all cells of by and method (None: of all methods)."""
     ways = {w for ways in BY[by].values() for w in ways}
-    databases, userlist = {"lookup": "dbname=db0 sslmode=disable"}, {"admin": pw("admin"), "asker": ""}
+    databases, userlist = {"lookup": "dbname=db0 sslmode=disable"}, {"admin": pw("admin"), "matrix_asker": ""}
     for cell, role in roles():
         if cell.by == by != "query" and method in (None, cell.method):
             if cell.stored != "unknown":
@@ -187,7 +187,7 @@ def build(server, pki, judges, top, by, method):
             databases[f"{way}_{link}"] = "dbname=db0 " + words
     conf = {"auth_type": "hba", "auth_hba_file": "hba.conf", "auth_ident_file": "ident.conf"}
     if by == "query":
-        conf.update(auth_user="asker", auth_dbname="lookup", auth_query="SELECT name, secret FROM public.login_secrets WHERE name = $1")
+        conf.update(auth_user="matrix_asker", auth_dbname="lookup", auth_query="SELECT name, secret FROM public.login_secrets WHERE name = $1")
     if by == "type":
         conf = {"auth_type": {"scram": "scram-sha-256", "plus": "scram-sha-256"}.get(method, method)}
     p = Pooler(server, top, databases=databases, userlist=userlist, pool_size=1, server_login_retry=3600, max_client_conn=1000,
