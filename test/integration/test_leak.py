@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from harness.oracle import Oracle, make
+from harness.oracle import Op, Oracle, make
 from harness.sampler import Sampler
-from harness.wire import wait_until
+from harness.wire import extended, q, wait_until
 
 REPLIES = int(os.environ.get("FYNIX_LEAK_REPLIES", "150000"))
 
@@ -23,6 +23,22 @@ def test_the_oracle_itself(pg):
     r.login, r.op, r.at = False, make(o.rnd, r.token()), 0
     r.on_message("D", b"\0\1\0\0\0\x14tk:1:2:0123456789ab")
     assert "FOREIGN TOKEN" in o.faults[0]
+
+
+@pytest.mark.compat
+def test_the_oracle_counts_cancels(pg):
+    """Two cancels may hit one batch, the first of them sent for the request before; a third error is nobody's."""
+    o = Oracle(pg.addr, 1, seed=3, login=("trusty", "db0"))
+    r = o.riders[0]
+    hit = b"SERROR\0C57014\0Mcanceling statement due to user request\0\0"
+    r.login, r.cancels, r.at, r.seen = False, 2, 0, 0
+    r.op = Op(b"tk:0:1:0123456789ab", q("BEGIN") + q("SELECT") + q("COMMIT"), ["C", "Z", "T", "C", "Z", "C", "Z"])
+    for kind, body in (("E", hit), ("Z", b"I"), ("E", hit)):
+        r.on_message(kind, body)
+    assert not o.faults
+    r.op, r.at = Op(b"tk:0:2:0123456789ab", q("SELECT"), ["T", "C", "Z"]), 0
+    r.on_message("E", hit)
+    assert "E where T was due" in o.faults[0]
 
 
 @pytest.mark.long
@@ -47,7 +63,6 @@ def test_T_LEAK_04_two_databases_with_the_same_everything(pooler):
     """Same table, same query, same names, different content."""
     p = pooler(pool_size=2, max_overflow=1, pool_timeout=60)
     clients = [p.client(database=f"db{i % 4}") for i in range(80)]
-    from harness.wire import extended, q
     for _ in range(40):
         for i, c in enumerate(clients):
             c.send(q("SELECT db FROM whoami") if i % 8 < 4 else extended("SELECT db FROM whoami"))

@@ -72,7 +72,8 @@ class Rider:
         self.buf = b""
         self.op = None
         self.at = 0
-        self.cancelled = False      # from the first cancel on, any request of this connection may be hit
+        self.cancels = 0            # sent for this connection; from the first on, any request of it may be hit
+        self.hits = 0               # errors they brought
         self.key = None
         self.login = True
         self.out = b""
@@ -107,7 +108,7 @@ class Rider:
         self.op, self.at, self.seen = op, 0, 0
         self.send(op.data)
         if self.number % 3 == 0 and rnd.random() < o.cancel_chance * (10 if op.cancellable else 1):
-            self.cancelled = True
+            self.cancels += 1
             o.cancels += 1
             try:
                 s = socket.create_connection(o.addr, 5)
@@ -169,8 +170,11 @@ class Rider:
             if found != op.token:
                 o.fail(self, f"FOREIGN TOKEN {found!r} in {kind} of {op.token!r}")
                 return
-        if kind == "E" and self.cancelled and b"C57014\0" in body:
+        if kind == "E" and self.hits < self.cancels and b"C57014\0" in body:
             # what was cancelled yields its error; the rest of its batch goes on from the next ReadyForQuery
+            self.hits += 1
+            if op.want[self.at] is None:
+                return      # a second one, late, in what the first has shaken up already
             while op.want[self.at] != "Z":
                 self.at += 1
             if len([w for w in op.want[self.at:] if w == "Z"]) > 1:
@@ -274,7 +278,7 @@ class Oracle:
             elif now - last > quiet:
                 stuck = [r for r in self.riders if r.op is not None or r.login]
                 self.faults.append(f"nothing came for {quiet} s; {len(stuck)} wait, first: client {stuck[0].number} login={stuck[0].login} "
-                                   f"op={stuck[0].op and stuck[0].op.data[:100]!r} at {stuck[0].at} cancelled={stuck[0].cancelled}")
+                                   f"op={stuck[0].op and stuck[0].op.data[:100]!r} at {stuck[0].at} cancels={stuck[0].cancels}")
         for r in self.riders:
             r.sock.close()
         for s in self.cancel_socks:
