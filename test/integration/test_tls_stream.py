@@ -55,17 +55,17 @@ def test_copy(legs, which):
     p, client = legs(which)
     lines = "".join(f"{i}\t{'y' * (i % 500)}\n" for i in range(40000))
     with client() as c:
-        c.query("DROP TABLE IF EXISTS copied; CREATE TABLE copied(i int, t text)")
-        c.send(wire.q("COPY copied FROM STDIN"))
+        c.query("DROP TABLE IF EXISTS copied_tls; CREATE TABLE copied_tls(i int, t text)")
+        c.send(wire.q("COPY copied_tls FROM STDIN"))
         assert c.recv().type == "G"
         for i in range(0, len(lines), 30001):
             c.send(wire.copy_data(lines[i:i + 30001]))
         c.send(wire.copy_done())
         assert c.result().tag == "COPY 40000"
-        c.send(wire.q("COPY (SELECT * FROM copied ORDER BY i) TO STDOUT"))
+        c.send(wire.q("COPY (SELECT * FROM copied_tls ORDER BY i) TO STDOUT"))
         got = b"".join(m.body for m in c.until("Z") if m.type == "d")
         assert got.decode() == lines
-        c.query("DROP TABLE copied")
+        c.query("DROP TABLE copied_tls")
 
 
 @pytest.mark.parametrize("which", LEGS)
