@@ -91,9 +91,7 @@ static void engine_ev_on_check(struct ev_loop *ev, ev_check *w FX_UNUSED, int ev
 /* the deadlines themselves run in loop_turn_end */
 static void engine_ev_on_timer(struct ev_loop *ev, ev_timer *w FX_UNUSED, int events FX_UNUSED)
 {
-	struct loop *loop = ev_userdata(ev);
-
-	loop->timer_due = 0;
+	((struct loop *)ev_userdata(ev))->timer_due = 0;
 }
 
 static void engine_ev_on_wake(struct ev_loop *ev FX_UNUSED, ev_io *w, int events FX_UNUSED)
@@ -263,6 +261,7 @@ static void engine_ev_on_handle(struct ev_loop *ev, ev_check *w FX_UNUSED, int e
 {
 	struct engine_ev *e = engine_ev_of(ev_userdata(ev));
 
+	((struct loop *)ev_userdata(ev))->events += e->dialled.count + e->accepted.count;
 	engine_ev_handle_all(&e->dialled);
 	engine_ev_handle_all(&e->accepted);
 }

@@ -269,6 +269,7 @@ static bool listener_is_peers_error(int err)
 
 void listener_ready(struct listener *l)
 {
+	l->loop->events++;
 	for (int i = 0; i < LISTENER_BURST && l->is_watched; i++) {
 		struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
 		socklen_t len = sizeof(ss);

@@ -28,6 +28,7 @@ int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index
 		return -1;
 	}
 	loop->now = engine->now(loop);
+	longturn_init(&loop->longturns, loop->now);
 	return 0;
 }
 
@@ -134,6 +135,7 @@ void loop_turn_begin(struct loop *loop)
 {
 	loop->now = loop->engine->now(loop);
 	loop->turns++;
+	loop->events = 0;
 }
 
 static void loop_settle_dirty(struct loop *loop)
@@ -158,7 +160,7 @@ void loop_turn_end(struct loop *loop)
 	uint64_t due;
 
 	if (!mailbox_is_empty(&loop->mailbox))
-		mailbox_drain(&loop->mailbox, loop);
+		loop->events += mailbox_drain(&loop->mailbox, loop);
 	timeout_run(&loop->timeouts, loop->now);
 	do {
 		loop_settle_dirty(loop);
@@ -173,6 +175,7 @@ void loop_turn_end(struct loop *loop)
 		loop->timer_due = due;
 		loop->engine->set_timer(loop, due);
 	}
+	longturn_ended(loop, loop->engine->now(loop));
 }
 
 void loop_mark_dirty(struct loop *loop, struct conn *c)

@@ -11,6 +11,7 @@
 #include "base/dlist.h"
 #include "net/chunk.h"
 #include "net/engine.h"
+#include "net/longturn.h"
 #include "net/mailbox.h"
 #include "net/timeout.h"
 
@@ -47,6 +48,8 @@ struct loop {
 	struct loop_grave *graves;
 	struct conn *active; /* whose callback runs; NULL when it was closed or detached inside */
 	uint64_t turns;
+	unsigned events; /* of this turn, see longturn.h */
+	struct longturns longturns;
 	bool stopping;
 	_Alignas(16) uint8_t engine_state[LOOP_ENGINE_SIZE];
 };

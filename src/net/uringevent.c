@@ -164,6 +164,7 @@ static void uringevent_handle_all(struct engine_uring *e, struct uring_events *e
 
 void uringevent_handle(struct engine_uring *e)
 {
+	e->loop->events += e->dialled.count + e->accepted.count;
 	uringevent_handle_all(e, &e->dialled);
 	uringevent_handle_all(e, &e->accepted);
 	uringevent_handle_all(e, &e->doors);

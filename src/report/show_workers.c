@@ -11,6 +11,10 @@ static const struct reply_column show_workers_columns[] = {
 	{"clients", REPLY_INT4},
 	{"servers", REPLY_INT4},
 	{"turns", REPLY_INT8}, /* of its loop: how often it has waited */
+	{"longest_turn_us", REPLY_INT8}, /* since the start, see net/longturn.h */
+	{"longest_turn_events", REPLY_INT4},
+	{"recent_turn_us", REPLY_INT8}, /* the longest of this stats_period and the one before */
+	{"recent_turn_events", REPLY_INT4},
 };
 
 static unsigned show_workers_count(struct dlist *list)
@@ -24,6 +28,8 @@ static unsigned show_workers_count(struct dlist *list)
 
 static void show_workers_rows(struct worker *w, const struct report_ask *ask FX_UNUSED, struct rowset *out)
 {
+	struct longturns *turns = &w->loop.longturns;
+	struct longturn recent = longturn_recent(turns, loop_now(&w->loop));
 	unsigned servers = 0;
 
 	DLIST_EACH(it, &w->home.pools) {
@@ -38,6 +44,10 @@ static void show_workers_rows(struct worker *w, const struct report_ask *ask FX_
 	rowset_uint(out, show_workers_count(&w->clients));
 	rowset_uint(out, servers);
 	rowset_uint(out, w->loop.turns);
+	rowset_uint(out, turns->ever.us);
+	rowset_uint(out, turns->ever.events);
+	rowset_uint(out, recent.us);
+	rowset_uint(out, recent.events);
 }
 
 const struct report_table show_workers_table = {

@@ -5,6 +5,7 @@
  */
 #include "session/worker.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "server/stmt.h"
 #include "session/canon.h"
@@ -15,10 +16,31 @@
 #include "session/userask.h"
 #include "session/watch.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define WORKER_DRIFT 1 /* clients more than the least loaded worker has, before it gets the next one */
+#define WORKER_LONG_TURN_QUIET_US UINT64_C(10000000) /* between two lines about long turns */
+
+/* One line a while is enough: a machine without a core to spare would cause one a turn. */
+static void worker_on_long_turn(struct loop *loop, const struct longturn *turn)
+{
+	struct worker *w = worker_of(loop);
+	char others[64] = "";
+
+	if (w->long_turn_told != 0 && loop_now(loop) - w->long_turn_told < WORKER_LONG_TURN_QUIET_US) {
+		w->long_turns_untold++;
+		return;
+	}
+	if (w->long_turns_untold > 0)
+		snprintf(others, sizeof(others), " (%u more such turns since the last line)", w->long_turns_untold);
+	log_write(LOG_WARNING, NULL, "worker %u was busy for %" PRIu64 " ms with %u events, all its connections waited%s",
+		  loop->index, turn->us / 1000, turn->events, others);
+	w->long_turn_told = loop_now(loop);
+	w->long_turns_untold = 0;
+}
 
 int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *hub, unsigned index, struct worker **all,
 		struct conf *conf, const struct worker_console *console)
@@ -27,6 +49,8 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	if (loop_init(&w->loop, engine, index, w) < 0)
 		return -1;
 	hub->loops[index] = &w->loop;
+	w->loop.longturns.on_long = worker_on_long_turn;
+	longturn_set_period(&w->loop.longturns, conf->set.stats_period);
 	w->all = all;
 	w->console = console;
 	dlist_init(&w->clients);
@@ -203,6 +227,7 @@ static void worker_reload_client(struct client *c, struct conf *conf)
 void worker_reload(struct worker *w, struct conf *conf)
 {
 	home_reload(&w->home, conf);
+	longturn_set_period(&w->loop.longturns, conf->set.stats_period);
 	stmt_store_limit(w->home.hub->statements, (size_t)conf->set.max_statement_memory);
 	DLIST_EACH(it, &w->clients)
 		worker_reload_client(container_of(it, struct client, link), conf);

@@ -47,6 +47,8 @@ struct worker {
 	void *console_owner;	  /* the console's, for its callbacks */
 	struct timeout watch;	  /* looks at running queries */
 	struct log_limit noise;	  /* for lines that anybody can cause */
+	uint64_t long_turn_told;  /* when the log was last told of a long turn; 0: never */
+	unsigned long_turns_untold;
 	bool is_closing;	  /* no new logins but the console's */
 	bool is_draining;	  /* and no new requests */
 };

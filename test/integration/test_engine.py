@@ -2,10 +2,16 @@
 
 import os
 import re
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness.refuse import forbid_uring, lock_at_most
+from harness.tlswire import ask, client_context
 from harness.wire import wait_until
 
 STARTED = re.compile(r"LOG process up: .* workers, (io_uring|libev), listening on port")
@@ -103,3 +109,60 @@ def test_a_reload_does_not_change_it(cold):
     p.reload()
     assert {r["engine"] for r in p.show("WORKERS")} == {"libev"}
     assert p.log_has("io_engine")
+
+
+# ---- how long a worker is busy at a stretch ----
+
+def shake_hands(p, context, stop):
+    """Milliseconds of pure work for a worker, one after the other."""
+    while not stop.is_set():
+        try:
+            with socket.create_connection(p.addr, timeout=20) as s:
+                assert ask(s) == b"S"
+                context.wrap_socket(s).close()
+        except OSError:
+            pass
+
+
+def stop_until(p, seconds, done):
+    """Stops the process for so long, again and again, until done(): only a stop that met the worker at work counts."""
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end, p.show("WORKERS")
+        os.kill(p.proc.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(p.proc.pid, signal.SIGCONT)
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("engine", ["libev", "auto"])
+def test_the_longest_turn_is_known(cold, pki, engine):
+    """A worker that is kept from its work for 0.12 s in the middle of a turn says so, in the table for good and in the log."""
+    p = cold(io_engine=engine, worker_threads=1, stats_period=1, client_tls_sslmode="allow", client_tls_cert_file=pki.crt("good"),
+             client_tls_key_file=pki.file("good.key")).start()
+    told = re.compile(r"WARNING worker 0 was busy for (\d+) ms with (\d+) events, all its connections waited")
+    stop, seen, begun = threading.Event(), [], time.monotonic()
+
+    def row():
+        r, = p.show("WORKERS")
+        seen.append({k: int(r[k]) for k in ("longest_turn_us", "longest_turn_events", "recent_turn_us", "recent_turn_events")})
+        return seen[-1]
+
+    with ThreadPoolExecutor(2) as pool:
+        guests = [pool.submit(shake_hands, p, client_context(), stop) for _ in range(2)]
+        try:
+            wait_until(lambda: row()["longest_turn_us"] > 0, 20, what="work")
+            stop_until(p, 0.12, lambda: row()["longest_turn_us"] >= 120_000)
+        finally:
+            stop.set()
+        for g in guests:
+            g.result()
+    p.log_has(told.pattern)
+    lines = [int(ms) for ms, _ in told.findall(p.log_text())]
+    assert min(lines) >= 100 and len(lines) <= 1 + (time.monotonic() - begun) // 10
+    longest = row()["longest_turn_us"]
+    assert seen[-1]["longest_turn_events"] >= 1
+    # what was long ago is not recent any more
+    wait_until(lambda: row()["recent_turn_us"] < longest, 30, what="another period")
+    assert all(a["longest_turn_us"] <= b["longest_turn_us"] for a, b in zip(seen, seen[1:]))
+    assert all(0 <= r["recent_turn_us"] <= r["longest_turn_us"] for r in seen)
