@@ -66,6 +66,13 @@ size_t stmt_store_bytes(const struct stmt_store *store)
 	return atomic_load_explicit(&store->bytes, memory_order_relaxed);
 }
 
+size_t stmt_store_room(const struct stmt_store *store)
+{
+	size_t max = atomic_load_explicit(&store->max, memory_order_relaxed), now = stmt_store_bytes(store);
+
+	return now < max ? max - now : 0;
+}
+
 void stmt_store_outdate(struct stmt_store *store)
 {
 	atomic_fetch_add_explicit(&store->changes, 1, memory_order_relaxed);

@@ -44,6 +44,8 @@ struct weight;
 void stmt_store_weigh(struct stmt_store *store, struct weight *to);
 /* Bytes that are kept now. */
 size_t stmt_store_bytes(const struct stmt_store *store);
+/* how many more bytes stmt_charge() would grant now */
+size_t stmt_store_room(const struct stmt_store *store);
 
 /* A statement was found to have other rows than before: whatever was parsed until now may be out of date. */
 void stmt_store_outdate(struct stmt_store *store);

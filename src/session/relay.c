@@ -268,7 +268,7 @@ static bool relay_gather(struct relay_run *run, struct relay_message *m)
 		m->split = true;
 	}
 	take = m->have < len - st->part.len ? m->have : len - st->part.len;
-	if (!rewrite_keep_part(c, m->body, take))
+	if (!rewrite_keep_part(c, m->hdr[0], len, m->body, take))
 		return false;
 	m->next = m->body + take;
 	run->from = run->to = m->next;

@@ -68,13 +68,15 @@ bool rewrite_has_enough(const struct client *c, uint8_t type, uint32_t len, cons
 	}
 }
 
-bool rewrite_keep_part(struct client *c, const uint8_t *p, size_t n)
+bool rewrite_keep_part(struct client *c, uint8_t type, size_t len, const uint8_t *p, size_t n)
 {
 	struct statements *st = c->statements;
+	size_t due = type == FE_BIND ? n : len - st->part.len; /* of Bind only the names are kept */
 
 	if (n == 0)
 		return true;
-	if (!stmt_charge(st->store, n)) {
+	/* what will not fit is refused before it has come: it would keep others out until then */
+	if (due > stmt_store_room(st->store) || !stmt_charge(st->store, n)) {
 		(void)rewrite_fail(c, STMT_FULL);
 		return false;
 	}

@@ -67,8 +67,9 @@ enum rewrite_verdict rewrite_message(struct client *c, uint8_t type, uint32_t le
 				     struct rewrite_unnamed *unnamed, size_t *used);
 /* There is no memory for it: ends the client; REWRITE_END. */
 enum rewrite_verdict rewrite_fail(struct client *c, enum stmt_answer answer);
-/* A piece of a message that must be seen whole; false: no memory, the client is closing. */
-bool rewrite_keep_part(struct client *c, const uint8_t *p, size_t n);
+/* n bytes of a message whose body has len bytes and must be seen whole, but for Bind.  false: no memory for it, or none for all
+ * that is announced; the client is closing. */
+bool rewrite_keep_part(struct client *c, uint8_t type, size_t len, const uint8_t *p, size_t n);
 void rewrite_drop_part(struct client *c);
 
 #endif

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import struct
 import threading
 import time
 
@@ -690,6 +691,16 @@ def test_memory_of_statements_is_bounded(pooler):
         assert wire.fields(last.body)["C"] == "53200" and "max_statement_memory" in wire.fields(last.body)["M"]
         assert d.run(parse("SELECT 1", "fits"), sync()).types == "1Z"
         assert d.run(use("fits")).rows == [("1",)]
+
+
+def test_what_will_not_fit_is_refused_when_it_is_announced(pooler):
+    """A Parse, which must be seen whole, does not take memory from others until there is none."""
+    p = pooler(workers=1, pool_size=1, max_overflow=0, max_statement_memory="1MB")
+    with p.client() as c:
+        c.send(b"P" + struct.pack("!I", 1100000) + b"name")
+        assert wire.fields(c.rest()[-1].body)["C"] == "53200"
+    with p.client() as d:
+        assert d.value("SELECT 1") == "1"
 
 
 def test_zero_passes_names_through(pooler):

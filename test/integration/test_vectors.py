@@ -649,7 +649,7 @@ def test_V_L07_headers_in_pieces(vp):
     c.quit()
 
 
-@pytest.mark.parametrize("kind", ["Q", "B", "d", "P"])
+@pytest.mark.parametrize("kind", ["Q", "B", "d", "P", "D", "C"])
 def test_V_L08_a_gigabyte_announced_and_never_sent(vp, kind):
     """32 MB of it come, then the client dies: memory stays, the server is not left with half a message."""
     before = vp.rss_kb()
