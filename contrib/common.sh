@@ -11,7 +11,7 @@ CREATECLUSTER_DIR=/etc/postgresql-common/createcluster.d
 CREATECLUSTER=$CREATECLUSTER_DIR/zz-fynixpool.conf
 
 BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkgconf libev-dev liburing-dev libssl-dev libpq-dev
-	libpam0g-dev libldap-dev)
+	libpam0g-dev libldap-dev libidn-dev)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }

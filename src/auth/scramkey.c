@@ -3,6 +3,8 @@
  */
 #include "auth/scramkey.h"
 
+#include "auth/saslprep.h"
+
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -23,12 +25,20 @@ int scramkey_derive(const void *password, size_t n, const uint8_t *salt, size_t 
 	struct credential_keys *out)
 {
 	uint8_t salted[SCRAMKEY_LEN];
+	struct secret prepared = {0};
+	int rc;
 
 	*out = (struct credential_keys){0};
 	if (iterations < 1 || iterations > SCRAMKEY_ITERATIONS_MAX || n > INT_MAX || salt_len > INT_MAX)
 		return -1;
-	if (PKCS5_PBKDF2_HMAC(n > 0 ? password : "", (int)n, salt, (int)salt_len, (int)iterations,
-		    EVP_sha256(), sizeof(salted), salted) != 1)
+	if (saslprep_prepare(password, n, &prepared)) {
+		password = prepared.data;
+		n = prepared.len;
+	}
+	rc = PKCS5_PBKDF2_HMAC(n > 0 ? password : "", (int)n, salt, (int)salt_len, (int)iterations,
+		EVP_sha256(), sizeof(salted), salted);
+	secret_drop(&prepared);
+	if (rc != 1)
 		return -1;
 	hmac(salted, sizeof(salted), "Client Key", 10, out->client_key);
 	hmac(salted, sizeof(salted), "Server Key", 10, out->server_key);

@@ -1,10 +1,8 @@
 /*
  * scramkey.h - the arithmetic of SCRAM-SHA-256: keys, proofs, signatures.
  *
- * RFC 5802 section 3, RFC 7677.  Passwords are used as the bytes they are: for ASCII
- * that is what SASLprep (RFC 4013) gives (PostgreSQL takes the raw bytes where
- * SASLprep forbids a character), for other UTF-8 it is so when the text is already
- * in normal form KC.  Any thread, no state.
+ * RFC 5802 section 3, RFC 7677.  Keys are derived from what saslprep_prepare makes of a
+ * password.  Any thread, no state.
  */
 #ifndef AUTH_SCRAMKEY_H
 #define AUTH_SCRAMKEY_H

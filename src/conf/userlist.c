@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "config.h"
+
 struct userlist *userlist_new(void)
 {
 	struct userlist *l = mem_zalloc(sizeof(*l));
@@ -132,6 +134,22 @@ static bool userlist_is_pair(
 	return true;
 }
 
+/* Without libidn the keys of SCRAM come from the bytes as they are (auth/saslprep). */
+static void userlist_weigh(const char *secret, const char *name, int line, struct conf_report *report)
+{
+#ifndef HAVE_LIBIDN
+	for (const char *p = secret; *p != '\0'; p++)
+		if ((unsigned char)*p >= 0x80) {
+			conf_report_warning(report, name, line,
+				"the password is not ASCII, and this fynixpool was built without libidn: with SCRAM it is right only "
+				"when it is written in Unicode's normal form KC");
+			return;
+		}
+#else
+	(void)secret, (void)name, (void)line, (void)report;
+#endif
+}
+
 /* Behind the secret: the word or, and another one.  Everything else is nobody's business (it was PostgreSQL's, once). */
 static void userlist_rest(
 	struct userlist *l, char *p, const char *user, const char *secret, const char *name, int line, struct conf_report *report)
@@ -144,8 +162,10 @@ static void userlist_rest(
 		return;
 	if (userlist_word(p + 2, &second) == NULL)
 		conf_report_error(report, name, line, "expected another password in double quotes behind \"or\"");
-	else if (userlist_is_pair(secret, second, name, line, report))
+	else if (userlist_is_pair(secret, second, name, line, report)) {
 		userlist_put_second(l, user, second);
+		userlist_weigh(second, name, line, report);
+	}
 }
 
 static void userlist_line(struct userlist *l, char *p, const char *name, int line, struct conf_report *report)
@@ -165,6 +185,7 @@ static void userlist_line(struct userlist *l, char *p, const char *name, int lin
 		return;
 	}
 	userlist_put(l, user, secret);
+	userlist_weigh(secret, name, line, report);
 	userlist_rest(l, p, user, secret, name, line, report);
 }
 

@@ -55,6 +55,8 @@ NAMES = [
     (re.compile(r"(?<![\w.>])((?:ldap|ber)_\w+)\s*\("), lambda f: f.noun == "net/ldaplink",
      "belongs to net/ldaplink"),
     (re.compile(r"(?<![\w.>])(pam_\w+)\s*\("), lambda f: f.noun == "net/pamlink", "belongs to net/pamlink"),
+    (re.compile(r"(?<![\w.>])((?:stringprep|idn|idna|punycode)_\w+)"), lambda f: f.noun == "auth/saslprep",
+     "belongs to auth/saslprep"),
     (re.compile(r"\b(io_uring_\w+)"), lambda f: f.room == "net", "belongs to net"),
 ]
 

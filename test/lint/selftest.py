@@ -92,6 +92,9 @@ BAD = {
     "PAM outside its file": ({"src/app/helper.c": "void helper_x(void);\nint pam_end(void *, int);\n"
                                                   "void helper_x(void) { pam_end(0, 0); }\n"},
                              "src/app/helper.c:3: pam_end belongs to net/pamlink"),
+    "libidn outside its file": ({"src/auth/helper.c": "void helper_x(void);\nvoid idn_free(void *);\n"
+                                                      "void helper_x(void) { idn_free(0); }\n"},
+                                "src/auth/helper.c:3: idn_free belongs to auth/saslprep"),
     "io_uring outside net": ({"src/pool/queue.h": "struct io_uring_sqe;\n"},
                              "src/pool/queue.h:1: io_uring_sqe belongs to net"),
     "a map that names what is not": ({"src/README.md": "`frame_next()` and\n`frame_gone()`\n"},
