@@ -62,7 +62,7 @@ static bool cancel_is_due(const struct cancel *c)
 	return c->server->request_no == c->request_no && c->server->request_since != 0;
 }
 
-static struct cancel *cancel_find(struct server *s, bool is_sent)
+static struct cancel *cancel_find(const struct server *s, bool is_sent)
 {
 	DLIST_EACH(it, &s->cancels) {
 		struct cancel *c = container_of(it, struct cancel, link);
@@ -71,6 +71,11 @@ static struct cancel *cancel_find(struct server *s, bool is_sent)
 			return c;
 	}
 	return NULL;
+}
+
+bool cancel_may_hit(const struct server *s)
+{
+	return cancel_find(s, true) != NULL;
 }
 
 static void cancel_tell(struct cancel *c)

@@ -18,6 +18,8 @@
  * over, however it went.  false: nothing is running or no memory; or the cancel is under way, and too many wait for
  * its end already.  done is not called then. */
 bool cancel_start(struct server *s, void (*done)(void *arg), void *arg);
+/* May one that is out still strike what s is sent now? */
+bool cancel_may_hit(const struct server *s);
 /* A request, or a statement of ours, is over: the cancel that waited for that goes now, or is not needed any more. */
 void cancel_proceed(struct server *s);
 /* The server is gone: cancels that were sent lose it and end by themselves, others end now. */

@@ -74,6 +74,7 @@ struct client {
 	bool is_stalled : 1;   /* paused until what was sent is answered */
 	bool is_leaving : 1;   /* has said Terminate behind requests that are still answered */
 	bool is_rewritten : 1; /* since it got this server, something that is not its own bytes was sent for it */
+	bool is_unsaid : 1;    /* what its RESET makes us say to this server is put off: varreset.h */
 	bool has_answered : 1; /* since it got this server, bytes of answers went to the client */
 	uint8_t replication : 2; /* enum startup_replication */
 };

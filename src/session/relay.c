@@ -14,6 +14,7 @@
 #include "session/request.h"
 #include "session/rewrite.h"
 #include "session/unnamed.h"
+#include "session/varreset.h"
 #include "session/worker.h"
 
 #include <string.h>
@@ -208,6 +209,19 @@ static enum request_verdict relay_wait(struct relay_run *run, const struct relay
 	return doubt_wait(c->lease.server) ? VERDICT_WAIT : VERDICT_END;
 }
 
+/* Our part of the client's RESET comes first, and that waits for the end of the client's cancels. */
+static enum request_verdict relay_catch_up(struct relay_run *run, const struct relay_message *m)
+{
+	struct client *c = run->c;
+
+	relay_flush_run(run, m->split ? m->next : m->hdr);
+	if (!varreset_must_wait(c, c->lease.server))
+		return varreset_catch_up(c, c->lease.server) ? VERDICT_FORWARD : VERDICT_END;
+	c->is_stalled = true;
+	conn_pause(&c->conn, RELAY_KEEP);
+	return VERDICT_WAIT;
+}
+
 /* What to do with a message that is allowed. */
 static enum request_verdict relay_begin(struct relay_run *run, struct relay_message *m)
 {
@@ -215,6 +229,8 @@ static enum request_verdict relay_begin(struct relay_run *run, struct relay_mess
 	bool had_server = c->lease.state == LEASE_HELD;
 	enum request_verdict verdict = relay_hold(c, m->hdr[0]);
 
+	if (FX_UNLIKELY(c->is_unsaid) && verdict == VERDICT_FORWARD)
+		verdict = relay_catch_up(run, m);
 	if (verdict != VERDICT_FORWARD)
 		return verdict;
 	if (!had_server)

@@ -6,6 +6,7 @@
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/rider.h"
+#include "session/varreset.h"
 #include "session/vars.h"
 #include "session/worker.h"
 
@@ -38,6 +39,8 @@ static void request_ride(struct client *c)
 	server_ride(c->lease.server, &rider_ops, c);
 	c->has_unnamed = c->has_answered = c->is_rewritten = false;
 	record_begin(c);
+	if (FX_UNLIKELY(c->is_unsaid))
+		varreset_drop(c);
 	c->lease.server->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
 	client_enter(c, CLIENT_RUNNING);
 	if (!vars_apply(c, c->lease.server))

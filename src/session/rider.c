@@ -115,7 +115,7 @@ static void rider_on_settled(struct server *s)
 	}
 	if (!(c->left > 0 && c->is_forwarding))
 		doubt_ask(s);
-	if (FX_UNLIKELY(c->is_stalled))
+	if (FX_UNLIKELY(c->is_stalled) && !varreset_must_wait(c, s))
 		rider_wake(c);
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "proto/reply.h"
+#include "server/cancel.h"
 #include "server/owed.h"
 #include "session/vars.h"
 #include "session/varset.h"
@@ -190,11 +191,63 @@ static void varreset_end(struct client *c, struct server *s)
 	s->holds_ready = c->pool_mode == CONF_POOL_STATEMENT;
 }
 
+/* sql: NULL when there was no memory for it */
+static bool varreset_say(struct client *c, struct server *s, struct buf *sql, bool is_local)
+{
+	if (sql == NULL || vars_say(s, sql) < 0) {
+		s->vars_hash = UINT64_MAX;
+		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
+		return false;
+	}
+	if (!is_local)
+		s->is_loose_stale = false;
+	if (!s->is_loose_stale)
+		s->vars_hash = c->vars_hash;
+	return true;
+}
+
+bool varreset_must_wait(const struct client *c, const struct server *s)
+{
+	return c->is_unsaid && cancel_may_hit(s);
+}
+
+void varreset_drop(struct client *c)
+{
+	struct varset *v = varset_of(c);
+
+	c->is_unsaid = false;
+	buf_fini(&v->unsaid);
+	buf_init(&v->unsaid, 0);
+}
+
+/* A transaction block that our SET had made fail could not be mended. */
+static void varreset_put_off(struct client *c, struct server *s, struct buf *sql, bool is_local)
+{
+	struct varset *v = varset_of(c);
+
+	buf_fini(&v->unsaid);
+	v->unsaid = *sql;
+	v->is_unsaid_local = is_local;
+	buf_init(sql, 0);
+	c->is_unsaid = true;
+	/* if nothing comes of it any more, whoever is next begins anew */
+	s->vars_hash = UINT64_MAX;
+}
+
+bool varreset_catch_up(struct client *c, struct server *s)
+{
+	struct varset *v = varset_of(c);
+	bool ok = varreset_say(c, s, &v->unsaid, v->is_unsaid_local);
+
+	varreset_drop(c);
+	return ok;
+}
+
 void varreset_on_ready(struct client *c, struct server *s, char status)
 {
 	struct buf sql, told;
 	struct varset *v;
-	bool is_local;
+	bool is_local, ok;
 
 	if (FX_LIKELY(!s->is_loose_stale && !s->holds_ready) || c->vars == NULL)
 		return;
@@ -209,16 +262,14 @@ void varreset_on_ready(struct client *c, struct server *s, char status)
 		return;
 	buf_init(&sql, PARAMS_MAX * 8);
 	buf_init(&told, PARAMS_MAX * 2);
-	if (!varreset_restore(c, s, &sql, &told) || vars_say(s, &sql) < 0) {
-		s->vars_hash = UINT64_MAX;
-		client_fail(c, CLIENT_END_NO_MEMORY, NULL);
-	} else {
+	ok = varreset_restore(c, s, &sql, &told);
+	if (ok && sql.len > 0 && cancel_may_hit(s))
+		varreset_put_off(c, s, &sql, is_local);
+	else
+		ok = varreset_say(c, s, ok ? &sql : NULL, is_local);
+	if (ok) {
 		conn_send(&c->conn, told.data, told.len, NULL);
 		varreset_end(c, s);
-		if (!is_local)
-			s->is_loose_stale = false;
-		if (!s->is_loose_stale)
-			s->vars_hash = c->vars_hash;
 	}
 	buf_fini(&sql);
 	buf_fini(&told);

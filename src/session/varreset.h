@@ -4,7 +4,10 @@
  * PostgreSQL goes back to what the connection began with, which is ours.  So the
  * startup value is set again at the next ReadyForQuery at which nothing else is
  * owed, in front of whatever the client says then; reports of the value in between
- * are kept from the client, and it is told what holds in the end.
+ * are kept from the client, and it is told what holds in the end.  A cancel of the
+ * client's that is late would hit what we say instead of the RESET: while one is out,
+ * that is put off until the client goes on, and what it goes on with waits for the
+ * end of the cancel.
  *
  * The client's worker.
  */
@@ -23,5 +26,11 @@ bool varreset_hushes(const struct client *c, const struct server *s, const char 
 bool varreset_may_repeat(struct client *c, const struct server *s, const char *sqlstate);
 /* A ReadyForQuery of the client's is about to be forwarded. */
 void varreset_on_ready(struct client *c, struct server *s, char status);
+/* Does what was put off (client->is_unsaid) still have to wait? */
+bool varreset_must_wait(const struct client *c, const struct server *s);
+/* Says it, in front of the client's next message.  false: no memory, the client is closing. */
+bool varreset_catch_up(struct client *c, struct server *s) FX_MUST_USE;
+/* The client has another server now, which is told in its own way. */
+void varreset_drop(struct client *c);
 
 #endif

@@ -94,6 +94,7 @@ bool varset_put(struct client *c, const char *name, const char *value)
 		params_init(&v->now);
 		params_init(&v->start);
 		params_init(&v->known);
+		buf_init(&v->unsaid, 0);
 		c->vars = &v->now;
 	}
 	have = params_get(c->vars, name);
@@ -115,6 +116,7 @@ void varset_free(struct client *c)
 	params_fini(&v->now);
 	params_fini(&v->start);
 	params_fini(&v->known);
+	buf_fini(&v->unsaid);
 	mem_free(v->pending_name);
 	mem_object_free(MEM_VAR_LIST, v, sizeof(*v));
 	c->vars = NULL;

@@ -16,6 +16,8 @@ struct varset {
 	uint8_t pending;	/* enum varset_pending: to be set to start again */
 	char *pending_name;	/* VARSET_PENDING_ONE and _LOCAL */
 	uint8_t repeats;	/* of what was said to set them to start: a cancel has hit it */
+	struct buf unsaid;	/* client->is_unsaid: the SQL that sets them to start */
+	bool is_unsaid_local;	/* and only until the end of the transaction */
 	struct params known;	/* what the client knows of names whose reports it was not told while that is pending */
 };
 
