@@ -12,11 +12,11 @@ enum rewrite_verdict dummy_parse_again(struct client *c, struct server *s, struc
 	enum stmt_answer answer;
 	struct buf out;
 
-	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE))
-		return REWRITE_END;
 	answer = statements_clash(c->statements, name, s->expect.batch);
 	if (answer != STMT_OK)
 		return rewrite_fail(c, answer);
+	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE))
+		return REWRITE_END;
 	if (server_note_flagged(s, FE_PARSE, EXPECT_TOLD) < 0)
 		return REWRITE_END;
 	buf_init(&out, 0);
@@ -45,15 +45,13 @@ enum rewrite_verdict dummy_deallocate(struct client *c, struct server *s, uint8_
 	struct buf out;
 	size_t at;
 
+	answer = statements_set(c->statements, name->text, name->len, NULL, s->expect.batch);
+	if (answer != STMT_OK)
+		return rewrite_fail(c, answer);
 	buf_init(&out, 0);
 	if (!dummy_put_gone(s, &out, type == FE_QUERY)) {
 		buf_fini(&out);
 		return REWRITE_END;
-	}
-	answer = statements_set(c->statements, name->text, name->len, NULL, s->expect.batch);
-	if (answer != STMT_OK) {
-		buf_fini(&out);
-		return rewrite_fail(c, answer);
 	}
 	if (server_note_flagged(s, type, EXPECT_TOLD) < 0) {
 		buf_fini(&out);

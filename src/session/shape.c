@@ -41,8 +41,9 @@ static uint32_t shape_serial(const struct statements_name *name)
 /* the client and the server hear of the answer */
 static bool shape_note_describe(struct client *c, struct statements_name *name, struct prepared_entry *entry)
 {
-	if (prepared_describe(&c->lease.server->prepared, entry, shape_serial(name)) == 0 &&
-	    (name == NULL || statements_describe(c->statements, name) == STMT_OK))
+	/* the server's list comes last: nothing may be left there that is not sent, for it outlives the client */
+	if ((name == NULL || statements_describe(c->statements, name) == STMT_OK) &&
+	    prepared_describe(&c->lease.server->prepared, entry, shape_serial(name)) == 0)
 		return true;
 	(void)rewrite_fail(c, STMT_NO_MEMORY);
 	return false;
