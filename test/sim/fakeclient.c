@@ -376,6 +376,7 @@ static void client_deviation(struct fclient *c, char type, const uint8_t *body, 
 		sim_trace("client %s: excused error (%s): %s", c->name, c->excuse, got);
 		fclients.errors_excused++;
 	}
+	c->was_refused = true;
 	client_abandon(c, has_expected);
 }
 
@@ -688,7 +689,7 @@ static void client_pump(struct fclient *c)
 		c->has_paused = false;
 		/* seen whole by the pooler, before anything of it is answered; and no cancel request keeps it on the server
 		 * where the one before was answered */
-		c->hides = m->hides_plans && s->hides && c->cancels_sent == 0 && bytes_left(&c->out) == 0 && c->model.tx == 'I' && fakeclient_is_answered(c) &&
+		c->hides = m->hides_plans && s->hides && c->cancels_sent == 0 && !c->was_refused && bytes_left(&c->out) == 0 && c->model.tx == 'I' && fakeclient_is_answered(c) &&
 			   sim.weather.max_segment > 1000 && sim.weather.max_read > 1000 && sim.weather.window > 1000;
 		c->schema_at = pgm_schema;
 		bytes_put(&c->out, s->msgs.data, s->msgs.len);

@@ -80,6 +80,7 @@ struct fclient {
 	struct pgm_set stmt_before; /* as var_before */
 	bool is_vague;		    /* what it has prepared can't be told any more: it leaves */
 	bool gives_up;		    /* when a request is refused or lost, what was to follow makes no sense */
+	bool was_refused;	    /* something it said was not done: what it has prepared may be of before */
 	bool hides;		    /* the last step said so, */
 	uint32_t schema_at;	    /* and this was when */
 	char refused[CLIENT_REFUSED][PGM_TEXT]; /* a failed transaction had no room for these, which a server had not */
