@@ -340,6 +340,7 @@ static int process_start(struct process *p)
 	p->hub.tuning = plan_tuning(&p->conf->set);
 	p->hub.errands = errand_new(PROCESS_ERRAND_THREADS, PROCESS_ERRANDS, 0);
 	p->hub.witnesses = errand_new(WITNESS_THREADS, WITNESS_WAITING, WITNESS_PATIENCE_US);
+	p->hub.derivers = errand_new(DERIVE_THREADS, DERIVE_WAITING, 0);
 	ldaplink_begin();
 	p->hub.lookup = lookup_new(PROCESS_LOOKUP_IDLE_US, NULL);
 	if (p->hub.lookup == NULL)
@@ -384,6 +385,7 @@ static bool process_end(struct process *p)
 	resolve_free(p->hub.resolver);
 	all_gone = errand_free(p->hub.errands);
 	all_gone &= errand_free(p->hub.witnesses);
+	all_gone &= errand_free(p->hub.derivers);
 	lookup_free(p->hub.lookup);
 	process_drain_mail(p);
 	for (unsigned i = 0; i < p->workers; i++)

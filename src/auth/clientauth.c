@@ -192,6 +192,7 @@ static enum clientauth_verdict judge_plain(
 	enum clientauth_verdict verdict;
 	size_t n;
 	const char *given = take_password(a, body, len, &n, &verdict);
+	bool fits;
 
 	(void)out;
 	if (given == NULL)
@@ -201,7 +202,10 @@ static enum clientauth_verdict judge_plain(
 		a->step = STEP_ELSEWHERE;
 		return CLIENTAUTH_ELSEWHERE;
 	}
-	return password_fits(&ask, given, n, &a->learnt) ? succeed(a) : deny(a, "wrong password");
+	fits = password_fits(&ask, given, n, &a->learnt);
+	if (scram_cache_wants(a->cache))
+		return CLIENTAUTH_DERIVE;
+	return fits ? succeed(a) : deny(a, "wrong password");
 }
 
 static enum clientauth_verdict judge_md5(struct clientauth *a, const void *body, size_t len, struct buf *out)
@@ -319,11 +323,16 @@ static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body
 	struct buf text;
 	int rc;
 
-	if (scram_server_read_final(&a->scram, body, len) < 0)
+	if (!a->has_final && scram_server_read_final(&a->scram, body, len) < 0)
 		return fail(a, "08P01", "SASL authentication failed", a->scram.error);
+	a->has_final = true;
 	if (find_keys(a, stored, a->learnt.server_key) < 0)
-		return deny(a, "keys could not be derived");
+		return scram_cache_wants(a->cache) ? CLIENTAUTH_DERIVE : deny(a, "keys could not be derived");
 	is_second = try_second(a, stored, a->learnt.server_key);
+	if (scram_cache_wants(a->cache)) {
+		secret_wipe(stored, sizeof(stored));
+		return CLIENTAUTH_DERIVE;
+	}
 	buf_init(&text, 0);
 	rc = scram_server_verify(&a->scram, stored, a->learnt.server_key, client, &text);
 	if (rc == 0 && !a->is_doomed)

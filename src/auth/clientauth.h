@@ -4,7 +4,7 @@
  * Called by session's login on the client's worker.  An unknown user, a user without
  * a usable secret and a wrong password get the same messages in the same order.
  * Never touches an fd, never logs, never waits.  PBKDF2 (milliseconds) runs at most
- * once for each password, see scram_cache.h.
+ * once for each password, see scram_cache.h, and elsewhere when it would take long.
  */
 #ifndef AUTH_CLIENTAUTH_H
 #define AUTH_CLIENTAUTH_H
@@ -27,6 +27,8 @@ enum clientauth_verdict {
 	CLIENTAUTH_MORE,   /* send what is in out, feed the next PasswordMessage */
 	CLIENTAUTH_OK,     /* proved; send what is in out (AuthenticationOk is the caller's to add) */
 	CLIENTAUTH_ELSEWHERE, /* clientauth_password is to be judged; say clientauth_told then, and feed nothing before */
+	CLIENTAUTH_DERIVE, /* the cache's scram_cache_take_job has something to be computed: feed the same message again while
+			    * that is lent to the cache; it may be said once more */
 	CLIENTAUTH_FAILED, /* see clientauth_error; what is in out is not for the client any more */
 };
 

@@ -14,6 +14,7 @@ struct clientauth {
 	enum clientauth_method method; /* asked for, then what is really used */
 	bool is_known, is_doomed, mock_scram;
 	bool has_succeeded;
+	bool has_final; /* SASL: the proof has been read */
 	char *user;
 	struct credential credential, second;
 	struct scram_cache *cache;

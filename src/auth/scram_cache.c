@@ -48,6 +48,8 @@ void scram_cache_clear(struct scram_cache *c)
 void scram_cache_fini(struct scram_cache *c)
 {
 	scram_cache_clear(c);
+	scramjob_free(c->wanted);
+	c->wanted = NULL;
 	hash_map_fini(&c->map);
 	secret_wipe(c->digest_key, sizeof(c->digest_key));
 	secret_wipe(c->process_key, sizeof(c->process_key));
@@ -65,6 +67,41 @@ static void name_question(const struct scram_cache *c, const char *user, const v
 	memcpy(parts + 3 * SCRAMKEY_LEN, &iterations, sizeof(iterations));
 	scramkey_sign(c->digest_key, parts, sizeof(parts), id);
 	secret_wipe(parts, sizeof(parts));
+}
+
+static bool is_lent(const struct scram_cache *c, const uint8_t id[SCRAMKEY_LEN])
+{
+	return c->lent != NULL && memcmp(c->lent->id, id, SCRAMKEY_LEN) == 0;
+}
+
+/* What is in nobody's cache: lent, or to be computed, here or elsewhere. */
+static int derive(struct scram_cache *c, const uint8_t id[SCRAMKEY_LEN], const void *password, size_t n,
+	const uint8_t *salt, size_t salt_len, uint32_t iterations, struct credential_keys *out)
+{
+	if (is_lent(c, id)) {
+		*out = c->lent->keys;
+		return c->lent->keys.is_set ? 0 : -1;
+	}
+	c->derivations++;
+	if (c->here_max == 0 || iterations <= c->here_max || iterations > SCRAMKEY_ITERATIONS_MAX)
+		return scramkey_derive(password, n, salt, salt_len, iterations, out);
+	*out = (struct credential_keys){0};
+	scramjob_free(c->wanted);
+	c->wanted = scramjob_new(id, password, n, salt, salt_len, iterations);
+	return -1;
+}
+
+struct scramjob *scram_cache_take_job(struct scram_cache *c)
+{
+	struct scramjob *job = c->wanted;
+
+	c->wanted = NULL;
+	return job;
+}
+
+void scram_cache_lend(struct scram_cache *c, const struct scramjob *job)
+{
+	c->lent = job;
 }
 
 static bool find(struct scram_cache *c, const uint8_t id[SCRAMKEY_LEN], struct credential_keys *out)
@@ -104,8 +141,7 @@ int scram_cache_try(struct scram_cache *c, const char *user, const void *passwor
 	name_question(c, user, password, n, salt, salt_len, iterations, id);
 	if (find(c, id, out))
 		return 0;
-	c->derivations++;
-	return scramkey_derive(password, n, salt, salt_len, iterations, out);
+	return derive(c, id, password, n, salt, salt_len, iterations, out);
 }
 
 void scram_cache_keep(struct scram_cache *c, const char *user, const void *password, size_t n,
@@ -125,8 +161,7 @@ int scram_cache_derive(struct scram_cache *c, const char *user, const void *pass
 	name_question(c, user, password, n, salt, salt_len, iterations, id);
 	if (find(c, id, out))
 		return 0;
-	c->derivations++;
-	if (scramkey_derive(password, n, salt, salt_len, iterations, out) < 0)
+	if (derive(c, id, password, n, salt, salt_len, iterations, out) < 0)
 		return -1;
 	keep(c, id, out);
 	return 0;

@@ -17,6 +17,7 @@ enum step {
 	STEP_START,      /* nothing asked yet */
 	STEP_ANSWERED,   /* a password was sent, the server judges */
 	STEP_SASL_FIRST, /* client-first-message sent */
+	STEP_DERIVING,   /* our keys are being computed */
 	STEP_SASL_FINAL, /* the proof sent */
 	STEP_VERIFIED,   /* the server proved itself */
 	STEP_OVER,
@@ -260,7 +261,7 @@ static enum serverauth_verdict on_sasl(struct serverauth *a, struct cursor *c, s
 	return go_on(a, STEP_SASL_FIRST, rc);
 }
 
-static enum serverauth_verdict on_sasl_continue(struct serverauth *a, struct cursor *c, struct buf *out)
+static enum serverauth_verdict prove(struct serverauth *a, struct buf *out)
 {
 	struct scram_client *scram = &a->scram;
 	const struct secret *s = &a->credential.text;
@@ -268,15 +269,13 @@ static enum serverauth_verdict on_sasl_continue(struct serverauth *a, struct cur
 	struct buf text;
 	int rc = 0;
 
-	if (scram_client_read_first(scram, c->p, cursor_left(c)) < 0)
-		return fail(a, scram->error);
-	if (!is_same_secret(a)) {
-		credential_keys_wipe(&keys);
-		return fail(a, "password authentication failed: the server has another secret for this user");
-	}
 	if (a->credential.kind == CREDENTIAL_PLAIN)
 		rc = scram_cache_derive(a->cache, a->user, s->data, s->len, scram->salt, scram->salt_len,
 			scram->iterations, &keys);
+	if (rc < 0 && scram_cache_wants(a->cache)) {
+		a->step = STEP_DERIVING;
+		return SERVERAUTH_DERIVE;
+	}
 	if (rc < 0)
 		return fail(a, "SCRAM keys could not be derived");
 	buf_init(&text, 0);
@@ -287,6 +286,21 @@ static enum serverauth_verdict on_sasl_continue(struct serverauth *a, struct cur
 	credential_keys_wipe(&keys);
 	a->has_answered = true;
 	return go_on(a, STEP_SASL_FINAL, rc);
+}
+
+static enum serverauth_verdict on_sasl_continue(struct serverauth *a, struct cursor *c, struct buf *out)
+{
+	if (scram_client_read_first(&a->scram, c->p, cursor_left(c)) < 0)
+		return fail(a, a->scram.error);
+	if (!is_same_secret(a))
+		return fail(a, "password authentication failed: the server has another secret for this user");
+	return prove(a, out);
+}
+
+enum serverauth_verdict serverauth_derived(struct serverauth *a, struct buf *out)
+{
+	CHECK(a->step == STEP_DERIVING);
+	return prove(a, out);
 }
 
 static enum serverauth_verdict on_sasl_final(struct serverauth *a, struct cursor *c)

@@ -28,6 +28,8 @@ enum serverauth_binding {
 
 enum serverauth_verdict {
 	SERVERAUTH_MORE,   /* send what is in out, if anything; feed the next Authentication message */
+	SERVERAUTH_DERIVE, /* the cache's scram_cache_take_job has something to be computed: serverauth_derived while that is
+			    * lent to the cache.  What the server sends meanwhile is out of order. */
 	SERVERAUTH_OK,     /* AuthenticationOk, and rightly so */
 	SERVERAUTH_FAILED, /* see serverauth_error; close the connection */
 };
@@ -53,6 +55,7 @@ void serverauth_free(struct serverauth *a); /* wipes; NULL is fine */
 /* body: the n bytes after the length word of one message of type 'R'; borrowed until return. */
 enum serverauth_verdict serverauth_input(
 	struct serverauth *a, const void *body, size_t n, struct buf *out) FX_MUST_USE;
+enum serverauth_verdict serverauth_derived(struct serverauth *a, struct buf *out) FX_MUST_USE;
 /* The longest Authentication message worth receiving; a longer one is a broken server. */
 #define SERVERAUTH_MESSAGE_MAX 8192
 /* After SERVERAUTH_FAILED: a sentence without secrets ("wrong password type", "invalid server

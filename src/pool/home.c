@@ -31,6 +31,7 @@ void home_init(struct home *home, struct loop *loop, struct hub *hub, unsigned i
 	dlist_init(&home->pools);
 	slots_init(&home->leases);
 	scram_cache_init(&home->scram_cache, HOME_SCRAM_KEYS, hub->process_key);
+	derive_init(&home->derive, &home->scram_cache, hub->derivers, loop);
 	rnd_secure(&seed, sizeof(seed));
 	rnd_seed(&home->rnd, seed);
 	keeper_start(home);
@@ -44,6 +45,7 @@ void home_fini(struct home *home)
 	while ((node = dlist_first(&home->pools)) != NULL)
 		pool_free(container_of(node, struct pool, link));
 	slots_fini(&home->leases);
+	derive_end(&home->derive);
 	scram_cache_fini(&home->scram_cache);
 	conf_unref(home->conf);
 }

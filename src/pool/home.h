@@ -11,6 +11,7 @@
 #include "base/slots.h"
 #include "conf/conf.h"
 #include "pool/hub.h"
+#include "server/derive.h"
 
 struct pool;
 struct server;
@@ -25,6 +26,7 @@ struct home {
 	struct dlist pools;
 	struct slots leases; /* of leases that wait */
 	struct scram_cache scram_cache;
+	struct derive derive; /* what scram_cache has computed elsewhere */
 	struct rnd rnd;
 	struct timeout janitor;
 	bool must_found; /* the snapshot is new: keeper_found looks at it */

@@ -47,6 +47,7 @@ struct hub {
 	struct resolver *resolver;	     /* fixed after start; NULL: every host is numeric */
 	struct errands *errands;	     /* fixed after start; NULL: what may wait is done at once */
 	struct errands *witnesses;	     /* fixed after start; NULL: PAM and LDAP are not asked */
+	struct errands *derivers;	     /* fixed after start; NULL: keys are computed where they are needed */
 	struct usercache *users_found;	     /* what auth_query has said; fixed after start */
 	struct lookup *lookup;		     /* fixed after start; NULL: no connections beside the pools */
 	struct listener_tuning tuning;	     /* what accepted connections have already; fixed after start */

@@ -10,10 +10,12 @@
 #include "auth/serverauth.h"
 #include "base/cursor.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/tlspeer.h"
 #include "proto/errfields.h"
 #include "proto/frontend.h"
 #include "proto/startup.h"
+#include "server/derive.h"
 #include "server/dial.h"
 
 #include <arpa/inet.h>
@@ -25,6 +27,11 @@ enum { LOGIN_AUTH, LOGIN_CONNECT_QUERY };
 struct login_rule {
 	uint32_t max; /* 0: may not come; else bytes of the longest body + 1 */
 	void (*handle)(struct server *s, const uint8_t *body, size_t n);
+};
+
+struct login_wait {
+	struct derive_wait wait;
+	struct server *server;
 };
 
 static void login_fail(struct server *s, const char *sqlstate, const char *what)
@@ -51,6 +58,71 @@ static void login_send_secret(struct conn *c, const struct buf *out)
 	chunk_unref(chunk);
 }
 
+static void login_on_derived(struct derive_wait *w);
+
+/* false: our keys can't be computed now */
+static bool login_waits_for_keys(struct server *s)
+{
+	struct login_wait *w = mem_zalloc(sizeof(*w));
+
+	w->server = s;
+	derive_wait_init(&w->wait, login_on_derived);
+	if (!derive_ask(s->scram_cache, &w->wait)) {
+		mem_free(w);
+		return false;
+	}
+	s->deriving = w;
+	return true;
+}
+
+static void login_judged(struct server *s, enum serverauth_verdict verdict, struct buf *out)
+{
+	switch (verdict) {
+	case SERVERAUTH_MORE:
+		if (out->len > 0)
+			login_send_secret(&s->conn, out);
+		break;
+	case SERVERAUTH_OK:
+		if (serverauth_has_answered(s->auth))
+			atomic_store_explicit(&s->target->works, s->is_second, memory_order_relaxed);
+		serverauth_free(s->auth);
+		s->auth = NULL;
+		break;
+	case SERVERAUTH_DERIVE:
+		if (!login_waits_for_keys(s))
+			login_fail(s, "53300", "too many logins to servers wait for their keys to be computed");
+		break;
+	case SERVERAUTH_FAILED:
+		login_explain(s);
+		login_fail(s, serverauth_is_mismatch(s->auth) ? "28P01" : "28000", serverauth_error(s->auth));
+		break;
+	}
+	buf_wipe(out);
+}
+
+static void login_on_derived(struct derive_wait *w)
+{
+	struct server *s = container_of(w, struct login_wait, wait)->server;
+	struct buf out;
+
+	login_forget(s);
+	if (s->state != SERVER_LOGIN || s->auth == NULL)
+		return;
+	buf_init(&out, 0);
+	login_judged(s, serverauth_derived(s->auth, &out), &out);
+}
+
+void login_forget(struct server *s)
+{
+	struct login_wait *w = s->deriving;
+
+	s->deriving = NULL;
+	if (w == NULL)
+		return;
+	derive_forget(&w->wait);
+	mem_free(w);
+}
+
 static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 {
 	struct buf out;
@@ -60,23 +132,7 @@ static void login_on_auth(struct server *s, const uint8_t *body, size_t n)
 		return;
 	}
 	buf_init(&out, 0);
-	switch (serverauth_input(s->auth, body, n, &out)) {
-	case SERVERAUTH_MORE:
-		if (out.len > 0)
-			login_send_secret(&s->conn, &out);
-		break;
-	case SERVERAUTH_OK:
-		if (serverauth_has_answered(s->auth))
-			atomic_store_explicit(&s->target->works, s->is_second, memory_order_relaxed);
-		serverauth_free(s->auth);
-		s->auth = NULL;
-		break;
-	case SERVERAUTH_FAILED:
-		login_explain(s);
-		login_fail(s, serverauth_is_mismatch(s->auth) ? "28P01" : "28000", serverauth_error(s->auth));
-		break;
-	}
-	buf_wipe(&out);
+	login_judged(s, serverauth_input(s->auth, body, n, &out), &out);
 }
 
 static void login_on_key(struct server *s, const uint8_t *body, size_t n)
@@ -257,6 +313,7 @@ bool login_falls_back(struct server *s)
 		s->was_refused = true;
 	}
 	s->must_redial = s->has_answered = false;
+	login_forget(s);
 	serverauth_free(s->auth);
 	s->auth = NULL;
 	s->reader = (struct server_reader){.run = s->reader.run, .whole = s->reader.whole};

@@ -18,5 +18,7 @@ void login_settled(struct server *s);
 /* The server ended the connection.  true: because of the protocol version we asked for, as far as we can tell; we are
  * connecting again, with 3.0. */
 bool login_falls_back(struct server *s);
+/* It does not wait for keys any more, if it did. */
+void login_forget(struct server *s);
 
 #endif

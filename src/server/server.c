@@ -130,6 +130,7 @@ void server_lost(struct server *s, enum server_end why)
 	cancel_forget(s);
 	resolve_forget(&s->resolve);
 	passsource_forget(&s->asked);
+	login_forget(s);
 	server_enter(s, SERVER_GONE);
 	conn_close(&s->conn);
 	s->owner_ops->on_gone(s);

@@ -152,6 +152,7 @@ struct server {
 	void *promised; /* the owner's: who gets it after the ping */
 	struct scram_cache *scram_cache; /* the worker's */
 	struct serverauth *auth;
+	struct login_wait *deriving; /* login.c: waits for our keys */
 	struct resolver *resolver;    /* dial.c: for the time until it is there */
 	struct errands *errands;
 	struct passsource_ask *asked; /* dial.c: waits for a password */

@@ -15,6 +15,7 @@ void serverweight_add(const struct server *s, struct weight *to)
 	weight_block(to, WEIGHT_SERVERS, s->text);
 	weight_buf(to, WEIGHT_SERVERS, &s->reader.whole);
 	weight_object(to, WEIGHT_LOGINS, s->auth);
+	weight_object(to, WEIGHT_LOGINS, s->deriving);
 	weight_buf(to, WEIGHT_PARAMETERS, &s->params.pairs);
 	weight_buf(to, WEIGHT_PARAMETERS, &s->base.pairs);
 	weight_buf(to, WEIGHT_PARAMETERS, &s->loose.pairs);

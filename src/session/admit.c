@@ -21,6 +21,7 @@
 #include "session/entry_impl.h"
 #include "session/gate.h"
 #include "session/keyring.h"
+#include "session/reckon.h"
 #include "session/replica.h"
 #include "session/tarry.h"
 #include "session/userfind.h"
@@ -80,8 +81,21 @@ void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf
 	case CLIENTAUTH_FAILED:
 		admit_failed(c);
 		break;
+	case CLIENTAUTH_DERIVE:
+		CHECK(!"only a message can need that");
 	}
 	buf_wipe(out);
+}
+
+/* false: the verdict is another one. */
+static bool admit_waits(struct client *c, enum clientauth_verdict verdict, const void *body, size_t n, struct buf *out)
+{
+	if (verdict != CLIENTAUTH_DERIVE)
+		return false;
+	buf_wipe(out);
+	if (!reckon_ask(c, body, n))
+		admit_deny(c, "too many logins wait for their keys to be computed", "53300", "too many logins at a time, try again later");
+	return true;
 }
 
 /* Which proof, and what is known of the user: rules first, so that nobody is looked up whom they refuse anyway. */
@@ -167,6 +181,8 @@ void admit_proof(struct client *c, const void *body, size_t n)
 
 	buf_init(&out, 0);
 	verdict = clientauth_input(c->login->auth, body, n, &out);
+	if (admit_waits(c, verdict, body, n, &out))
+		return;
 	/* it may be the new password of one whose old secret we remember */
 	if (verdict == CLIENTAUTH_FAILED && userfind_recheck(c, body, n))
 		buf_wipe(&out);
@@ -177,13 +193,17 @@ void admit_proof(struct client *c, const void *body, size_t n)
 void admit_once_more(struct client *c, const void *body, size_t n)
 {
 	struct clientauth *a = c->login->auth;
+	enum clientauth_verdict verdict;
 	struct buf out;
 
-	buf_init(&out, 0);
-	if (rejudge_by(a, userfind_secret(c)))
-		admit_verdict(c, clientauth_input(a, body, n, &out), &out);
-	else
+	if (!rejudge_by(a, userfind_secret(c))) {
 		admit_failed(c);
+		return;
+	}
+	buf_init(&out, 0);
+	verdict = clientauth_input(a, body, n, &out);
+	if (!admit_waits(c, verdict, body, n, &out))
+		admit_verdict(c, verdict, &out);
 }
 
 void admit_refuse(struct client *c, bool malformed)

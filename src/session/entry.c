@@ -17,6 +17,7 @@
 #include "session/entry_impl.h"
 #include "session/osname.h"
 #include "session/keyring.h"
+#include "session/reckon.h"
 #include "session/relay.h"
 #include "session/secured.h"
 #include "session/userfind.h"
@@ -58,6 +59,7 @@ void entry_free(struct client *c)
 	osname_forget(l);
 	tarry_end(l);
 	witness_forget(l);
+	reckon_forget(l);
 	userfind_fini(l);
 	clientauth_free(l->auth);
 	credential_keys_wipe(&l->keys);
@@ -277,7 +279,8 @@ static size_t entry_step_auth(struct client *c, const uint8_t *data, size_t n)
 
 static bool entry_takes_proof(const struct client *c)
 {
-	return c->state == CLIENT_AUTH && c->login->auth != NULL && !c->login->is_waiting && !clientauth_is_waiting(c->login->auth);
+	return c->state == CLIENT_AUTH && c->login->auth != NULL && !c->login->is_waiting && c->login->reckon == NULL &&
+	       !clientauth_is_waiting(c->login->auth);
 }
 
 size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n)

@@ -27,6 +27,7 @@ struct login {
 	struct timeout tarry;	 /* tarry.c: due when it has waited */
 	struct client *tarrying; /* NULL: it does not wait */
 	struct witness *witness; /* witness.c: who judges the password; NULL: clientauth does */
+	struct reckon *reckon;	/* reckon.c: whose keys are being computed; NULL: nobody's */
 	struct userfind *find;	/* userfind.c; NULL: nothing was looked up */
 	struct credential_keys keys; /* learnt */
 	char *user, *database;

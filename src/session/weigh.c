@@ -57,6 +57,7 @@ static void weigh_login(const struct login *l, bool is_console, struct weight *t
 	weight_block(to, purpose, l->auth);
 	weight_block(to, purpose, l->witness);
 	weight_block(to, purpose, l->find);
+	weight_block(to, purpose, l->reckon);
 	weight_block(to, purpose, l->user);
 	weight_block(to, purpose, l->database);
 }

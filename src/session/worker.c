@@ -101,6 +101,7 @@ void worker_empty(struct worker *w)
 		worker_drop_servers(&pool->busy);
 		worker_drop_servers(&pool->closing);
 	}
+	derive_end(&w->home.derive);
 	loop_end_strays(&w->loop);
 }
 

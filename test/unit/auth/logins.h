@@ -23,8 +23,16 @@ static FX_UNUSED void logins_setup(void)
 	scram_cache_init(&logins_cache, 64, logins_process_key);
 }
 
+/* the same, but every derivation is somebody else's */
+static FX_UNUSED void logins_setup_elsewhere(void)
+{
+	logins_setup();
+	logins_cache.here_max = 1;
+}
+
 static FX_UNUSED void logins_teardown(void)
 {
+	ck_assert(!scram_cache_wants(&logins_cache));
 	scram_cache_fini(&logins_cache);
 }
 
@@ -88,6 +96,57 @@ struct logins_talk {
 	char requests[8];               /* their codes: 'p'lain, '5', 's'asl, 'c'ontinue, 'f'inal */
 };
 
+/* What a worker leaves to its helpers, when the cache wants it so. */
+static FX_UNUSED struct scramjob *logins_work(void)
+{
+	struct scramjob *job = scram_cache_take_job(&logins_cache);
+
+	ck_assert_ptr_nonnull(job);
+	ck_assert_uint_gt(job->iterations, logins_cache.here_max);
+	scramjob_work(job);
+	ck_assert_ptr_null(job->password.data);
+	scram_cache_lend(&logins_cache, job);
+	return job;
+}
+
+static FX_UNUSED void logins_worked(struct scramjob *job)
+{
+	ck_assert(!scram_cache_wants(&logins_cache) || logins_cache.wanted != job);
+	scram_cache_lend(&logins_cache, NULL);
+	scramjob_free(job);
+}
+
+static FX_UNUSED enum clientauth_verdict logins_judge(struct clientauth *judge, const void *body, size_t n, struct buf *out)
+{
+	enum clientauth_verdict verdict = clientauth_input(judge, body, n, out);
+
+	for (int i = 0; verdict == CLIENTAUTH_DERIVE; i++) {
+		struct scramjob *job = logins_work();
+
+		ck_assert_int_lt(i, 2); /* two secrets, two derivations */
+		ck_assert_uint_eq(out->len, 0);
+		verdict = clientauth_input(judge, body, n, out);
+		logins_worked(job);
+	}
+	ck_assert(!scram_cache_wants(&logins_cache));
+	return verdict;
+}
+
+static FX_UNUSED enum serverauth_verdict logins_prove(struct serverauth *prover, const void *body, size_t n, struct buf *out)
+{
+	enum serverauth_verdict verdict = serverauth_input(prover, body, n, out);
+
+	if (verdict == SERVERAUTH_DERIVE) {
+		struct scramjob *job = logins_work();
+
+		ck_assert_uint_eq(out->len, 0);
+		verdict = serverauth_derived(prover, out);
+		logins_worked(job);
+	}
+	ck_assert(!scram_cache_wants(&logins_cache));
+	return verdict;
+}
+
 /* Lets the two talk until one of them ends it; AuthenticationOk is sent for CLIENTAUTH_OK. */
 static FX_UNUSED struct logins_talk logins_run(struct clientauth *judge, struct serverauth *prover)
 {
@@ -105,7 +164,7 @@ static FX_UNUSED struct logins_talk logins_run(struct clientauth *judge, struct 
 			ck_assert_int_lt(talk.messages, 7);
 			body = logins_take(&down, 'R', &n);
 			talk.requests[talk.messages++] = codes[body[3]];
-			talk.server = serverauth_input(prover, body, n, &up);
+			talk.server = logins_prove(prover, body, n, &up);
 			free(body);
 			if (talk.server == SERVERAUTH_FAILED)
 				break;
@@ -116,7 +175,7 @@ static FX_UNUSED struct logins_talk logins_run(struct clientauth *judge, struct 
 		}
 		body = logins_take(&up, 'p', &n);
 		ck_assert_uint_le(n, clientauth_message_max(judge));
-		talk.client = clientauth_input(judge, body, n, &down);
+		talk.client = logins_judge(judge, body, n, &down);
 		free(body);
 	}
 	buf_fini(&down);

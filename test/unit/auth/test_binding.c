@@ -3,6 +3,8 @@
  */
 #include "logins.h"
 
+#include "test/unit/base/suite.h"
+
 #define USER "alice"
 
 static const struct scram_binding none = {.len = 0};
@@ -16,6 +18,12 @@ static void setup(void)
 {
 	logins_setup();
 	known = logins_secret(CREDENTIAL_PLAIN, USER, "pw", 16);
+}
+
+static void setup_elsewhere(void)
+{
+	setup();
+	logins_cache.here_max = 1;
 }
 
 static void teardown(void)
@@ -101,7 +109,7 @@ static const char *begin(const struct scram_binding *binding, const char *mechan
 	(void)buf_append_cstr(&up, mechanism);
 	(void)buf_append_u32(&up, (uint32_t)strlen(first));
 	(void)buf_append_str(&up, first);
-	verdict = clientauth_input(judge, up.data, up.len, &down);
+	verdict = logins_judge(judge, up.data, up.len, &down);
 	why = verdict == CLIENTAUTH_MORE ? "" : clientauth_detail(judge);
 	buf_fini(&down);
 	buf_fini(&up);
@@ -133,18 +141,13 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {
+		both_sides,
+		beginnings,
+	};
 	Suite *s = suite_create("binding");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, both_sides);
-	tcase_add_test(t, beginnings);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	suite_add(s, "here", setup, teardown, tests, ARRAY_LEN(tests));
+	suite_add(s, "elsewhere", setup_elsewhere, teardown, tests, ARRAY_LEN(tests));
+	return suite_run(s);
 }

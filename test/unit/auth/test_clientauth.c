@@ -4,6 +4,8 @@
  */
 #include "logins.h"
 
+#include "test/unit/base/suite.h"
+
 #include <stdio.h>
 
 #define USER "alice"
@@ -145,7 +147,7 @@ START_TEST(too_long_a_message)
 		max = clientauth_message_max(a);
 		ck_assert_uint_le(max, 65536);
 		body = calloc(1, max + 1);
-		ck_assert_int_eq(clientauth_input(a, body, max + 1, &out), CLIENTAUTH_FAILED);
+		ck_assert_int_eq(logins_judge(a, body, max + 1, &out), CLIENTAUTH_FAILED);
 		ck_assert_uint_eq(clientauth_message_max(a), 0);
 		free(body);
 		buf_fini(&out);
@@ -230,7 +232,7 @@ static char *server_first(const struct credential *c)
 	buf_init(&out, 0);
 	ck_assert_int_eq(clientauth_start(a, &out), CLIENTAUTH_MORE);
 	buf_reset(&out);
-	ck_assert_int_eq(clientauth_input(a, body, sizeof(body) - 1, &out), CLIENTAUTH_MORE);
+	ck_assert_int_eq(logins_judge(a, body, sizeof(body) - 1, &out), CLIENTAUTH_MORE);
 	message = logins_take(&out, 'R', &n);
 	text = strndup((char *)message + 4, n - 4);
 	free(message);
@@ -337,7 +339,7 @@ START_TEST(methods_without_questions)
 		if (cases[i].method == CLIENTAUTH_TRUST && !cases[i].is_known)
 			ck_assert_str_eq(clientauth_error(a), "\"trust\" authentication failed");
 		/* a password nobody asked for */
-		ck_assert_int_eq(clientauth_input(a, "x", 2, &out), CLIENTAUTH_FAILED);
+		ck_assert_int_eq(logins_judge(a, "x", 2, &out), CLIENTAUTH_FAILED);
 		clientauth_free(a);
 	}
 	clientauth_free(NULL);
@@ -358,9 +360,9 @@ static enum clientauth_verdict answer(
 	buf_init(&out, 0);
 	ck_assert_int_eq(clientauth_start(a, &out), CLIENTAUTH_MORE);
 	buf_reset(&out);
-	verdict = clientauth_input(a, body, n, &out);
+	verdict = logins_judge(a, body, n, &out);
 	if (verdict != CLIENTAUTH_MORE)
-		ck_assert_int_eq(clientauth_input(a, body, n, &out), CLIENTAUTH_FAILED);
+		ck_assert_int_eq(logins_judge(a, body, n, &out), CLIENTAUTH_FAILED);
 	free(body);
 	buf_fini(&out);
 	clientauth_free(a);
@@ -401,7 +403,7 @@ START_TEST(password_for_somebody_outside)
 		ck_assert(out.len == 9 && out.data[8] == 3);
 		ck_assert_ptr_null(clientauth_password(a));
 		buf_reset(&out);
-		ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_ELSEWHERE);
+		ck_assert_int_eq(logins_judge(a, "pw", 3, &out), CLIENTAUTH_ELSEWHERE);
 		ck_assert(clientauth_is_waiting(a) && clientauth_message_max(a) == 0);
 		ck_assert_str_eq((const char *)clientauth_password(a)->data, "pw");
 		ck_assert_int_eq(clientauth_told(a, is_right, "sentence", "why"), is_right ? CLIENTAUTH_OK : CLIENTAUTH_FAILED);
@@ -412,7 +414,7 @@ START_TEST(password_for_somebody_outside)
 			ck_assert_str_eq(clientauth_detail(a), "why");
 			ck_assert_str_eq(clientauth_sqlstate(a), "28000");
 		}
-		ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_FAILED);
+		ck_assert_int_eq(logins_judge(a, "pw", 3, &out), CLIENTAUTH_FAILED);
 		buf_fini(&out);
 		clientauth_free(a);
 	}
@@ -459,7 +461,7 @@ START_TEST(md5_answers) /* V-A18 */
 		if (i == 3)
 			wrong[0] = 'M';
 		/* the unchanged answer is right */
-		ck_assert_int_eq(clientauth_input(a, wrong, strlen(wrong) + 1, &out),
+		ck_assert_int_eq(logins_judge(a, wrong, strlen(wrong) + 1, &out),
 			i == ARRAY_LEN(changes) ? CLIENTAUTH_OK : CLIENTAUTH_FAILED);
 		buf_fini(&out);
 		clientauth_free(a);
@@ -515,23 +517,23 @@ START_TEST(sasl_proofs_are_not_replayable)
 	buf_init(&up, 0);
 	ck_assert_int_eq(clientauth_start(a, &down), CLIENTAUTH_MORE);
 	body = logins_take(&down, 'R', &n);
-	ck_assert_int_eq(serverauth_input(p, body, n, &up), SERVERAUTH_MORE);
+	ck_assert_int_eq(logins_prove(p, body, n, &up), SERVERAUTH_MORE);
 	free(body);
 	first = logins_take(&up, 'p', &first_len);
-	ck_assert_int_eq(clientauth_input(a, first, first_len, &down), CLIENTAUTH_MORE);
+	ck_assert_int_eq(logins_judge(a, first, first_len, &down), CLIENTAUTH_MORE);
 	body = logins_take(&down, 'R', &n);
-	ck_assert_int_eq(serverauth_input(p, body, n, &up), SERVERAUTH_MORE);
+	ck_assert_int_eq(logins_prove(p, body, n, &up), SERVERAUTH_MORE);
 	free(body);
 	proof = logins_take(&up, 'p', &proof_len);
 
 	ck_assert_int_eq(clientauth_start(b, &down), CLIENTAUTH_MORE);
 	buf_reset(&down);
-	ck_assert_int_eq(clientauth_input(b, first, first_len, &down), CLIENTAUTH_MORE);
-	ck_assert_int_eq(clientauth_input(b, proof, proof_len, &down), CLIENTAUTH_FAILED);
+	ck_assert_int_eq(logins_judge(b, first, first_len, &down), CLIENTAUTH_MORE);
+	ck_assert_int_eq(logins_judge(b, proof, proof_len, &down), CLIENTAUTH_FAILED);
 	buf_reset(&down);
-	ck_assert_int_eq(clientauth_input(a, proof, proof_len, &down), CLIENTAUTH_OK);
+	ck_assert_int_eq(logins_judge(a, proof, proof_len, &down), CLIENTAUTH_OK);
 	/* and no more after the verdict */
-	ck_assert_int_eq(clientauth_input(a, proof, proof_len, &down), CLIENTAUTH_FAILED);
+	ck_assert_int_eq(logins_judge(a, proof, proof_len, &down), CLIENTAUTH_FAILED);
 	free(first);
 	free(proof);
 	buf_fini(&down);
@@ -570,34 +572,78 @@ START_TEST(costly_work_is_done_once)
 }
 END_TEST
 
+START_TEST(who_may_not_compute_asks_until_it_is_done)
+{
+	struct credential scram = logins_secret(CREDENTIAL_SCRAM, USER, "pw", 16);
+	struct clientauth *a = judge_of(CLIENTAUTH_PLAIN, &scram);
+	struct credential_keys keys;
+	struct scramjob *job;
+	struct buf out;
+
+	logins_cache.here_max = 15;
+	buf_init(&out, 0);
+	ck_assert_int_eq(clientauth_start(a, &out), CLIENTAUTH_MORE);
+	buf_reset(&out);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_DERIVE);
+		ck_assert(!clientauth_learnt(a, &keys));
+		/* another one's answer is no answer */
+		job = scramjob_new((const uint8_t *)"01234567890123456789012345678901", "pw", 2, scram.salt, scram.salt_len, 16);
+		scramjob_work(job);
+		ck_assert(job->keys.is_set);
+		scram_cache_lend(&logins_cache, job);
+		ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_DERIVE);
+		scram_cache_lend(&logins_cache, NULL);
+		scramjob_free(job);
+	}
+	job = logins_work();
+	ck_assert_int_eq(clientauth_input(a, "pw", 3, &out), CLIENTAUTH_OK);
+	logins_worked(job);
+	ck_assert(clientauth_learnt(a, &keys));
+	clientauth_free(a);
+	/* whose answer could not be computed is refused */
+	a = judge_of(CLIENTAUTH_PLAIN, &scram);
+	ck_assert_int_eq(clientauth_start(a, &out), CLIENTAUTH_MORE);
+	ck_assert_int_eq(clientauth_input(a, "other", 6, &out), CLIENTAUTH_DERIVE);
+	job = scram_cache_take_job(&logins_cache);
+	scram_cache_lend(&logins_cache, job);
+	ck_assert_int_eq(clientauth_input(a, "other", 6, &out), CLIENTAUTH_FAILED);
+	logins_worked(job);
+	/* so many as may be computed here are */
+	logins_cache.here_max = 16;
+	clientauth_free(a);
+	a = judge_of(CLIENTAUTH_PLAIN, &scram);
+	ck_assert_int_eq(clientauth_start(a, &out), CLIENTAUTH_MORE);
+	ck_assert_int_eq(clientauth_input(a, "another", 8, &out), CLIENTAUTH_FAILED);
+	clientauth_free(a);
+	credential_fini(&scram);
+	buf_fini(&out);
+}
+END_TEST
+
 int main(void)
 {
+	const TTest *const tests[] = {
+		every_method_and_secret,
+		md5_becomes_scram,
+		long_passwords,
+		too_long_a_message,
+		nobody_looks_like_a_wrong_password,
+		challenges_of_nobody_are_stable_and_well_formed,
+		learnt_keys_log_in_to_a_server,
+		keys_derived_beforehand,
+		methods_without_questions,
+		password_message_layout,
+		password_for_somebody_outside,
+		md5_answers,
+		sasl_initial_response,
+		sasl_proofs_are_not_replayable,
+		costly_work_is_done_once,
+		who_may_not_compute_asks_until_it_is_done,
+	};
 	Suite *s = suite_create("clientauth");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
-	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, logins_setup, logins_teardown);
-	tcase_add_test(t, every_method_and_secret);
-	tcase_add_test(t, md5_becomes_scram);
-	tcase_add_test(t, long_passwords);
-	tcase_add_test(t, too_long_a_message);
-	tcase_add_test(t, nobody_looks_like_a_wrong_password);
-	tcase_add_test(t, challenges_of_nobody_are_stable_and_well_formed);
-	tcase_add_test(t, learnt_keys_log_in_to_a_server);
-	tcase_add_test(t, keys_derived_beforehand);
-	tcase_add_test(t, methods_without_questions);
-	tcase_add_test(t, password_message_layout);
-	tcase_add_test(t, password_for_somebody_outside);
-	tcase_add_test(t, md5_answers);
-	tcase_add_test(t, sasl_initial_response);
-	tcase_add_test(t, sasl_proofs_are_not_replayable);
-	tcase_add_test(t, costly_work_is_done_once);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	suite_add(s, "here", logins_setup, logins_teardown, tests, ARRAY_LEN(tests));
+	suite_add(s, "elsewhere", logins_setup_elsewhere, logins_teardown, tests, ARRAY_LEN(tests));
+	return suite_run(s);
 }

@@ -4,7 +4,6 @@
 #include "logins.h"
 
 #include "auth/rotation.h"
-
 #include "test/unit/base/suite.h"
 
 #define USER "alice"
@@ -137,14 +136,15 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {
+		every_pair,
+		the_right_keys_are_learnt,
+		two_salts,
+		reading,
+	};
 	Suite *s = suite_create("rotation");
-	TCase *t = tcase_create("all");
 
-	tcase_add_checked_fixture(t, logins_setup, logins_teardown);
-	tcase_add_test(t, every_pair);
-	tcase_add_test(t, the_right_keys_are_learnt);
-	tcase_add_test(t, two_salts);
-	tcase_add_test(t, reading);
-	suite_add_tcase(s, t);
+	suite_add(s, "here", logins_setup, logins_teardown, tests, ARRAY_LEN(tests));
+	suite_add(s, "elsewhere", logins_setup_elsewhere, logins_teardown, tests, ARRAY_LEN(tests));
 	return suite_run(s);
 }

@@ -3,6 +3,8 @@
  */
 #include "logins.h"
 
+#include "test/unit/base/suite.h"
+
 #define USER "alice"
 
 #define OK        "\0\0\0\0"
@@ -18,6 +20,12 @@ static void setup(void)
 {
 	logins_setup();
 	buf_init(&up, 0);
+}
+
+static void setup_elsewhere(void)
+{
+	setup();
+	logins_cache.here_max = 1;
 }
 
 static void teardown(void)
@@ -41,7 +49,7 @@ static enum serverauth_verdict feed(struct serverauth *p, const void *bytes, siz
 	enum serverauth_verdict verdict;
 
 	memcpy(body, bytes, n);
-	verdict = serverauth_input(p, body, n, &up);
+	verdict = logins_prove(p, body, n, &up);
 	free(body);
 	if (verdict == SERVERAUTH_FAILED)
 		ck_assert_uint_gt(strlen(serverauth_error(p)), 0);
@@ -324,7 +332,7 @@ static enum serverauth_verdict exchange_step(struct exchange *x)
 	free(body);
 	if (up.len > 0) {
 		body = logins_take(&up, 'p', &n);
-		ck_assert_int_ne(clientauth_input(x->judge, body, n, &x->down), CLIENTAUTH_FAILED);
+		ck_assert_int_ne(logins_judge(x->judge, body, n, &x->down), CLIENTAUTH_FAILED);
 		free(body);
 	}
 	return verdict;
@@ -535,33 +543,27 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {
+		trust_and_cleartext,
+		md5_request,
+		wrong_password_type,
+		malformed_requests,
+		every_code_as_the_first,
+		methods_not_allowed,
+		requirements_have_sentences,
+		withheld_is_for_passwords_only,
+		binding_modes,
+		ok_only_after_the_proof,
+		steps_out_of_order,
+		wrong_server_signature,
+		hostile_first_messages,
+		details,
+		secrets_that_differ,
+		plain_secret_is_preferred_to_learnt_keys,
+	};
 	Suite *s = suite_create("serverauth");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
-	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, trust_and_cleartext);
-	tcase_add_test(t, md5_request);
-	tcase_add_test(t, wrong_password_type);
-	tcase_add_test(t, malformed_requests);
-	tcase_add_test(t, every_code_as_the_first);
-	tcase_add_test(t, methods_not_allowed);
-	tcase_add_test(t, requirements_have_sentences);
-	tcase_add_test(t, withheld_is_for_passwords_only);
-	tcase_add_test(t, binding_modes);
-	tcase_add_test(t, ok_only_after_the_proof);
-	tcase_add_test(t, steps_out_of_order);
-	tcase_add_test(t, wrong_server_signature);
-	tcase_add_test(t, hostile_first_messages);
-	tcase_add_test(t, details);
-	tcase_add_test(t, secrets_that_differ);
-	tcase_add_test(t, plain_secret_is_preferred_to_learnt_keys);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	suite_add(s, "here", setup, teardown, tests, ARRAY_LEN(tests));
+	suite_add(s, "elsewhere", setup_elsewhere, teardown, tests, ARRAY_LEN(tests));
+	return suite_run(s);
 }
