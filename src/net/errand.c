@@ -10,30 +10,37 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "net/helper.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
-
-#define ERRAND_FREE_WAIT_MS 200
 
 struct errands {
 	struct lock lock;
-	pthread_cond_t work;
+	struct helpers helpers;
 	struct dlist queue;   /* struct errand */
 	struct dlist at_work; /* struct errand: begun, not late; the oldest first */
-	unsigned threads, idle, waiting;
+	unsigned idle, waiting;
 	unsigned working, late; /* threads at work: in time, and not counted any more */
 	unsigned threads_max, waiting_max;
 	uint64_t patience;
 	bool is_closing;
-	bool is_abandoned; /* errand_free has gone: the last helper frees */
 };
+
+static void errand_run(void *owner);
+
+static void errand_destroy(void *owner)
+{
+	struct errands *a = owner;
+
+	helper_fini(&a->helpers);
+	lock_fini(&a->lock);
+	mem_free(a);
+}
 
 struct errands *errand_new(unsigned threads, unsigned waiting, uint64_t patience)
 {
 	struct errands *a = mem_zalloc(sizeof(*a));
-	pthread_condattr_t attr;
 
 	a->threads_max = threads;
 	a->waiting_max = waiting;
@@ -41,31 +48,16 @@ struct errands *errand_new(unsigned threads, unsigned waiting, uint64_t patience
 	lock_init(&a->lock);
 	dlist_init(&a->queue);
 	dlist_init(&a->at_work);
-	CHECK(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	CHECK(pthread_cond_init(&a->work, &attr) == 0);
-	pthread_condattr_destroy(&attr);
+	helper_init(&a->helpers, &a->lock, errand_run, errand_destroy, a);
 	return a;
-}
-
-static void errand_destroy(struct errands *a)
-{
-	pthread_cond_destroy(&a->work);
-	lock_fini(&a->lock);
-	mem_free(a);
 }
 
 bool errand_free(struct errands *a)
 {
-	struct timespec until;
 	struct dlist *link;
-	bool is_last;
 
 	if (a == NULL)
 		return true;
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-	until.tv_nsec += ERRAND_FREE_WAIT_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	lock_take(&a->lock);
 	a->is_closing = true;
 	while ((link = dlist_pop_front(&a->queue)) != NULL) {
@@ -73,15 +65,11 @@ bool errand_free(struct errands *a)
 
 		e->drop(e);
 	}
-	pthread_cond_broadcast(&a->work);
-	while (a->threads > 0 && pthread_cond_timedwait(&a->work, &a->lock.mutex, &until) == 0)
-		;
-	is_last = a->threads == 0;
-	a->is_abandoned = !is_last;
-	lock_drop(&a->lock);
-	if (is_last)
-		errand_destroy(a);
-	return is_last;
+	pthread_cond_broadcast(&a->helpers.changed);
+	if (!helper_end(&a->helpers, HELPER_END_US))
+		return false;
+	errand_destroy(a);
+	return true;
 }
 
 static void errand_deliver(struct loop *loop FX_UNUSED, struct mail *mail)
@@ -109,26 +97,12 @@ static void errand_write_off(struct errands *a)
 	}
 }
 
-static void *errand_thread(void *arg);
-
-/* Under the lock.  Signals are for the control thread. */
+/* Under the lock. */
 static void errand_start_thread(struct errands *a)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, before;
-
 	/* with patience one more than may work at a time: it sees when another has to be replaced */
-	if (a->idle > a->waiting || a->threads - a->late >= a->threads_max + (a->patience > 0))
-		return;
-	CHECK(pthread_attr_init(&attr) == 0);
-	CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&thread, &attr, errand_thread, a) == 0)
-		a->threads++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
+	if (a->idle <= a->waiting && a->helpers.count - a->late < a->threads_max + (a->patience > 0))
+		helper_start(&a->helpers);
 }
 
 /* under the lock, dropped while the work lasts */
@@ -155,7 +129,7 @@ static void errand_do(struct errands *a, struct errand *e)
 	else
 		loop_post(e->loop, &e->mail, errand_deliver);
 	if (dlist_first(&a->queue) != NULL)
-		pthread_cond_signal(&a->work);
+		pthread_cond_signal(&a->helpers.changed);
 }
 
 /* Under the lock, which is dropped meanwhile: until there is something to do, or somebody to be replaced. */
@@ -168,36 +142,27 @@ static void errand_wait(struct errands *a)
 
 	a->idle++;
 	if (may_replace)
-		pthread_cond_timedwait(&a->work, &a->lock.mutex, &ts);
+		pthread_cond_timedwait(&a->helpers.changed, &a->lock.mutex, &ts);
 	else
-		pthread_cond_wait(&a->work, &a->lock.mutex);
+		pthread_cond_wait(&a->helpers.changed, &a->lock.mutex);
 	a->idle--;
 	errand_write_off(a);
 }
 
-static void *errand_thread(void *arg)
+static void errand_run(void *owner)
 {
-	struct errands *a = arg;
-	bool is_last;
+	struct errands *a = owner;
 
-	lock_take(&a->lock);
 	while (!a->is_closing) {
 		struct dlist *link = a->working < a->threads_max ? dlist_pop_front(&a->queue) : NULL;
 
 		if (link != NULL)
 			errand_do(a, container_of(link, struct errand, link));
-		else if (a->threads - a->working - a->late > 1 && a->threads - a->late > a->threads_max + 1)
+		else if (a->helpers.count - a->working - a->late > 1 && a->helpers.count - a->late > a->threads_max + 1)
 			break; /* back from being late: others do the work */
 		else
 			errand_wait(a);
 	}
-	a->threads--;
-	is_last = a->threads == 0 && a->is_abandoned;
-	pthread_cond_broadcast(&a->work);
-	lock_drop(&a->lock);
-	if (is_last)
-		errand_destroy(a);
-	return NULL;
 }
 
 bool errand_give(struct errands *a, struct loop *loop, struct errand *e)
@@ -208,11 +173,11 @@ bool errand_give(struct errands *a, struct loop *loop, struct errand *e)
 	dlist_init(&e->link);
 	lock_take(&a->lock);
 	errand_start_thread(a);
-	is_taken = a->threads > 0 && a->waiting < a->waiting_max && !a->is_closing;
+	is_taken = a->helpers.count > 0 && a->waiting < a->waiting_max && !a->is_closing;
 	if (is_taken) {
 		dlist_push_back(&a->queue, &e->link);
 		a->waiting++;
-		pthread_cond_signal(&a->work);
+		pthread_cond_signal(&a->helpers.changed);
 	}
 	lock_drop(&a->lock);
 	return is_taken;

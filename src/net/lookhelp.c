@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -18,7 +17,7 @@ struct timespec lookhelp_timespec(uint64_t us)
 }
 
 /* Without the lock.  Gives the link as it is afterwards. */
-static struct pqlink *lookhelp_run(struct lookup *l, const struct pqlink_where *where, struct pqlink *link,
+static struct pqlink *lookhelp_answer(struct lookup *l, const struct pqlink_where *where, struct pqlink *link,
 				 struct lookup_request *q, unsigned *opened)
 {
 	const struct pqlink_limit limit = {.until = q->until, .stop_fd = l->stop_fd};
@@ -70,7 +69,7 @@ static void lookhelp_work(struct lookup *l, struct lookup_place *place)
 	if (clock_mono_us() >= q->until)
 		snprintf(q->error, sizeof(q->error), "no answer in time");
 	else
-		link = lookhelp_run(l, &where, link, q, &opened);
+		link = lookhelp_answer(l, &where, link, q, &opened);
 	secret_drop(&password);
 	lock_take(&l->lock);
 	l->open += link != NULL;
@@ -121,12 +120,10 @@ static uint64_t lookhelp_close_idle(struct lookup *l)
 	return now;
 }
 
-static void *lookhelp_thread(void *arg)
+void lookhelp_run(void *lookup)
 {
-	struct lookup *l = arg;
-	bool is_last;
+	struct lookup *l = lookup;
 
-	lock_take(&l->lock);
 	while (!l->is_closing) {
 		struct dlist *ready = dlist_pop_front(&l->ready);
 		struct timespec at;
@@ -142,32 +139,15 @@ static void *lookhelp_thread(void *arg)
 		at = lookhelp_timespec(due);
 		l->idle++;
 		if (due > 0)
-			(void)pthread_cond_timedwait(&l->work, &l->lock.mutex, &at);
+			(void)pthread_cond_timedwait(&l->helpers.changed, &l->lock.mutex, &at);
 		else
-			pthread_cond_wait(&l->work, &l->lock.mutex);
+			pthread_cond_wait(&l->helpers.changed, &l->lock.mutex);
 		l->idle--;
 	}
-	l->threads--;
-	is_last = l->threads == 0 && l->is_abandoned;
-	pthread_cond_broadcast(&l->work);
-	lock_drop(&l->lock);
-	if (is_last)
-		lookup_destroy(l);
-	return NULL;
 }
 
-/* signals are for the control thread */
 void lookhelp_start(struct lookup *l)
 {
-	sigset_t all, before;
-
-	if (l->idle > 0 || l->started == LOOKUP_THREADS)
-		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&l->thread[l->started], NULL, lookhelp_thread, l) == 0) {
-		l->started++;
-		l->threads++;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (l->idle == 0 && l->helpers.count < LOOKUP_THREADS)
+		helper_start(&l->helpers);
 }

@@ -19,39 +19,10 @@
 #define LOOKUP_FREE_US	   (UINT64_C(500) * 1000)
 #define LOOKUP_PATIENCE_US (UINT64_C(250) * 1000) /* the helper itself should say that time is over */
 
-struct lookup *lookup_new(uint64_t idle, const struct lookup_driver *driver)
-{
-	static const struct lookup_driver libpq = {pqlink_open, pqlink_ask, pqlink_is_lost, pqlink_close};
-	struct lookup *l = mem_zalloc(sizeof(*l));
-	pthread_condattr_t attr;
-
-	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->stop_fd < 0) {
-		mem_free(l);
-		return NULL;
-	}
-	l->driver = driver != NULL ? *driver : libpq;
-	l->idle_us = idle;
-	lock_init(&l->lock);
-	CHECK(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	CHECK(pthread_cond_init(&l->work, &attr) == 0);
-	pthread_condattr_destroy(&attr);
-	hash_map_init(&l->places);
-	dlist_init(&l->ready);
-	return l;
-}
-
-void lookup_request_free(struct lookup_request *q)
-{
-	for (unsigned i = 0; i < q->params; i++)
-		mem_free(q->param[i]);
-	pqlink_rows_fini(&q->rows);
-	mem_free(q);
-}
-
 /* helpers have gone, or this is the last */
-void lookup_destroy(struct lookup *l)
+static void lookup_destroy(void *owner)
 {
+	struct lookup *l = owner;
 	struct hash_iter it = {.slot = 0};
 	struct hash_node *node;
 
@@ -65,9 +36,36 @@ void lookup_destroy(struct lookup *l)
 	}
 	hash_map_fini(&l->places);
 	(void)close(l->stop_fd);
-	pthread_cond_destroy(&l->work);
+	helper_fini(&l->helpers);
 	lock_fini(&l->lock);
 	mem_free(l);
+}
+
+struct lookup *lookup_new(uint64_t idle, const struct lookup_driver *driver)
+{
+	static const struct lookup_driver libpq = {pqlink_open, pqlink_ask, pqlink_is_lost, pqlink_close};
+	struct lookup *l = mem_zalloc(sizeof(*l));
+
+	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->stop_fd < 0) {
+		mem_free(l);
+		return NULL;
+	}
+	l->driver = driver != NULL ? *driver : libpq;
+	l->idle_us = idle;
+	lock_init(&l->lock);
+	helper_init(&l->helpers, &l->lock, lookhelp_run, lookup_destroy, l);
+	hash_map_init(&l->places);
+	dlist_init(&l->ready);
+	return l;
+}
+
+void lookup_request_free(struct lookup_request *q)
+{
+	for (unsigned i = 0; i < q->params; i++)
+		mem_free(q->param[i]);
+	pqlink_rows_fini(&q->rows);
+	mem_free(q);
 }
 
 /* under the lock, loops have stopped: the asker hears no more */
@@ -81,11 +79,9 @@ static void lookup_cut(struct lookup_request *q)
 
 void lookup_free(struct lookup *l)
 {
-	struct timespec until = lookhelp_timespec(clock_mono_us() + LOOKUP_FREE_US);
 	struct hash_iter it = {.slot = 0};
 	const uint64_t one = 1;
 	struct hash_node *node;
-	bool is_last;
 
 	if (l == NULL)
 		return;
@@ -103,20 +99,9 @@ void lookup_free(struct lookup *l)
 			lookup_cut(place->current);
 	}
 	CHECK(write(l->stop_fd, &one, sizeof(one)) == sizeof(one));
-	pthread_cond_broadcast(&l->work);
-	while (l->threads > 0 && pthread_cond_timedwait(&l->work, &l->lock.mutex, &until) == 0)
-		;
-	is_last = l->threads == 0;
-	l->is_abandoned = !is_last;
-	for (unsigned i = 0; !is_last && i < l->started; i++)
-		CHECK(pthread_detach(l->thread[i]) == 0);
-	lock_drop(&l->lock);
-	if (!is_last)
-		return;
-	/* what libraries keep for each thread goes with the thread, so wait for its very end */
-	for (unsigned i = 0; i < l->started; i++)
-		CHECK(pthread_join(l->thread[i], NULL) == 0);
-	lookup_destroy(l);
+	pthread_cond_broadcast(&l->helpers.changed);
+	if (helper_end(&l->helpers, LOOKUP_FREE_US))
+		lookup_destroy(l);
 }
 
 /* the mail has come home: on the loop's thread */
@@ -139,7 +124,7 @@ static bool lookup_enqueue(struct lookup *l, struct lookup_request *q, const str
 	struct lookup_place *place;
 
 	lookhelp_start(l);
-	if (l->threads == 0) {
+	if (l->helpers.count == 0) {
 		snprintf(q->error, sizeof(q->error), "no thread for it");
 		return false;
 	}
@@ -152,7 +137,7 @@ static bool lookup_enqueue(struct lookup *l, struct lookup_request *q, const str
 	l->waiting++;
 	if (!place->is_busy && !dlist_is_linked(&place->ready)) {
 		dlist_push_back(&l->ready, &place->ready);
-		pthread_cond_signal(&l->work);
+		pthread_cond_signal(&l->helpers.changed);
 	}
 	return true;
 }

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/lock.h"
+#include "net/helper.h"
 #include "net/lookup.h"
 
 #include <pthread.h>
@@ -31,19 +32,15 @@ struct lookup_place {
 
 struct lookup {
 	struct lock lock;
-	pthread_cond_t work;
+	struct helpers helpers;
 	struct lookup_driver driver;
 	uint64_t idle_us;
 	int stop_fd;
 	struct hash_map places;
 	struct dlist ready;
-	pthread_t thread[LOOKUP_THREADS];
-	unsigned started;		/* of thread */
-	unsigned threads;		/* of them, those that have not come to their end */
 	unsigned idle, open, waiting;
 	uint64_t opened, asked;
 	bool is_closing;
-	bool is_abandoned; /* lookup_free has gone: the last helper frees */
 };
 
 struct lookup_request {
@@ -63,8 +60,6 @@ struct lookup_request {
 
 /* lookup.c: gives back what a request holds. */
 void lookup_request_free(struct lookup_request *q);
-/* lookup.c: the last helper, or lookup_free. */
-void lookup_destroy(struct lookup *l);
 /* lookup.c: mail. */
 void lookup_deliver(struct loop *loop, struct mail *mail);
 
@@ -72,6 +67,8 @@ void lookup_deliver(struct loop *loop, struct mail *mail);
 struct lookup_place *lookplace_get(struct lookup *l, const struct lookup_question *question);
 void lookplace_free(struct lookup *l, struct lookup_place *place);
 
+/* A helper's life. */
+void lookhelp_run(void *lookup);
 /* One more helper, unless one is at leisure or there are enough. */
 void lookhelp_start(struct lookup *l);
 struct timespec lookhelp_timespec(uint64_t us);

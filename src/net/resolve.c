@@ -14,9 +14,9 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/helper.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -25,7 +25,6 @@
 #define RESOLVE_NAMES 1024
 #define RESOLVE_WAITING 4096
 #define RESOLVE_ERROR 256
-#define RESOLVE_FREE_WAIT_MS 200
 
 struct resolve_name {
 	struct dlist queue;   /* on resolver->queue until a helper takes it */
@@ -41,15 +40,14 @@ struct resolve_name {
 
 struct resolver {
 	struct lock lock;
-	pthread_cond_t work;
+	struct helpers helpers;
 	struct resolve_options options;
 	struct hash_map names;
 	struct dlist queue;
-	unsigned threads, idle;
+	unsigned idle;
 	unsigned pending, waiting;
 	uint64_t queries;
 	bool is_closing;
-	bool is_abandoned; /* resolve_free has gone: the last helper frees */
 };
 
 struct resolve_request {
@@ -65,10 +63,12 @@ struct resolve_request {
 	char host[];
 };
 
+static void resolve_run(void *owner);
+static void resolve_destroy(void *owner);
+
 struct resolver *resolve_new(const struct resolve_options *options)
 {
 	struct resolver *r = mem_zalloc(sizeof(*r));
-	pthread_condattr_t attr;
 
 	r->options = *options;
 	if (r->options.look_up == NULL)
@@ -76,9 +76,7 @@ struct resolver *resolve_new(const struct resolve_options *options)
 	if (r->options.deadline == 0)
 		r->options.deadline = RESOLVE_DEADLINE_US;
 	lock_init(&r->lock);
-	CHECK(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	CHECK(pthread_cond_init(&r->work, &attr) == 0);
-	pthread_condattr_destroy(&attr);
+	helper_init(&r->helpers, &r->lock, resolve_run, resolve_destroy, r);
 	hash_map_init(&r->names);
 	dlist_init(&r->queue);
 	return r;
@@ -108,35 +106,25 @@ static void resolve_drop_names(struct resolver *r)
 	dlist_init(&r->queue);
 }
 
-static void resolve_destroy(struct resolver *r)
+static void resolve_destroy(void *owner)
 {
-	pthread_cond_destroy(&r->work);
+	struct resolver *r = owner;
+
+	helper_fini(&r->helpers);
 	lock_fini(&r->lock);
 	mem_free(r);
 }
 
 void resolve_free(struct resolver *r)
 {
-	struct timespec until;
-	bool is_last;
-
 	if (r == NULL)
 		return;
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-	until.tv_nsec += RESOLVE_FREE_WAIT_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	lock_take(&r->lock);
 	r->is_closing = true;
 	resolve_drop_names(r);
-	pthread_cond_broadcast(&r->work);
+	pthread_cond_broadcast(&r->helpers.changed);
 	/* helpers at leisure go at once; one that hangs in a look-up takes the rest with it when it comes back */
-	while (r->threads > 0 && pthread_cond_timedwait(&r->work, &r->lock.mutex, &until) == 0)
-		;
-	is_last = r->threads == 0;
-	r->is_abandoned = !is_last;
-	lock_drop(&r->lock);
-	if (is_last)
+	if (helper_end(&r->helpers, HELPER_END_US))
 		resolve_destroy(r);
 }
 
@@ -225,12 +213,10 @@ static void resolve_work(struct resolver *r, struct resolve_name *name)
 	mem_free(host);
 }
 
-static void *resolve_thread(void *arg)
+static void resolve_run(void *owner)
 {
-	struct resolver *r = arg;
-	bool is_last;
+	struct resolver *r = owner;
 
-	lock_take(&r->lock);
 	while (!r->is_closing) {
 		struct dlist *link = dlist_pop_front(&r->queue);
 
@@ -239,36 +225,16 @@ static void *resolve_thread(void *arg)
 			continue;
 		}
 		r->idle++;
-		pthread_cond_wait(&r->work, &r->lock.mutex);
+		pthread_cond_wait(&r->helpers.changed, &r->lock.mutex);
 		r->idle--;
 	}
-	r->threads--;
-	/* resolve_free waits for a while on the same condition; without it the last one clears up */
-	is_last = r->threads == 0 && r->is_abandoned;
-	pthread_cond_broadcast(&r->work);
-	lock_drop(&r->lock);
-	if (is_last)
-		resolve_destroy(r);
-	return NULL;
 }
 
-/* Under the lock.  Signals are for the control thread. */
+/* Under the lock. */
 static void resolve_start_thread(struct resolver *r)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, before;
-
-	if (r->idle > 0 || r->threads >= RESOLVE_THREADS)
-		return;
-	CHECK(pthread_attr_init(&attr) == 0);
-	CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&thread, &attr, resolve_thread, r) == 0)
-		r->threads++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
+	if (r->idle == 0 && r->helpers.count < RESOLVE_THREADS)
+		helper_start(&r->helpers);
 }
 
 /* on the loop's thread: the look-up takes too long */
@@ -346,7 +312,7 @@ static bool resolve_enqueue(struct resolver *r, struct resolve_request *q, struc
 	}
 	if (!name->is_pending) {
 		resolve_start_thread(r);
-		if (r->threads == 0) {
+		if (r->helpers.count == 0) {
 			snprintf(error, RESOLVE_ERROR, "cannot look up \"%.120s\": no thread", name->host);
 			return false;
 		}
@@ -354,7 +320,7 @@ static bool resolve_enqueue(struct resolver *r, struct resolve_request *q, struc
 		name->asked_at = now;
 		r->pending++;
 		dlist_push_back(&r->queue, &name->queue);
-		pthread_cond_signal(&r->work);
+		pthread_cond_signal(&r->helpers.changed);
 	}
 	dlist_push_back(&name->waiters, &q->link);
 	r->waiting++;

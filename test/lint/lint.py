@@ -33,7 +33,7 @@ HEAP = ("malloc calloc realloc reallocarray free strdup strndup asprintf vasprin
 
 # Who may name threads beside app: locks, mailboxes, and the helper threads (net/resolve asks the DNS, net/lookup servers,
 # net/errand the system).
-THREADS = ("base/lock", "net/mailbox", "net/errand", "net/resolve", "net/lookup", "net/lookup_impl", "net/lookhelp")
+THREADS = ("base/lock", "net/mailbox", "net/helper", "net/errand", "net/resolve", "net/lookup", "net/lookup_impl", "net/lookhelp")
 
 
 def words(text):

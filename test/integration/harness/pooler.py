@@ -26,7 +26,7 @@ STANDIN_NAMES = {
     "max_unauthenticated_address_percent": None, "max_unauthenticated_percent": None,
 }
 
-SUPPRESSIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+SUPPRESSIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tsan.supp")
 TROUBLE = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitizer|SUMMARY: \w*Sanitizer|"
                      r"LeakSanitizer|CHECK failed|assertion failed|Assertion .* failed", re.I)
 
@@ -36,8 +36,7 @@ def sanitizer_env():
            if not k.startswith(("DB_", "PG", "FYNIXPOOL_")) and k != "DATABASE_URL"}
     for name, ours in (("ASAN_OPTIONS", "exitcode=77:detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16"),
                        ("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=77"),
-                       ("TSAN_OPTIONS", "exitcode=66:second_deadlock_stack=1:suppressions=" + SUPPRESSIONS + "tsan.supp"),
-                       ("LSAN_OPTIONS", "print_suppressions=0:suppressions=" + SUPPRESSIONS + "lsan.supp")):
+                       ("TSAN_OPTIONS", "exitcode=66:second_deadlock_stack=1:suppressions=" + SUPPRESSIONS)):
         env[name] = ours + (":" + env[name] if env.get(name) else "")
     env["LC_ALL"] = "C"
     return env

@@ -5,10 +5,10 @@
 
 #include "base/mem.h"
 #include "net/errand.h"
+#include "test/unit/base/suite.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static struct loop loop;
@@ -223,25 +223,70 @@ START_TEST(end_while_work_hangs)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("errand");
-	TCase *t = tcase_create("errand");
-	SRunner *runner;
-	int failed;
+/* What libraries keep for a thread goes at its very end, after our last instruction: that is waited for, too. */
+static pthread_key_t kept;
+static atomic_uint gone;
+static atomic_bool last_steps_hang;
 
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, work_comes_home);
-	tcase_add_test(t, work_that_hangs_is_passed);
-	tcase_add_test(t, queue_has_an_end);
-	tcase_add_test(t, helpers_that_hang_are_replaced);
-	tcase_add_test(t, not_everybody_is_replaced);
-	tcase_add_test(t, end_while_work_hangs);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+static void last_steps(void *value FX_UNUSED)
+{
+	usleep(20000);
+	if (atomic_load(&last_steps_hang)) {
+		pthread_mutex_lock(&gate);
+		pthread_mutex_unlock(&gate);
+	}
+	atomic_fetch_add(&gone, 1);
 }
+
+static void work_and_keep(struct errand *e)
+{
+	ck_assert_int_eq(pthread_setspecific(kept, &kept), 0);
+	work(e);
+}
+
+static void two_that_keep_something(void)
+{
+	unsigned two = 2;
+
+	ck_assert_int_eq(pthread_key_create(&kept, last_steps), 0);
+	pthread_mutex_lock(&gate);
+	for (unsigned i = 0; i < 2; i++) {
+		struct job *j = mem_zalloc(sizeof(*j));
+
+		j->errand = (struct errand){.work = work_and_keep, .done = done, .drop = drop};
+		j->hangs = true;
+		ck_assert(errand_give(errands, &loop, &j->errand));
+	}
+	rig_until(&loop, have_begun, &two);
+	pthread_mutex_unlock(&gate);
+	wait_home(2);
+}
+
+START_TEST(the_end_is_the_very_end)
+{
+	two_that_keep_something();
+	ck_assert_uint_eq(atomic_load(&gone), 0);
+	ck_assert(errand_free(errands));
+	errands = NULL;
+	ck_assert_uint_eq(atomic_load(&gone), 2);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_last_steps_that_hang)
+{
+	two_that_keep_something();
+	atomic_store(&last_steps_hang, true);
+	pthread_mutex_lock(&gate);
+	/* comes back, though they can't go on before that */
+	ck_assert(errand_free(errands));
+	errands = NULL;
+	ck_assert_uint_eq(atomic_load(&gone), 0);
+	pthread_mutex_unlock(&gate);
+	for (unsigned i = 0; i < 1000 && atomic_load(&gone) < 2; i++)
+		usleep(5000);
+	ck_assert_uint_eq(atomic_load(&gone), 2);
+}
+END_TEST
+
+SUITE_MAIN_WITH("errand", setup, teardown, work_comes_home, work_that_hangs_is_passed, queue_has_an_end, helpers_that_hang_are_replaced,
+		not_everybody_is_replaced, end_while_work_hangs, the_end_is_the_very_end, nobody_waits_for_last_steps_that_hang)
