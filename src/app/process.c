@@ -329,10 +329,6 @@ static struct resolver *process_resolver(const struct conf *conf)
 
 static int process_start(struct process *p)
 {
-	/* before anybody can know that we are there */
-	signals_block();
-	if (doors_open(&p->doors, p->conf) < 0)
-		return -1;
 	p->workers = process_worker_count(p->conf);
 	hub_init(&p->hub, p->workers);
 	p->hub.resolver = process_resolver(p->conf);
@@ -418,9 +414,21 @@ int process_run(const struct args *args, struct conf *conf, const struct conf_re
 		mem_free(p);
 		return 1;
 	}
-	if (process_start(p) < 0) {
+	/* before anybody can know that we are there */
+	signals_block();
+	if (doors_open(&p->doors, conf) < 0) {
+		doors_close(&p->doors, true);
 		daemonize_remove_pid(conf->set.pidfile);
+		conf_unref(conf);
+		mem_free(p);
 		return 1;
+	}
+	if (process_start(p) < 0) {
+		/* threads may be running on what is there: it goes with the process */
+		doors_close(&p->doors, true);
+		daemonize_remove_pid(conf->set.pidfile);
+		log_close();
+		_exit(1);
 	}
 	loop_run(&p->control);
 	doors_close(&p->doors, true);

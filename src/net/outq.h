@@ -14,6 +14,7 @@ struct buf;
 struct iovec;
 struct loop;
 struct outq_seg;
+struct weight;
 
 struct outq {
 	struct outq_seg *head, *tail;
@@ -37,7 +38,6 @@ void outq_drop(struct outq *q, struct loop *loop);
 void outq_compact(struct outq *q, struct loop *loop);
 /* Fills at most max vectors with the front; returns how many. */
 int outq_vectors(const struct outq *q, struct iovec *vec, int max);
-struct weight;
 /* Segments, and memory of their own. */
 void outq_weigh(const struct outq *q, struct weight *to);
 /* The loop's spare segments. */

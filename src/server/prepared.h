@@ -16,6 +16,9 @@
 #include "server/expect.h"
 #include "server/stmt.h"
 
+struct prepared_op;
+struct weight;
+
 struct prepared_entry {
 	struct prepared_entry *next; /* of its slot */
 	struct dlist lru;	     /* of prepared->lru when it is wanted, oldest first */
@@ -32,8 +35,6 @@ struct prepared_entry {
 };
 
 enum prepared_kind { PREPARED_PARSE, PREPARED_CLOSE, PREPARED_USE, PREPARED_DESCRIBE };
-
-struct prepared_op;
 
 struct prepared {
 	struct prepared_entry **slot;
@@ -53,7 +54,6 @@ struct prepared {
 
 void prepared_init(struct prepared *p);
 void prepared_fini(struct prepared *p);
-struct weight;
 /* Its entries and what finds them. */
 void prepared_weigh(const struct prepared *p, struct weight *to);
 /* A statement that will be there; NULL: none. */

@@ -17,6 +17,7 @@
 #define STMT_NAME_LEN 35 /* "fx_" and 32 hexadecimal digits */
 
 struct stmt_store;
+struct weight;
 
 struct stmt_id {
 	uint64_t word[2];
@@ -39,7 +40,6 @@ struct stmt_store *stmt_store_new(size_t max) FX_MUST_USE;
 void stmt_store_free(struct stmt_store *store);
 /* Any time: a new limit; what is there stays. */
 void stmt_store_limit(struct stmt_store *store, size_t max);
-struct weight;
 /* All texts; takes the parts' locks. */
 void stmt_store_weigh(struct stmt_store *store, struct weight *to);
 /* Bytes that are kept now. */

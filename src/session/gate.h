@@ -37,7 +37,7 @@ enum gate_answer {
 	GATE_WAITS,   /* the system is being asked; the client is paused, and admit_again comes */
 };
 
-/* is_known: auth_file has the user. */
+/* is_known: auth_file has the user, or auth_query has found him, or is to be asked once the rules let him come so far. */
 enum gate_answer gate_choose(struct client *c, bool is_known, struct gate *out) FX_MUST_USE;
 
 #endif

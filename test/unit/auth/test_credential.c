@@ -5,6 +5,7 @@
 #include "auth/identity.h"
 #include "auth/md5.h"
 #include "auth/scramkey.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -250,27 +251,5 @@ START_TEST(identities_between_threads)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("credential");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
-	tcase_add_test(t, kinds);
-	tcase_add_test(t, scram_secret);
-	tcase_add_test(t, malformed_scram_secrets);
-	tcase_add_test(t, salt_sizes);
-	tcase_add_test(t, copy_and_compare);
-	tcase_add_test(t, derived_beforehand);
-	tcase_add_test(t, md5_forms);
-	tcase_add_test(t, identities);
-	tcase_add_test(t, identities_between_threads);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN_WITH("credential", NULL, teardown, kinds, scram_secret, malformed_scram_secrets, salt_sizes,
+		copy_and_compare, derived_beforehand, md5_forms, identities, identities_between_threads)

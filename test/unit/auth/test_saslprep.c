@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "test/unit/base/suite.h"
 
 static const struct {
 	const char *what, *given, *expected; /* expected NULL: as it is */
@@ -206,8 +207,6 @@ int main(void)
 {
 	Suite *s = suite_create("saslprep");
 	TCase *t = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, texts, 0, (int)ARRAY_LEN(vectors));
@@ -216,8 +215,5 @@ int main(void)
 	tcase_add_test(t, all_bytes);
 	tcase_add_test(t, lengths);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include "auth/scram_client.h"
 #include "auth/scram_server.h"
 #include "auth/scramkey.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -570,33 +571,7 @@ START_TEST(cache_finds_what_it_derived)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("scram");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, base64);
-	tcase_add_test(t, rfc_vector_server);
-	tcase_add_test(t, rfc_vector_client);
-	tcase_add_test(t, client_first_messages);
-	tcase_add_test(t, client_nonce_lengths);
-	tcase_add_test(t, client_final_messages);
-	tcase_add_test(t, a_right_proof_is_not_enough);
-	tcase_add_test(t, server_first_messages);
-	tcase_add_test(t, server_nonce_and_salt_sizes);
-	tcase_add_test(t, server_final_messages);
-	tcase_add_test(t, nonces_are_new_each_time);
-	tcase_add_test(t, derivation_is_bounded);
-	tcase_add_test(t, mock_salt_depends_on_user_and_key_only);
-	tcase_add_test(t, cache_finds_what_it_derived);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN_WITH("scram", setup, teardown, base64, rfc_vector_server, rfc_vector_client, client_first_messages,
+		client_nonce_lengths, client_final_messages, a_right_proof_is_not_enough, server_first_messages,
+		server_nonce_and_salt_sizes, server_final_messages, nonces_are_new_each_time, derivation_is_bounded,
+		mock_salt_depends_on_user_and_key_only, cache_finds_what_it_derived)

@@ -319,19 +319,5 @@ START_TEST(test_threads)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("all");
-	TCase *t = tcase_create("all");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, test_merged);
-	tcase_add_test(t, test_failed);
-	tcase_add_test(t, test_not_kept);
-	tcase_add_test(t, test_forgotten);
-	tcase_add_test(t, test_bounded);
-	tcase_add_test(t, test_answers);
-	tcase_add_test(t, test_threads);
-	suite_add_tcase(s, t);
-	return suite_run(s);
-}
+SUITE_MAIN_WITH("usercache", setup, teardown, test_merged, test_failed, test_not_kept, test_forgotten, test_bounded,
+		test_answers, test_threads)

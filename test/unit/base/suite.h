@@ -21,13 +21,15 @@ static inline int suite_run(Suite *s)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+#define SUITE_TIMEOUT 120 /* seconds for a test, many of which may have to share a core */
+
 /* n tests as one test case; setup and teardown around each, NULL: none */
 static inline void suite_add(
 	Suite *s, const char *name, void (*setup)(void), void (*teardown)(void), const TTest *const *tests, size_t n)
 {
 	TCase *t = tcase_create(name);
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, SUITE_TIMEOUT);
 	if (setup != NULL || teardown != NULL)
 		tcase_add_checked_fixture(t, setup, teardown);
 	for (size_t i = 0; i < n; i++)

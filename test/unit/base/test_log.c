@@ -263,23 +263,22 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {
+		test_form,
+		test_levels,
+		test_nobody_forges_a_line,
+		test_json,
+		test_json_is_never_cut,
+		test_long_lines_are_bounded,
+		test_bad_file_keeps_the_old_one,
+		test_no_symbolic_link,
+		test_appends_and_rotates,
+		test_stopped_reader,
+		test_limit,
+	};
 	Suite *s = suite_create("log");
-	TCase *t = tcase_create("log");
 
 	folder_begin();
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, test_form);
-	tcase_add_test(t, test_levels);
-	tcase_add_test(t, test_nobody_forges_a_line);
-	tcase_add_test(t, test_json);
-	tcase_add_test(t, test_json_is_never_cut);
-	tcase_add_test(t, test_long_lines_are_bounded);
-	tcase_add_test(t, test_bad_file_keeps_the_old_one);
-	tcase_add_test(t, test_no_symbolic_link);
-	tcase_add_test(t, test_appends_and_rotates);
-	tcase_add_test(t, test_stopped_reader);
-	tcase_add_test(t, test_limit);
-	suite_add_tcase(s, t);
+	suite_add(s, "log", setup, teardown, tests, ARRAY_LEN(tests));
 	return suite_run(s);
 }

@@ -2,6 +2,7 @@
  * Addresses and their text.
  */
 #include "net/addr.h"
+#include "test/unit/base/suite.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -193,24 +194,5 @@ START_TEST(unknown_families)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("addr");
-	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_test(t, parse_and_format);
-	tcase_add_test(t, through_a_sockaddr_and_back);
-	tcase_add_test(t, port_is_in_network_order_inside);
-	tcase_add_test(t, unix_sockets);
-	tcase_add_test(t, loopback);
-	tcase_add_test(t, ipv4_in_any_clothes);
-	tcase_add_test(t, whose_process_it_is);
-	tcase_add_test(t, unknown_families);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN("addr", parse_and_format, through_a_sockaddr_and_back, port_is_in_network_order_inside, unix_sockets,
+	   loopback, ipv4_in_any_clothes, whose_process_it_is, unknown_families)

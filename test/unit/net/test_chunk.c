@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 #include "net/chunk.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -64,18 +65,4 @@ START_TEST(only_some_are_kept)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("chunk");
-	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_test(t, references);
-	tcase_add_test(t, only_some_are_kept);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN("chunk", references, only_some_are_kept)

@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "base/mem.h"
+#include "test/unit/base/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -996,8 +997,6 @@ int main(void)
 {
 	Suite *s = suite_create("conn");
 	TCase *t = tcase_create("contract");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -1042,8 +1041,5 @@ int main(void)
 	tcase_add_test(t, detach_inside_on_bytes);
 	tcase_add_test(t, random_order_of_ends);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

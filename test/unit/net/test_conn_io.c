@@ -5,6 +5,7 @@
 #include "test/unit/base/folder.h"
 
 #include "base/mem.h"
+#include "test/unit/base/suite.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -382,8 +383,6 @@ int main(void)
 {
 	Suite *s = suite_create("conn_io");
 	TCase *t = tcase_create("kernel");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	folder_begin();
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -399,8 +398,5 @@ int main(void)
 	tcase_add_loop_test(t, much_data_both_ways, 0, 4);
 	tcase_add_test(t, back_pressure_bounds_the_queue);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "test/unit/base/suite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -479,8 +480,7 @@ int main(int argc, char **argv)
 {
 	Suite *s = suite_create("conn_model");
 	TCase *t = tcase_create("random");
-	SRunner *r = srunner_create(s);
-	int failed, runs = 10;
+	int runs = 10;
 
 	if (argc > 1) {
 		from = strtoull(argv[1], NULL, 10);
@@ -490,8 +490,5 @@ int main(int argc, char **argv)
 	tcase_set_timeout(t, 600);
 	tcase_add_loop_test(t, as_the_model_says, 0, runs);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

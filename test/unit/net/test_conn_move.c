@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "test/unit/base/suite.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -229,20 +230,4 @@ START_TEST(a_farewell_goes_along)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("conn_move");
-	TCase *t = tcase_create("threads");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t, answers_come_while_moving);
-	tcase_add_test(t, the_old_loop_rests);
-	tcase_add_test(t, a_farewell_goes_along);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN("conn_move", answers_come_while_moving, the_old_loop_rests, a_farewell_goes_along)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "net/listener.h"
+#include "test/unit/base/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -519,8 +520,6 @@ int main(void)
 {
 	Suite *s = suite_create("listener");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	folder_begin();
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -542,8 +541,5 @@ int main(void)
 	tcase_add_test(t, unix_path_too_long);
 	tcase_add_test(t, tuning);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

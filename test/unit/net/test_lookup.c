@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/lookup.h"
+#include "test/unit/base/suite.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -354,25 +355,8 @@ START_TEST(the_end_waits_for_nobody)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const tests[] = {an_answer_comes_home_and_the_connection_is_kept, an_unused_connection_is_closed,
-				      errors_are_told_and_keep_or_lose_the_connection, another_password_is_another_connection,
-				      one_place_has_one_connection_and_places_do_not_wait_for_each_other, forgotten_and_flooded,
-				      the_end_waits_for_nobody};
-	Suite *s = suite_create("lookup");
-	TCase *t = tcase_create("lookup");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
-}
+SUITE_MAIN_WITH("lookup", setup, teardown, an_answer_comes_home_and_the_connection_is_kept,
+		an_unused_connection_is_closed, errors_are_told_and_keep_or_lose_the_connection,
+		another_password_is_another_connection,
+		one_place_has_one_connection_and_places_do_not_wait_for_each_other, forgotten_and_flooded,
+		the_end_waits_for_nobody)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "test/unit/base/suite.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -197,25 +198,6 @@ START_TEST(reading_room)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("loop");
-	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, deadlines_ring_in_time);
-	tcase_add_test(t, a_later_deadline_can_be_withdrawn);
-	tcase_add_test(t, the_dead_are_buried_after_the_mail);
-	tcase_add_test(t, graves_are_filled_at_the_end);
-	tcase_add_test(t, stopped_before_it_ran);
-	tcase_add_test(t, stopped_by_another_thread);
-	tcase_add_test(t, reading_room);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN_WITH("loop", setup, teardown, deadlines_ring_in_time, a_later_deadline_can_be_withdrawn,
+		the_dead_are_buried_after_the_mail, graves_are_filled_at_the_end, stopped_before_it_ran,
+		stopped_by_another_thread, reading_room)

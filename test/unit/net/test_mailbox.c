@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "base/mem.h"
+#include "test/unit/base/suite.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -183,23 +184,5 @@ START_TEST(many_senders_to_a_loop)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("mailbox");
-	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, order_and_emptiness);
-	tcase_add_test(t, mail_to_oneself_comes_next_time);
-	tcase_add_test(t, many_senders);
-	tcase_add_test(t, each_letter_wakes);
-	tcase_add_test(t, many_senders_to_a_loop);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN_WITH("mailbox", setup, NULL, order_and_emptiness, mail_to_oneself_comes_next_time, many_senders,
+		each_letter_wakes, many_senders_to_a_loop)

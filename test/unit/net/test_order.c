@@ -3,6 +3,7 @@
  * by then is left out.
  */
 #include "rig.h"
+#include "test/unit/base/suite.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -207,23 +208,6 @@ START_TEST(one_that_has_moved_or_paused_meanwhile_has_its_bytes_later)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("order");
-	TCase *tc = tcase_create("order");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tc);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, first_come_first_served);
-	tcase_add_test(tc, all_of_a_crowd);
-	tcase_add_test(tc, dialled_before_accepted);
-	tcase_add_test(tc, one_that_was_closed_meanwhile_is_left_out);
-	tcase_add_test(tc, what_happened_to_its_predecessor_is_forgotten);
-	tcase_add_test(tc, one_that_has_moved_or_paused_meanwhile_has_its_bytes_later);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN_WITH("order", setup, teardown, first_come_first_served, all_of_a_crowd, dialled_before_accepted,
+		one_that_was_closed_meanwhile_is_left_out, what_happened_to_its_predecessor_is_forgotten,
+		one_that_has_moved_or_paused_meanwhile_has_its_bytes_later)

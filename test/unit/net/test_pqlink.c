@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "test/unit/base/suite.h"
 
 #ifdef HAVE_LIBPQ
 /* Peers that accept and never speak, and ports where nobody is. */
@@ -151,21 +152,4 @@ END_TEST
 #define TESTS without_libpq_it_says_so
 #endif
 
-int main(void)
-{
-	const TTest *const tests[] = {TESTS};
-	Suite *s = suite_create("pqlink");
-	TCase *t = tcase_create("pqlink");
-	SRunner *runner;
-	int failed;
-
-	tcase_set_timeout(t, 60);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
-}
+SUITE_MAIN("pqlink", TESTS)

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "net/resolve.h"
+#include "test/unit/base/suite.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -554,35 +555,9 @@ START_TEST(the_systems_resolver)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("resolve");
-	TCase *t = tcase_create("contract");
-	SRunner *runner = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, numeric_is_answered_at_once);
-	tcase_add_test(t, a_name_is_looked_up_and_cached);
-	tcase_add_test(t, an_old_answer_is_replaced);
-	tcase_add_test(t, no_such_name_is_cached_too);
-	tcase_add_test(t, stale_answer_in_a_failure_that_may_pass);
-	tcase_add_test(t, found_nothing_is_no_such_name);
-	tcase_add_test(t, askers_of_one_name_share_a_look_up);
-	tcase_add_test(t, a_hanging_name_is_given_up);
-	tcase_add_test(t, a_hanging_name_has_its_stale_answer);
-	tcase_add_test(t, forgotten_is_not_answered);
-	tcase_add_test(t, asking_inside_the_answer);
-	tcase_add_test(t, many_names_hang_the_rest_waits_in_line);
-	tcase_add_test(t, the_cache_is_bounded);
-	tcase_add_test(t, the_cache_can_be_shown);
-	tcase_add_test(t, freed_while_a_look_up_hangs);
-	tcase_add_test(t, many_loops_ask);
-	tcase_add_test(t, the_systems_resolver);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
-}
+SUITE_MAIN_WITH("resolve", setup, teardown, numeric_is_answered_at_once, a_name_is_looked_up_and_cached,
+		an_old_answer_is_replaced, no_such_name_is_cached_too, stale_answer_in_a_failure_that_may_pass,
+		found_nothing_is_no_such_name, askers_of_one_name_share_a_look_up, a_hanging_name_is_given_up,
+		a_hanging_name_has_its_stale_answer, forgotten_is_not_answered, asking_inside_the_answer,
+		many_names_hang_the_rest_waits_in_line, the_cache_is_bounded, the_cache_can_be_shown,
+		freed_while_a_look_up_hangs, many_loops_ask, the_systems_resolver)

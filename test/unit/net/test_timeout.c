@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -266,8 +267,6 @@ int main(void)
 {
 	Suite *s = suite_create("timeout");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -280,8 +279,5 @@ int main(void)
 	tcase_add_test(t, the_end_disarms);
 	tcase_add_loop_test(t, as_the_slow_way_would, 0, 6);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

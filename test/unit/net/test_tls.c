@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "net/outgo.h"
+#include "test/unit/base/suite.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -265,8 +266,6 @@ int main(void)
 {
 	Suite *s = suite_create("tls");
 	TCase *t = tcase_create("stream");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tlsrig_place();
 	suite_add_tcase(s, t);
@@ -283,8 +282,5 @@ int main(void)
 	tcase_add_loop_test(t, shutdown_says_farewell_after_the_queue, 0, 2);
 	tcase_add_loop_test(t, garbage_ends_it, 0, 2);
 	tcase_add_loop_test(t, described, 0, 2);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(s);
 }

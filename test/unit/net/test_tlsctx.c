@@ -2,6 +2,7 @@
  * What TLS begins with: files that are wrong, rules that are not understood, names, and tickets as the hours pass.
  */
 #include "tlsrig.h"
+#include "test/unit/base/suite.h"
 
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -259,8 +260,6 @@ int main(void)
 {
 	Suite *s = suite_create("tlsctx");
 	TCase *t = tcase_create("contract");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tlsrig_place();
 	suite_add_tcase(s, t);
@@ -272,8 +271,5 @@ int main(void)
 	tcase_add_loop_test(t, name, 0, (int)(sizeof(names) / sizeof(names[0])));
 	tcase_add_test(t, tickets_of_this_hour_and_the_last);
 	tcase_add_test(t, tickets_after_a_reload);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(s);
 }

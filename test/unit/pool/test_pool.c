@@ -90,14 +90,13 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {
+		test_thousands,
+		test_freed_is_made_anew,
+	};
 	Suite *s = suite_create("pool");
-	TCase *t = tcase_create("pool");
 
 	folder_begin();
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, test_thousands);
-	tcase_add_test(t, test_freed_is_made_anew);
-	suite_add_tcase(s, t);
+	suite_add(s, "pool", setup, teardown, tests, ARRAY_LEN(tests));
 	return suite_run(s);
 }

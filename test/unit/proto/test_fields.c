@@ -4,6 +4,7 @@
 #include "proto/cmdtag.h"
 #include "proto/errfields.h"
 #include "proto/msgname.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -223,25 +224,5 @@ START_TEST(tags)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("fields");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
-	tcase_add_test(t, error_fields);
-	tcase_add_test(t, damaged_errors);
-	tcase_add_test(t, large_error);
-	tcase_add_test(t, statement_names);
-	tcase_add_test(t, portal_names);
-	tcase_add_test(t, every_type_byte);
-	tcase_add_test(t, tags);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN_WITH("fields", NULL, teardown, error_fields, damaged_errors, large_error, statement_names, portal_names,
+		every_type_byte, tags)

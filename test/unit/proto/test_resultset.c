@@ -138,15 +138,4 @@ START_TEST(test_bad)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("all");
-	TCase *t = tcase_create("all");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, test_rows);
-	tcase_add_test(t, test_none);
-	tcase_add_test(t, test_bad);
-	suite_add_tcase(s, t);
-	return suite_run(s);
-}
+SUITE_MAIN_WITH("resultset", setup, teardown, test_rows, test_none, test_bad)

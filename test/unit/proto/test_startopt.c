@@ -2,6 +2,7 @@
  * test_startopt.c - the startup parameter "options" (V-S12).
  */
 #include "proto/startopt.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -147,21 +148,4 @@ START_TEST(sentences)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("startopt");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
-
-	tcase_add_test(t, table);
-	tcase_add_test(t, longest);
-	tcase_add_test(t, nasty_is_cheap);
-	tcase_add_test(t, sentences);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN("startopt", table, longest, nasty_is_cheap, sentences)

@@ -5,6 +5,7 @@
 #include "proto/frontend.h"
 #include "proto/reply.h"
 #include "proto/startup.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -448,31 +449,7 @@ START_TEST(every_damage_of_one_byte)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("startup");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
-	tcase_add_test(t, peek_lengths);
-	tcase_add_test(t, peek_every_split);
-	tcase_add_test(t, good_login);
-	tcase_add_test(t, database_is_the_user_by_default);
-	tcase_add_test(t, bad_layouts);
-	tcase_add_test(t, as_many_parameters_as_fit);
-	tcase_add_test(t, declared_length_must_be_the_length);
-	tcase_add_test(t, versions);
-	tcase_add_test(t, requests);
-	tcase_add_test(t, cancels);
-	tcase_add_test(t, replication_words);
-	tcase_add_test(t, names_of_any_length_and_kind);
-	tcase_add_test(t, every_damage_of_one_byte);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN_WITH("startup", NULL, teardown, peek_lengths, peek_every_split, good_login,
+		database_is_the_user_by_default, bad_layouts, as_many_parameters_as_fit,
+		declared_length_must_be_the_length, versions, requests, cancels, replication_words,
+		names_of_any_length_and_kind, every_damage_of_one_byte)

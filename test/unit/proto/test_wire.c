@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "proto/frontend.h"
 #include "proto/reply.h"
+#include "test/unit/base/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -292,26 +293,6 @@ START_TEST(ask_is_five_messages)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("wire");
-	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, frame_is_whole_or_absent);
-	tcase_add_test(t, every_byte_has_a_name_or_is_none);
-	tcase_add_test(t, authentication_replies);
-	tcase_add_test(t, welcome_replies);
-	tcase_add_test(t, errors_come_back_as_sent);
-	tcase_add_test(t, rows);
-	tcase_add_test(t, frontend_messages);
-	tcase_add_test(t, ask_is_five_messages);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN_WITH("wire", setup, teardown, frame_is_whole_or_absent, every_byte_has_a_name_or_is_none,
+		authentication_replies, welcome_replies, errors_come_back_as_sent, rows, frontend_messages,
+		ask_is_five_messages)

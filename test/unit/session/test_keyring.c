@@ -209,18 +209,5 @@ START_TEST(others_may_ask_while_clients_come_and_go) /* for the thread sanitizer
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("keyring");
-	TCase *tc = tcase_create("keyring");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, own_key_finds_its_client);
-	tcase_add_test(tc, wrong_keys_find_nobody);
-	tcase_add_test(tc, clients_may_share_a_pid);
-	tcase_add_test(tc, keys_are_unique_and_look_random);
-	tcase_add_test(tc, others_may_ask_while_clients_come_and_go);
-	suite_add_tcase(suite, tc);
-	return suite_run(suite);
-}
+SUITE_MAIN_WITH("keyring", setup, teardown, own_key_finds_its_client, wrong_keys_find_nobody, clients_may_share_a_pid,
+		keys_are_unique_and_look_random, others_may_ask_while_clients_come_and_go)
