@@ -225,10 +225,12 @@ enum hub_answer hub_take_client(struct hub *h, unsigned max_clients, unsigned ma
 	enum hub_answer answer = HUB_OK;
 
 	lock_take(&h->lock);
-	if (h->clients >= max_clients)
+	if (h->seats >= max_clients)
 		answer = HUB_CLIENTS_FULL;
 	else if (max_logins > 0 && h->logins >= max_logins)
 		answer = HUB_LOGINS_FULL;
+	else
+		h->seats++;
 	/* counted in any case: whoever is refused is a client until it is closed */
 	h->clients++;
 	h->logins++;
@@ -236,11 +238,31 @@ enum hub_answer hub_take_client(struct hub *h, unsigned max_clients, unsigned ma
 	return answer;
 }
 
-void hub_give_client(struct hub *h, bool was_login)
+bool hub_take_seat(struct hub *h, unsigned max_clients)
+{
+	bool is_free;
+
+	lock_take(&h->lock);
+	is_free = h->seats < max_clients;
+	h->seats += is_free;
+	lock_drop(&h->lock);
+	return is_free;
+}
+
+void hub_give_seat(struct hub *h)
 {
 	lock_take(&h->lock);
-	CHECK(h->clients > 0 && (!was_login || h->logins > 0));
+	CHECK(h->seats > 0);
+	h->seats--;
+	lock_drop(&h->lock);
+}
+
+void hub_give_client(struct hub *h, bool was_login, bool had_seat)
+{
+	lock_take(&h->lock);
+	CHECK(h->clients > 0 && (!was_login || h->logins > 0) && (!had_seat || h->seats > 0));
 	h->clients--;
+	h->seats -= had_seat;
 	if (was_login)
 		h->logins--;
 	lock_drop(&h->lock);

@@ -40,6 +40,7 @@ struct hub {
 	struct hash_map databases, users;    /* struct hub_tally */
 	struct dlist starved;		     /* shares that were refused a server for a database's or user's limit */
 	unsigned clients, logins;	     /* connected; of them not logged in yet */
+	unsigned seats;			     /* taken, of max_client_conn: who finds none is connected until it has been told */
 	bool is_paused;			     /* all databases */
 	_Atomic uint64_t next_id;	     /* of clients and servers, as shown */
 	_Atomic bool is_draining;	     /* shutting down: no new servers */
@@ -83,9 +84,13 @@ void hub_give_server(struct hub *h, struct share *share);
 /* An idle server of another share that stands in the way of this one, and the worker it idles on; false: none. */
 bool hub_find_victim(struct hub *h, struct share *share, enum hub_answer why, struct share **victim, unsigned *worker);
 
-/* A connection was accepted / is closed.  Logged in clients are counted for database and user as well. */
+/* A connection was accepted / is closed.  With HUB_OK it has a seat, else it is counted without one.  Logged in clients are
+ * counted for database and user as well. */
 enum hub_answer hub_take_client(struct hub *h, unsigned max_clients, unsigned max_logins) FX_MUST_USE;
-void hub_give_client(struct hub *h, bool was_login);
+void hub_give_client(struct hub *h, bool was_login, bool had_seat);
+/* For one that is connected without a seat: there is one now / it has no use for its seat any more. */
+bool hub_take_seat(struct hub *h, unsigned max_clients) FX_MUST_USE;
+void hub_give_seat(struct hub *h);
 enum hub_answer hub_take_login(struct hub *h, const char *database, const char *user, unsigned max_db_clients,
 			       unsigned max_user_clients) FX_MUST_USE;
 void hub_give_login(struct hub *h, const char *database, const char *user);

@@ -20,6 +20,7 @@ static const struct reply_column show_logins_columns[] = {
 	{"delayed_us", REPLY_INT8},
 	{"timed_out", REPLY_INT8},
 	{"unfollowed", REPLY_INT8},
+	{"stalled", REPLY_INT8},
 };
 
 static void show_logins_limit(unsigned limit, struct rowset *out)
@@ -34,7 +35,7 @@ static void show_logins_fill(const struct report_view *view, struct rowset *out)
 {
 	static const enum strangers_counter order[] = {
 		STRANGERS_REFUSED_ALL, STRANGERS_REFUSED_ADDRESS, STRANGERS_FAILED, STRANGERS_DELAYED,
-		STRANGERS_DELAYED_US, STRANGERS_TIMED_OUT, STRANGERS_UNFOLLOWED,
+		STRANGERS_DELAYED_US, STRANGERS_TIMED_OUT, STRANGERS_UNFOLLOWED, STRANGERS_UNSEATED,
 	};
 	struct hub_counts counts;
 

@@ -23,6 +23,7 @@
 #include "session/keyring.h"
 #include "session/reckon.h"
 #include "session/replica.h"
+#include "session/seat.h"
 #include "session/tarry.h"
 #include "session/userfind.h"
 #include "session/vars.h"
@@ -68,6 +69,7 @@ void admit_verdict(struct client *c, enum clientauth_verdict verdict, struct buf
 	switch (verdict) {
 	case CLIENTAUTH_MORE:
 		conn_send(&c->conn, out->data, out->len, NULL);
+		seat_turn(c);
 		break;
 	case CLIENTAUTH_ELSEWHERE:
 		witness_ask(c);
@@ -179,6 +181,7 @@ void admit_proof(struct client *c, const void *body, size_t n)
 	enum clientauth_verdict verdict;
 	struct buf out;
 
+	seat_busy(c);
 	buf_init(&out, 0);
 	verdict = clientauth_input(c->login->auth, body, n, &out);
 	if (admit_waits(c, verdict, body, n, &out))

@@ -17,6 +17,7 @@
 #include "session/record.h"
 #include "session/relay.h"
 #include "session/request.h"
+#include "session/seat.h"
 #include "session/secured.h"
 #include "session/statements.h"
 #include "session/strangers.h"
@@ -194,8 +195,10 @@ static void client_give_back(struct client *c)
 		keyring_leave(c);
 	if (c->state == CLIENT_COMMAND)
 		c->worker->console->on_cancel(c->worker, c->handle, true);
-	if (c->login != NULL)
+	if (c->login != NULL) {
+		seat_leave(c);
 		entry_free(c);
+	}
 	if (c->statements != NULL) {
 		record_end(c);
 		statements_free(c->statements);
@@ -223,7 +226,7 @@ void client_close(struct client *c, enum client_end end)
 	dlist_remove(&c->link);
 	slots_remove(&w->handles, c->handle);
 	atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
-	hub_give_client(w->home.hub, !c->is_counted);
+	hub_give_client(w->home.hub, !c->is_counted, c->has_seat);
 	client_known(c);
 	if (c->is_counted)
 		hub_give_login(w->home.hub, identity_database(c->identity), identity_user(c->identity));
@@ -353,7 +356,7 @@ void client_new(struct worker *w, int fd, const struct addr *peer, uint16_t plac
 		else
 			slots_remove(&w->handles, c->handle);
 		mem_object_free(MEM_CLIENT, c, sizeof(*c));
-		hub_give_client(w->home.hub, true);
+		hub_give_client(w->home.hub, true, refused == HUB_OK);
 		strangers_leave(w->home.hub->strangers, place);
 		atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
 		return;
@@ -362,6 +365,7 @@ void client_new(struct worker *w, int fd, const struct addr *peer, uint16_t plac
 	c->worker = w;
 	c->peer = *peer;
 	c->place = place;
+	c->has_seat = refused == HUB_OK;
 	lease_init(&c->lease, &request_lease_ops);
 	dlist_init(&c->link);
 	c->id = hub_next_id(w->home.hub);
@@ -369,5 +373,5 @@ void client_new(struct worker *w, int fd, const struct addr *peer, uint16_t plac
 	dlist_push_back(&w->clients, &c->link);
 	timeout_init(&c->deadline, deadline_on_due);
 	client_tune(c);
-	entry_begin(c, refused);
+	entry_begin(c);
 }

@@ -69,6 +69,7 @@ struct client {
 	bool was_notified : 1;	/* query_wait_notify was sent */
 	bool is_keyed : 1;	/* in the worker's keyring */
 	bool owns_limits : 1;
+	bool has_seat : 1;     /* of max_client_conn: seat.c */
 	bool has_unnamed : 1;  /* the unnamed statement of the server it rides is its own, if it could be parsed */
 	bool is_teeing : 1;    /* the current message's body is also kept (an unnamed Parse in pieces) */
 	bool is_stalled : 1;   /* paused until what was sent is answered */

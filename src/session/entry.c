@@ -19,6 +19,7 @@
 #include "session/keyring.h"
 #include "session/reckon.h"
 #include "session/relay.h"
+#include "session/seat.h"
 #include "session/secured.h"
 #include "session/userfind.h"
 #include "session/replica.h"
@@ -30,12 +31,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void entry_refuse(struct client *c)
-{
-	client_fail(c, CLIENT_END_TOO_MANY, "no more connections allowed (%s)", hub_limit_name(c->login->refused));
-}
-
-void entry_begin(struct client *c, enum hub_answer refused)
+void entry_begin(struct client *c)
 {
 	struct login *l = mem_try_zalloc(sizeof(*l));
 
@@ -45,15 +41,16 @@ void entry_begin(struct client *c, enum hub_answer refused)
 		return;
 	}
 	buf_init(&l->in, ENTRY_BYTES_MAX);
+	dlist_init(&l->silent);
 	c->login = l;
-	/* a cancel may pass when there is no room for another client; a flood of strangers does not come so far */
-	l->refused = refused;
+	seat_turn(c);
 }
 
 void entry_free(struct client *c)
 {
 	struct login *l = c->login;
 
+	seat_busy(c);
 	c->login = NULL;
 	buf_wipe(&l->in);
 	osname_forget(l);
@@ -104,6 +101,7 @@ static void entry_encryption(struct client *c, bool is_ssl)
 	} else {
 		conn_send(&c->conn, "N", 1, NULL);
 	}
+	seat_turn(c);
 }
 
 static bool entry_accepts(struct client *c, const char *name, const char *value)
@@ -151,8 +149,9 @@ static void entry_login(struct client *c, const struct startup *s)
 {
 	struct login *l = c->login;
 
-	if (l->refused != HUB_OK) {
-		entry_refuse(c);
+	/* only now: a cancel may pass when there is no room for another client */
+	if (!seat_may_come(c)) {
+		seat_refuse(c);
 		return;
 	}
 	if (!secured_is_enough(c)) {
@@ -166,13 +165,14 @@ static void entry_login(struct client *c, const struct startup *s)
 	c->key_len = s->protocol == WIRE_PROTOCOL_3_2 ? KEYRING_KEY_LEN : KEYRING_KEY_LEN_3_0;
 	entry_negotiate(c, s);
 	client_enter(c, CLIENT_AUTH);
-	admit_begin(c);
+	seat_begin(c);
 }
 
 static void entry_on_startup(struct client *c, const uint8_t *packet, size_t n, size_t after)
 {
 	struct startup s;
 
+	seat_busy(c);
 	if (startup_parse(packet, n, &s) < 0) {
 		client_fail_as(c, CLIENT_END_STARTUP, s.sqlstate, s.error);
 		return;

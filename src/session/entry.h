@@ -9,7 +9,7 @@
 
 #include "session/client.h"
 
-void entry_begin(struct client *c, enum hub_answer refused);
+void entry_begin(struct client *c);
 size_t entry_on_bytes(struct client *c, struct chunk *chunk, const uint8_t *data, size_t n);
 /* Nothing has been received yet (a port scan, a health check). */
 bool entry_is_untouched(const struct client *c);

@@ -24,8 +24,12 @@ struct login {
 	void (*on_spelt)(struct client *c); /* canon.c: what comes next */
 	struct clientauth *auth;	/* NULL in state AUTH: osname.c or tarry.c waits */
 	struct osname_question *question; /* osname.c: what it waits for */
-	struct timeout tarry;	 /* tarry.c: due when it has waited */
+	struct timeout tarry;	 /* tarry.c: due when it has waited; seat.c, before that */
 	struct client *tarrying; /* NULL: it does not wait */
+	struct dlist silent;	 /* seat.c: of worker->silent, while the next step is the client's */
+	struct client *client;	 /* ... whose it is */
+	uint64_t silent_since;	 /* ... monotonic */
+	uint64_t seat_until;	 /* ... how long it waits for a seat */
 	struct witness *witness; /* witness.c: who judges the password; NULL: clientauth does */
 	struct reckon *reckon;	/* reckon.c: whose keys are being computed; NULL: nobody's */
 	struct userfind *find;	/* userfind.c; NULL: nothing was looked up */
@@ -33,7 +37,6 @@ struct login {
 	char *user, *database;
 	char *replication;    /* replica.c; NULL: an ordinary client */
 	struct params *extra; /* ... what else it said */
-	enum hub_answer refused; /* HUB_OK: it may stay */
 	bool saw_ssl, saw_gss;
 	bool is_waiting; /* for an answer about its user: nothing is read until it comes */
 	bool is_direct;	 /* TLS was begun without a question */

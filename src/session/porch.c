@@ -9,6 +9,7 @@
 #include "session/strangers.h"
 #include "session/worker.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* a share of few clients would let people who log in at the same time lock each other out */
@@ -64,12 +65,10 @@ bool porch_enter(struct worker *acceptor, int fd, const struct addr *peer, uint1
 
 	*answer = HUB_ADDRESS_FULL;
 	if (strangers_enter(hub->strangers, peer, is_exempt ? 0 : porch_max_of_address(set), loop_now(&acceptor->loop), place)) {
-		*answer = hub_take_client(hub, (unsigned)set->max_client_conn, porch_max(set));
-		if (is_exempt)
-			*answer = HUB_OK;
+		*answer = hub_take_client(hub, is_exempt ? UINT_MAX : (unsigned)set->max_client_conn, is_exempt ? 0 : porch_max(set));
 		if (*answer != HUB_LOGINS_FULL)
 			return true;
-		hub_give_client(hub, true);
+		hub_give_client(hub, true, false);
 		strangers_leave(hub->strangers, *place);
 	}
 	porch_refuse(acceptor, fd, peer, *answer);

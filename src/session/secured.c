@@ -6,6 +6,7 @@
 #include "net/tls.h"
 #include "pool/tlsset.h"
 #include "session/entry_impl.h"
+#include "session/seat.h"
 #include "session/worker.h"
 
 bool secured_is_offered(const struct client *c)
@@ -49,7 +50,9 @@ void secured_on_secured(struct conn *conn)
 	if (c->login != NULL && c->login->is_direct && !tls_has_alpn(conn)) {
 		client_log(c, LOG_WARNING, "direct TLS without ALPN \"postgresql\"");
 		client_close(c, CLIENT_END_TLS);
+		return;
 	}
+	seat_turn(c);
 }
 
 void secured_failed(struct client *c)

@@ -21,6 +21,7 @@ enum strangers_counter {
 	STRANGERS_DELAYED,	   /* logins that had to wait */
 	STRANGERS_DELAYED_US,	   /* ... and how long, together */
 	STRANGERS_TIMED_OUT,	   /* for client_login_timeout */
+	STRANGERS_UNSEATED,	   /* stalled, and another needed the place: seat.c */
 	STRANGERS_UNFOLLOWED,	   /* there was no place in the table */
 	STRANGERS_COUNTERS,
 };

@@ -54,6 +54,7 @@ int worker_init(struct worker *w, const struct engine_ops *engine, struct hub *h
 	w->all = all;
 	w->console = console;
 	dlist_init(&w->clients);
+	dlist_init(&w->silent);
 	dlist_init(&w->asks);
 	dlist_init(&w->asks_riding);
 	slots_init(&w->handles);

@@ -31,6 +31,8 @@ struct worker {
 	struct home home; /* first: loop->owner is both */
 	struct loop loop;
 	struct dlist clients;
+	struct dlist silent;	  /* seat.c: logins that the client is to go on with, longest silent first */
+	_Atomic uint64_t silent_since; /* of the first; 0: none.  Read by whoever seeks a seat */
 	unsigned console_clients; /* of them */
 	struct slots handles;	  /* struct client */
 	struct keyring keyring;	  /* cancel keys of its clients; asked by every worker */

@@ -14,7 +14,7 @@ static const struct {
 	{"Where clients come in", "listen_addr listen_port listen_backlog unix_socket_dir unix_socket_mode "
 				  "unix_socket_group max_client_conn "
 				  "max_unauthenticated_percent max_unauthenticated_address_percent max_db_client_connections "
-				  "max_user_client_connections client_login_timeout "
+				  "max_user_client_connections client_login_timeout stalled_login_grace "
 				  "ignore_startup_parameters login_notify_message so_reuseport"},
 	{"Who may come in", "auth_type auth_failure_delay auth_file admin_users stats_users scram_iterations auth_user "
 			    "auth_query auth_dbname auth_query_ttl auth_hba_file "

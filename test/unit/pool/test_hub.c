@@ -102,9 +102,16 @@ START_TEST(test_clients)
 	ck_assert_int_eq(hub_take_client(&hub, 3, 2), HUB_OK);
 	/* refused, and still counted until it is closed */
 	ck_assert_int_eq(hub_take_client(&hub, 3, 2), HUB_LOGINS_FULL);
+	ck_assert_int_eq(hub_take_client(&hub, 2, 0), HUB_CLIENTS_FULL);
+	/* without a seat each: one that comes gets it, wherever it comes from, and no other */
+	ck_assert(!hub_take_seat(&hub, 2));
+	ck_assert(hub_take_seat(&hub, 3) && !hub_take_seat(&hub, 3));
 	ck_assert_int_eq(hub_take_client(&hub, 3, 0), HUB_CLIENTS_FULL);
-	hub_give_client(&hub, true);
-	hub_give_client(&hub, true);
+	hub_give_client(&hub, true, false);
+	hub_give_seat(&hub);
+	ck_assert(hub_take_seat(&hub, 3));
+	hub_give_client(&hub, true, true);
+	hub_give_client(&hub, true, false);
 	ck_assert_int_eq(hub_take_login(&hub, "db", "u", 1, 0), HUB_OK);
 	ck_assert_int_eq(hub_take_login(&hub, "db", "v", 1, 0), HUB_DATABASE_CLIENTS_FULL);
 	ck_assert_int_eq(hub_take_login(&hub, "db2", "u", 0, 1), HUB_USER_CLIENTS_FULL);
@@ -116,10 +123,10 @@ START_TEST(test_clients)
 	ck_assert_uint_eq(n.clients, 2);
 	ck_assert_uint_eq(n.logins, 1);
 	hub_give_login(&hub, "db", "u");
-	hub_give_client(&hub, false);
-	hub_give_client(&hub, true);
+	hub_give_client(&hub, false, true);
+	hub_give_client(&hub, true, true);
 	hub_count(&hub, &n);
-	ck_assert(n.clients == 0 && n.logins == 0);
+	ck_assert(n.clients == 0 && n.logins == 0 && hub.seats == 0);
 	hub_fini(&hub);
 }
 END_TEST
@@ -227,9 +234,11 @@ static void *connect_and_leave(void *arg)
 		snprintf(db, sizeof(db), "d%u", (x >> 20) % 3);
 		atomic_fetch_xor(&seen_ids, hub_next_id(&hub));
 		if (answer != HUB_OK) {
-			hub_give_client(&hub, true);
 			atomic_fetch_add(&refused, 1);
-			continue;
+			if (!hub_take_seat(&hub, 3)) {
+				hub_give_client(&hub, true, false);
+				continue;
+			}
 		}
 		enter(&inside, 3);
 		if (hub_take_login(&hub, db, "u", 2, 0) == HUB_OK) {
@@ -238,10 +247,10 @@ static void *connect_and_leave(void *arg)
 			atomic_fetch_sub(&in_pool[db[1] - '0'], 1);
 			atomic_fetch_sub(&inside, 1);
 			hub_give_login(&hub, db, "u");
-			hub_give_client(&hub, false);
+			hub_give_client(&hub, false, true);
 		} else {
 			atomic_fetch_sub(&inside, 1);
-			hub_give_client(&hub, true);
+			hub_give_client(&hub, true, true);
 		}
 	}
 	return NULL;
