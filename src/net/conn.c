@@ -12,6 +12,7 @@
 #include "net/loop.h"
 #include "net/outgo.h"
 #include "net/tls.h"
+#include "net/tlslate.h"
 #include "net/tlsout.h"
 
 #include <errno.h>
@@ -287,9 +288,7 @@ void conn_resume(struct conn *c)
 int conn_unread(struct conn *c, const void *p, size_t n)
 {
 	CHECK(c->is_open && c->is_paused);
-	if (n == 0)
-		return 0;
-	if (kept_prepend(&c->kept, c->loop, p, n) < 0)
+	if (n > 0 && kept_prepend(&c->kept, c->loop, p, n) < 0)
 		return -1;
 	conn_update(c);
 	return 0;
@@ -365,7 +364,7 @@ void conn_end_later(struct conn *c, enum conn_end end)
 
 void conn_input_end(struct conn *c, enum conn_end end, int err)
 {
-	if (!c->is_open || c->has_ended || c->must_end)
+	if (!c->is_open || c->has_ended || c->must_end || (c->tls != NULL && tlslate_takes_end(c, end, err)))
 		return;
 	/* what was kept comes before the end, unless the owner is not reading: then it must know now */
 	if (!c->is_paused && c->kept.len > 0)

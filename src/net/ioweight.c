@@ -57,6 +57,7 @@ void ioweight_conn(const struct conn *c, enum weight_purpose own, struct weight 
 		return;
 	weight_object(to, WEIGHT_TLS, c->tls);
 	weight_block(to, WEIGHT_TLS, c->tls->error);
+	weight_buf(to, WEIGHT_TLS, &c->tls->late);
 	weight_bytes(to, WEIGHT_TLS, 0, c->tls->memory);
 	outq_weigh(&c->tls->cipher, to);
 }

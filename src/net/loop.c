@@ -6,6 +6,7 @@
 #include "net/loop.h"
 
 #include "base/mem.h"
+#include "net/tlslate.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ int loop_init(struct loop *loop, const struct engine_ops *engine, unsigned index
 	timeout_set_init(&loop->timeouts);
 	dlist_init(&loop->dirty);
 	dlist_init(&loop->strays);
+	tlslate_init(loop);
 	chunk_pool_init(&loop->chunks, CHUNK_SIZE, CHUNK_KEEP);
 	if (engine->init(loop) < 0) {
 		timeout_set_fini(&loop->timeouts);

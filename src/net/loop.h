@@ -37,6 +37,8 @@ struct loop {
 	uint64_t timer_due; /* what the engine's timer is set to */
 	struct dlist dirty;
 	struct dlist strays;
+	struct dlist late; /* tlslate.c: handshakes that wait for a later turn */
+	struct timeout late_turn;
 	struct chunk_pool chunks;
 	struct chunk *rx; /* reading goes here */
 	size_t rx_pos;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "net/loop.h"
 #include "net/tls_impl.h"
+#include "net/tlslate.h"
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
@@ -221,13 +222,16 @@ int tls_start(struct conn *c, const struct tls_ask *ask)
 		return -1;
 	}
 	t->ctx = tlsctx_ref(ask->ctx);
+	t->is_client = !tlsctx_is_server(ask->ctx);
+	dlist_init(&t->late_link);
+	buf_init(&t->late, TLSLATE_MAX);
 	t->wants_alpn = ask->wants_alpn;
 	t->cipher = c->out;
 	t->cipher_bytes = c->out_bytes;
 	c->out = (struct outq){.head = NULL};
 	c->tls = t;
 	c->is_securing = true;
-	if (!tlsctx_is_server(ask->ctx))
+	if (t->is_client)
 		(void)tls_handshake(c);
 	return 0;
 }
@@ -294,15 +298,13 @@ static void tls_drain(struct conn *c, struct loop *loop)
 	} while (rc == 1);
 }
 
-void tls_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
+void tls_step(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 {
 	struct loop *loop = c->loop;
 	struct chunk *rx = chunk == loop->rx ? chunk : NULL, *gone = NULL;
 	size_t pos = loop->rx_pos;
 	struct tls *t = c->tls;
 
-	if (t->is_broken || t->said_bye)
-		return; /* the end is on its way */
 	t->in = data;
 	t->in_len = n;
 	/* plain text comes behind the ciphertext, or into another chunk */
@@ -326,10 +328,22 @@ void tls_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
 		loop->rx_pos = pos;
 }
 
+void tls_input(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n)
+{
+	struct tls *t = c->tls;
+
+	if (t->is_broken || t->said_bye)
+		return; /* the end is on its way */
+	if (t->is_secured || t->is_client || !tlslate_takes(c, data, n))
+		tls_step(c, chunk, data, n);
+}
+
 void tls_feed(struct conn *c, const uint8_t *data, size_t n)
 {
 	struct tls *t = c->tls;
 
+	if (!t->is_client && tlslate_takes(c, data, n))
+		return;
 	t->in = data;
 	t->in_len = n;
 	/* a first flight only: nothing secured, and nothing after it, can be in it */
@@ -343,6 +357,7 @@ void tls_free(struct conn *c)
 
 	c->tls = NULL;
 	c->is_securing = false;
+	tlslate_forget(t);
 	outq_drop(&t->cipher, c->loop);
 	SSL_free(t->ssl);
 	tlsctx_unref(t->ctx);

@@ -4,6 +4,7 @@
 #ifndef NET_TLS_IMPL_H
 #define NET_TLS_IMPL_H
 
+#include "base/buf.h"
 #include "net/tls.h"
 
 #define TLS_RECORD ((size_t)16 * 1024)	     /* plain text of the largest record */
@@ -24,8 +25,16 @@ struct tls {
 	char *error;
 	size_t memory; /* OpenSSL's for this one */
 	bool is_secured, wants_alpn, said_bye, is_broken;
+	bool is_client; /* we are: it is one server, not a storm of clients */
+	bool has_late_end;
+	uint8_t late_end; /* enum conn_end */
+	int late_err;
+	struct dlist late_link; /* tlslate.c */
+	struct buf late;
 };
 
+/* Bytes have arrived, as in tls_input; the handshake is not put off any more. */
+void tls_step(struct conn *c, struct chunk *chunk, uint8_t *data, size_t n);
 /* Ends the conn with what OpenSSL has said last. */
 void tls_fail(struct conn *c);
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "net/outgo.h"
+#include "net/tlslate.h"
 #include "test/unit/base/suite.h"
 
 #include <stdlib.h>
@@ -262,15 +263,135 @@ START_TEST(described)
 }
 END_TEST
 
-int main(void)
+/* Every turn lasts too long: steps of handshakes are put off, one for each turn. */
+static uint64_t slow_clock(struct loop *l FX_UNUSED)
 {
-	Suite *s = suite_create("tls");
-	TCase *t = tcase_create("stream");
+	static uint64_t now = 1000000;
 
-	tlsrig_place();
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
+	return now += TLSLATE_TURN_US;
+}
+
+static void setup_late(void)
+{
+	static struct engine_ops ops;
+
+	setup();
+	loop_fini(&loop);
+	ops = *rig_engine();
+	ops.now = slow_clock;
+	ck_assert_int_eq(loop_init(&loop, &ops, 0, NULL), 0);
+}
+
+#define CROWD 4
+
+static struct tlsrig_pipe crowd[CROWD];
+
+static bool has_answered(const struct tlsrig_pipe *one)
+{
+	uint8_t byte;
+
+	return recv(one->server_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+static unsigned answers(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CROWD; i++)
+		n += has_answered(&crowd[i]);
+	return n;
+}
+
+/* All first flights are there at the same moment. */
+static void crowd_begins(void)
+{
+	tlsrig_begin(&p, &loop, server, client, "localhost");
+	for (unsigned i = 0; i < CROWD; i++)
+		tlsrig_begin(&crowd[i], &loop, server, client, "localhost");
+	rig_turn(&loop);
+	for (unsigned i = 0; i < CROWD; i++)
+		ck_assert(tlsrig_move(&crowd[i], true));
+}
+
+static void crowd_ends(void)
+{
+	for (unsigned i = 0; i < CROWD; i++)
+		tlsrig_end(&crowd[i]);
+}
+
+START_TEST(one_after_the_other)
+{
+	unsigned before = 0;
+
+	crowd_begins();
+	for (unsigned turn = 0; turn < 100 && before < CROWD; turn++) {
+		unsigned now;
+
+		rig_turn(&loop);
+		now = answers();
+		/* one posted mail may make a turn of its own */
+		ck_assert_uint_le(now, before + 2);
+		for (unsigned i = 0; i < now; i++)
+			ck_assert(has_answered(&crowd[i]));
+		before = now;
+	}
+	ck_assert_uint_eq(before, CROWD);
+	for (unsigned i = 0; i < CROWD; i++) {
+		tlsrig_carry(&crowd[i], &loop);
+		ck_assert(tlsrig_is_secured(&crowd[i].server) && tlsrig_is_secured(&crowd[i].client));
+	}
+	ck_assert(dlist_is_empty(&loop.late));
+	crowd_ends();
+}
+END_TEST
+
+START_TEST(who_leaves_makes_room)
+{
+	crowd_begins();
+	rig_turn(&loop);
+	/* one by the owner, one by the peer, before their turn has come */
+	conn_close(&crowd[2].server.conn);
+	close(crowd[3].server_fd);
+	crowd[3].server_fd = -1;
+	for (unsigned i = 0; i < 2; i++) {
+		tlsrig_carry(&crowd[i], &loop);
+		ck_assert(tlsrig_is_secured(&crowd[i].server) && tlsrig_is_secured(&crowd[i].client));
+	}
+	ck_assert_uint_eq(crowd[2].server.closed, 0);
+	ck_assert_uint_eq(crowd[3].server.closed, 1);
+	ck_assert(dlist_is_empty(&loop.late));
+	crowd_ends();
+}
+END_TEST
+
+/* A client may say all it has to say with the last word of its handshake, and go. */
+START_TEST(nothing_in_front_of_an_end_is_lost)
+{
+	tlsrig_begin(&p, &loop, server, client, "localhost");
+	rig_turn(&loop);
+	ck_assert(tlsrig_move(&p, true));
+	for (unsigned i = 0; i < 100 && !has_answered(&p); i++)
+		rig_turn(&loop);
+	ck_assert(tlsrig_move(&p, false));
+	rig_turns(&loop, 3);
+	ck_assert(tlsrig_is_secured(&p.client) && !tlsrig_is_secured(&p.server));
+	say(&p.client, 1000, 0);
+	rig_turns(&loop, 3);
+	ck_assert(tlsrig_move(&p, true));
+	ck_assert_int_eq(shutdown(p.server_fd, SHUT_WR), 0);
+	rig_until(&loop, rig_is_closed, &p.server);
+	ck_assert_uint_eq(p.server.got.len, 1000);
+	ck_assert(rig_is_stream(p.server.got.data, 1000, 0));
+	ck_assert_uint_eq(p.server.closed, 1);
+}
+END_TEST
+
+static TCase *streams(const char *name, void (*begins)(void))
+{
+	TCase *t = tcase_create(name);
+
+	tcase_add_checked_fixture(t, begins, teardown);
+	tcase_set_timeout(t, SUITE_TIMEOUT);
 	tcase_add_loop_test(t, cut_anywhere, 0, 2 * (int)(sizeof(steps) / sizeof(steps[0])));
 	tcase_add_test(t, nothing_is_sent_before_it_is_secured);
 	tcase_add_loop_test(t, what_was_sealed_and_not_written_is_taken_back, 0, 2);
@@ -282,5 +403,19 @@ int main(void)
 	tcase_add_loop_test(t, shutdown_says_farewell_after_the_queue, 0, 2);
 	tcase_add_loop_test(t, garbage_ends_it, 0, 2);
 	tcase_add_loop_test(t, described, 0, 2);
+	return t;
+}
+
+int main(void)
+{
+	Suite *s = suite_create("tls");
+	TCase *late = streams("late", setup_late);
+
+	tlsrig_place();
+	tcase_add_test(late, one_after_the_other);
+	tcase_add_test(late, who_leaves_makes_room);
+	tcase_add_test(late, nothing_in_front_of_an_end_is_lost);
+	suite_add_tcase(s, streams("stream", setup));
+	suite_add_tcase(s, late);
 	return suite_run(s);
 }

@@ -111,7 +111,7 @@ void tlsrig_begin(struct tlsrig_pipe *p, struct loop *loop, struct tlsctx *serve
 }
 
 /* true: something has moved */
-static bool tlsrig_move(struct loop *loop, int from, int to, size_t step)
+static bool tlsrig_shift(struct loop *loop, int from, int to, size_t step)
 {
 	uint8_t room[65536];
 	ssize_t n;
@@ -130,16 +130,23 @@ static bool tlsrig_move(struct loop *loop, int from, int to, size_t step)
 		if (k < 0)
 			rig_turn(loop);
 	}
-	rig_turn(loop);
 	return true;
+}
+
+bool tlsrig_move(struct tlsrig_pipe *p, bool to_server)
+{
+	return to_server ? tlsrig_shift(p->server.conn.loop, p->client_fd, p->server_fd, 65536)
+			 : tlsrig_shift(p->server.conn.loop, p->server_fd, p->client_fd, 65536);
 }
 
 void tlsrig_carry(struct tlsrig_pipe *p, struct loop *loop)
 {
 	for (unsigned quiet = 0; quiet < 3;) {
-		bool a = tlsrig_move(loop, p->client_fd, p->server_fd, p->step);
-		bool b = tlsrig_move(loop, p->server_fd, p->client_fd, p->step);
+		bool a = tlsrig_shift(loop, p->client_fd, p->server_fd, p->step);
+		bool b = tlsrig_shift(loop, p->server_fd, p->client_fd, p->step);
 
+		if (a)
+			rig_turn(loop);
 		if (a || b)
 			quiet = 0;
 		else

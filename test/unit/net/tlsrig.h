@@ -31,6 +31,8 @@ struct tlsrig_pipe {
 
 /* Begins TLS on both; host: what the client checks, or NULL. */
 void tlsrig_begin(struct tlsrig_pipe *p, struct loop *loop, struct tlsctx *server, struct tlsctx *client, const char *host);
+/* Carries what is there now one way; false: nothing is.  No turn. */
+bool tlsrig_move(struct tlsrig_pipe *p, bool to_server);
 /* Carries everything there is, step bytes at a time, until nothing moves any more. */
 void tlsrig_carry(struct tlsrig_pipe *p, struct loop *loop);
 bool tlsrig_is_secured(const struct rig_conn *r);

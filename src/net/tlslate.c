@@ -1,0 +1,92 @@
+/*
+ * tlslate.c - handshakes of clients that have to wait for a later turn.
+ *
+ * The queue is worked off by a deadline that is due in the next turn, at least one step each time.
+ */
+#include "net/tlslate.h"
+
+#include "net/loop.h"
+#include "net/tls_impl.h"
+
+static bool tlslate_turn_is_long(const struct loop *loop)
+{
+	return loop->engine->now((struct loop *)loop) - loop->now >= TLSLATE_TURN_US;
+}
+
+/* One that has waited: with what has come for it, and its end, if that has come as well. */
+static void tlslate_one(struct loop *loop, struct tls *t)
+{
+	struct conn *c = t->conn;
+	struct buf bytes = t->late;
+	bool has_end = t->has_late_end;
+
+	buf_init(&t->late, TLSLATE_MAX);
+	t->has_late_end = false;
+	if (!c->has_ended && !c->must_end) {
+		loop->active = c;
+		tls_step(c, NULL, bytes.data, bytes.len);
+		if (loop->active == c && has_end)
+			conn_input_end(c, (enum conn_end)t->late_end, t->late_err);
+		loop->active = NULL;
+	}
+	buf_fini(&bytes);
+}
+
+static void tlslate_on_turn(struct timeout *timer)
+{
+	struct loop *loop = container_of(timer, struct loop, late_turn);
+	struct dlist *link;
+
+	while ((link = dlist_pop_front(&loop->late)) != NULL) {
+		tlslate_one(loop, container_of(link, struct tls, late_link));
+		if (tlslate_turn_is_long(loop))
+			break;
+	}
+	if (!dlist_is_empty(&loop->late))
+		loop_arm(loop, timer, 1);
+}
+
+void tlslate_init(struct loop *loop)
+{
+	dlist_init(&loop->late);
+	timeout_init(&loop->late_turn, tlslate_on_turn);
+}
+
+bool tlslate_takes(struct conn *c, const uint8_t *data, size_t n)
+{
+	struct loop *loop = c->loop;
+	struct tls *t = c->tls;
+
+	/* who waits already goes first */
+	if (dlist_is_empty(&loop->late) && !tlslate_turn_is_long(loop))
+		return false;
+	if (buf_append(&t->late, data, n) < 0) {
+		conn_end_later(c, CONN_END_RESET);
+		return true;
+	}
+	if (dlist_is_linked(&t->late_link))
+		return true;
+	dlist_push_back(&loop->late, &t->late_link);
+	if (!timeout_is_armed(&loop->late_turn))
+		loop_arm(loop, &loop->late_turn, 1);
+	return true;
+}
+
+bool tlslate_takes_end(struct conn *c, enum conn_end end, int err)
+{
+	struct tls *t = c->tls;
+
+	/* what a reset leaves can't be answered */
+	if (!dlist_is_linked(&t->late_link) || end != CONN_END_EOF)
+		return false;
+	t->has_late_end = true;
+	t->late_end = (uint8_t)end;
+	t->late_err = err;
+	return true;
+}
+
+void tlslate_forget(struct tls *t)
+{
+	dlist_remove(&t->late_link);
+	buf_fini(&t->late);
+}
