@@ -26,42 +26,37 @@ enum rewrite_verdict dummy_parse_again(struct client *c, struct server *s, struc
 	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }
 
-/* [Close fx_gone] [Parse fx_gone]: a statement that can be deallocated in place of one that other clients use */
-static bool dummy_put_gone(struct server *s, struct buf *out, bool sync)
+/* A Sync of ours in the middle of a batch would end the client's transaction there; so an error of ours is the Query's. */
+static bool dummy_note_query(struct client *c, struct server *s, const struct statements_name *name)
 {
-	if (!server_note_ours(s, FE_CLOSE) || !server_note_ours(s, FE_PARSE) || (sync && !server_note_ours(s, FE_SYNC)))
+	uint8_t flags = s->expect.in_batch ? EXPECT_OURS | EXPECT_TOLD : EXPECT_OURS;
+	enum stmt_answer answer = STMT_OK;
+
+	for (unsigned i = 0; i < 2 && s->expect.in_batch && answer == STMT_OK; i++)
+		answer = statements_clash(c->statements, NULL, s->expect.batch);
+	if (answer == STMT_OK)
+		answer = statements_set(c->statements, name->text, name->len, NULL, s->expect.batch);
+	if (answer != STMT_OK) {
+		(void)rewrite_fail(c, answer);
 		return false;
-	(void)frontend_close(out, 'S', DUMMY_GONE);
-	(void)frontend_parse(out, DUMMY_GONE, "");
-	if (sync)
-		(void)frontend_sync(out);
-	return true;
+	}
+	return server_note_flagged(s, FE_CLOSE, flags) >= 0 && server_note_flagged(s, FE_PARSE, flags) >= 0 &&
+	       ((flags & EXPECT_TOLD) || server_note_ours(s, FE_SYNC)) &&
+	       server_note_flagged(s, FE_QUERY, EXPECT_TOLD) >= 0;
 }
 
-enum rewrite_verdict dummy_deallocate(struct client *c, struct server *s, uint8_t type,
-				      const struct statements_name *name, const uint8_t *rest, size_t n)
+enum rewrite_verdict dummy_deallocate(struct client *c, struct server *s, const struct statements_name *name)
 {
-	enum stmt_answer answer;
+	bool is_in_batch = s->expect.in_batch;
 	struct buf out;
-	size_t at;
 
-	answer = statements_set(c->statements, name->text, name->len, NULL, s->expect.batch);
-	if (answer != STMT_OK)
-		return rewrite_fail(c, answer);
+	if (!dummy_note_query(c, s, name))
+		return REWRITE_END;
 	buf_init(&out, 0);
-	if (!dummy_put_gone(s, &out, type == FE_QUERY)) {
-		buf_fini(&out);
-		return REWRITE_END;
-	}
-	if (server_note_flagged(s, type, EXPECT_TOLD) < 0) {
-		buf_fini(&out);
-		return REWRITE_END;
-	}
-	at = wire_begin(&out, (char)type);
-	if (type == FE_PARSE)
-		(void)buf_append_cstr(&out, "");
-	(void)buf_append_cstr(&out, "DEALLOCATE " DUMMY_GONE);
-	(void)buf_append(&out, rest, n);
-	(void)wire_end(&out, at);
+	(void)frontend_close(&out, 'S', DUMMY_GONE);
+	(void)frontend_parse(&out, DUMMY_GONE, "");
+	if (!is_in_batch)
+		(void)frontend_sync(&out);
+	(void)frontend_query(&out, "DEALLOCATE " DUMMY_GONE);
 	return ensure_send(s, &out) ? REWRITE_SENT : REWRITE_END;
 }

@@ -19,8 +19,7 @@
  * the transaction as it must be. */
 enum rewrite_verdict dummy_parse_again(struct client *c, struct server *s, struct statements_name *name,
 				       const uint8_t *rest, size_t n);
-/* The text of a Query, or of an unnamed Parse that has rest behind it, is DEALLOCATE of a statement of the client's. */
-enum rewrite_verdict dummy_deallocate(struct client *c, struct server *s, uint8_t type,
-				      const struct statements_name *name, const uint8_t *rest, size_t n);
+/* The text of a Query is DEALLOCATE of a statement of the client's; see doomed.h for the extended protocol. */
+enum rewrite_verdict dummy_deallocate(struct client *c, struct server *s, const struct statements_name *name);
 
 #endif

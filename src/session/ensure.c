@@ -80,6 +80,7 @@ static enum rewrite_verdict ensure_shape(struct client *c, struct server *s, con
 	struct prepared_entry *e;
 	struct buf out;
 
+	c->is_rewritten = true; /* the Bind itself is still to come: what lies there unsent is not its client's */
 	if (!ensure_parse(c, s, stmt, EXPECT_OURS | EXPECT_NOTED))
 		return REWRITE_END;
 	e = prepared_find(&s->prepared, stmt->id);

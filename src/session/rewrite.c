@@ -11,6 +11,7 @@
 #include "server/owed.h"
 #include "server/rowshape.h"
 #include "session/dealloc.h"
+#include "session/doomed.h"
 #include "session/dummy.h"
 #include "session/ensure.h"
 #include "session/record.h"
@@ -54,17 +55,17 @@ bool rewrite_has_enough(const struct client *c, uint8_t type, uint32_t len, cons
 		return true;
 	switch (type) {
 	case FE_PARSE:
-		/* a short unnamed one may be DEALLOCATE of a name that we know */
-		return have > 0 && body[0] == '\0' && (len > DEALLOC_TEXT_MAX || statements_count(c->statements) == 0) &&
-		       (c->statements == NULL || c->statements->untold == 0);
+		return have > 0 && body[0] == '\0' && (c->statements == NULL || c->statements->untold == 0);
 	case FE_BIND:
 		nul = rewrite_nul(body, have);
 		return have > 2 * REWRITE_NAME_MAX ||
 		       (nul != NULL && rewrite_nul(nul + 1, (size_t)(body + have - nul - 1)) != NULL);
 	case FE_QUERY:
 		return len > DEALLOC_TEXT_MAX;
+	case FE_EXECUTE:
+		return false;
 	default:
-		return have > 0 && body[0] == 'P';
+		return have > 0 && body[0] == 'P' && (c->statements == NULL || c->statements->doomed == NULL);
 	}
 }
 
@@ -124,21 +125,6 @@ static enum rewrite_verdict rewrite_parse_new(struct client *c, struct server *s
 	return ok ? REWRITE_SENT : REWRITE_END;
 }
 
-/* Is it DEALLOCATE of a name that the client has given, or may have when what was sent is answered?  NULL: no. */
-static struct statements_name *rewrite_find_deallocated(const struct client *c, const uint8_t *text, size_t n)
-{
-	const uint8_t *nul = rewrite_nul(text, n < DEALLOC_TEXT_MAX ? n : DEALLOC_TEXT_MAX);
-	char name[DEALLOC_NAME_SIZE];
-	struct statements_name *found;
-
-	if (c->statements == NULL || nul == NULL || !dealloc_parse((const char *)text, (size_t)(nul - text), name))
-		return NULL;
-	found = statements_find(c->statements, name, strlen(name));
-	if (found == NULL || (found->now == NULL && !statements_is_uncertain(found, c->lease.server->expect.batch)))
-		return NULL;
-	return found;
-}
-
 static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, const uint8_t *body, size_t len,
 					  size_t have, struct rewrite_unnamed *unnamed)
 {
@@ -158,10 +144,7 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		return nul > body ? REWRITE_SENT : unnamed_again(c, nul + 1, rest);
 	}
 	if (nul == body) {
-		name = have == len ? rewrite_find_deallocated(c, nul + 1, rest) : NULL;
-		if (name != NULL && statements_is_uncertain(name, s->expect.batch))
-			return REWRITE_STALL;
-		if (name == NULL && have == len && c->worker->home.conf->set.reuse_unnamed_statements) {
+		if (have == len && c->worker->home.conf->set.reuse_unnamed_statements) {
 			enum rewrite_verdict verdict = unnamed_reuse(c, s, nul + 1, rest);
 
 			if (verdict != REWRITE_PLAIN)
@@ -170,11 +153,6 @@ static enum rewrite_verdict rewrite_parse(struct client *c, struct server *s, co
 		unnamed_drop(c, unnamed);
 		c->has_unnamed = true;
 		expect_watch(&s->expect);
-		if (name != NULL) {
-			const uint8_t *end = rewrite_nul(nul + 1, rest);
-
-			return dummy_deallocate(c, s, FE_PARSE, name, end + 1, (size_t)(body + len - end - 1));
-		}
 		if (have == len)
 			*unnamed = (struct rewrite_unnamed){nul + 1, rest, s->expect.pushed};
 		if (unnamed->body != NULL && c->statements != NULL && body == c->statements->part.data)
@@ -230,7 +208,7 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 	struct prepared_entry *entry = NULL;
 	struct statements_name *name;
 	enum rewrite_verdict verdict;
-	struct stmt *stmt;
+	struct stmt *stmt, *bound;
 	uint32_t length;
 	const char *to;
 	uint8_t out[WIRE_HEADER_LEN + REWRITE_NAME_MAX + STMT_NAME_LEN + 1];
@@ -240,15 +218,19 @@ static enum rewrite_verdict rewrite_use(struct client *c, uint8_t type, uint32_t
 	verdict = rewrite_look_up(c, name_at, (size_t)(nul - name_at), &name, &stmt);
 	if (verdict != REWRITE_SENT)
 		return verdict;
-	verdict = ensure_there(c, s, stmt, type == FE_BIND ? shape_wanted(c, name) : ROWSHAPE_UNKNOWN, &entry);
+	bound = type == FE_BIND ? doomed_bind(c, stmt, body, before - 1) : stmt;
+	if (bound == NULL)
+		return REWRITE_END;
+	verdict = ensure_there(c, s, bound, type == FE_BIND && bound == stmt ? shape_wanted(c, name) : ROWSHAPE_UNKNOWN,
+			       &entry);
 	if (verdict != REWRITE_SENT)
 		return verdict;
 	if (!shape_note_use(c, type, name, entry))
 		return REWRITE_END;
 	shape_note_first(c, type, name);
-	if (type == FE_BIND && entry != NULL)
+	if (type == FE_BIND && bound == stmt && entry != NULL)
 		shape_bound(c, name, entry, body, before - 1);
-	to = entry != NULL ? stmt->name : SHAPE_CHANGED;
+	to = entry != NULL ? bound->name : SHAPE_CHANGED;
 	server_note_text(s, stmt->body, strnlen((const char *)stmt->body, stmt->len));
 	length = len + 4 - (uint32_t)(nul - name_at) + (uint32_t)strlen(to);
 	out[0] = type;
@@ -268,6 +250,20 @@ static bool rewrite_is_aliased(const struct client *c)
 	return c->statements != NULL && c->statements->is_aliased;
 }
 
+/* Is the unnamed statement DEALLOCATE of a name of the client's?  Then it is bound by our words, for which it is kept. */
+static bool rewrite_unnamed_dooms(struct client *c, struct rewrite_unnamed *unnamed)
+{
+	struct statements *st = c->statements;
+
+	if (unnamed->body != NULL) {
+		if (doomed_find(c, unnamed->body, unnamed->len) == NULL)
+			return false;
+		unnamed_keep(c, unnamed);
+		return st->unnamed != NULL;
+	}
+	return st->unnamed != NULL && doomed_find(c, st->unnamed->body, st->unnamed->len) != NULL;
+}
+
 static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const uint8_t *body, size_t have,
 					 struct rewrite_unnamed *unnamed, size_t *used)
 {
@@ -279,8 +275,15 @@ static enum rewrite_verdict rewrite_bind(struct client *c, uint32_t len, const u
 		c->statements->bound = NULL; /* this is about another portal now, or another statement */
 	if (nul == NULL)
 		return REWRITE_PLAIN;
-	if (nul == portal + 1 && !rewrite_is_aliased(c))
-		return unnamed_use(c, c->lease.server, unnamed);
+	if (c->statements != NULL && c->statements->doomed != NULL)
+		doomed_close(c->statements, body, (size_t)(portal - body));
+	if (nul == portal + 1 && !rewrite_is_aliased(c)) {
+		bool dooms = c->statements != NULL && rewrite_unnamed_dooms(c, unnamed);
+
+		verdict = unnamed_use(c, c->lease.server, unnamed);
+		if (!dooms || verdict != REWRITE_PLAIN || c->statements->unnamed == NULL)
+			return verdict;
+	}
 	if (c->statements == NULL)
 		return REWRITE_PLAIN;
 	verdict = rewrite_use(c, FE_BIND, len, body, portal + 1, nul, used);
@@ -331,6 +334,8 @@ static enum rewrite_verdict rewrite_short(struct client *c, uint8_t type, uint32
 		*used = len;
 		return shape_describe_portal(c, body, len);
 	}
+	if (type == FE_CLOSE && len >= 2 && body[0] == 'P' && len == have && c->statements->doomed != NULL)
+		doomed_close(c->statements, body + 1, len - 2);
 	if (len < 2 || body[0] != 'S')
 		return REWRITE_PLAIN;
 	nul = rewrite_nul(body + 1, len - 1);
@@ -351,14 +356,14 @@ static enum rewrite_verdict rewrite_query(struct client *c, uint32_t len, const 
 	struct statements_name *name;
 
 	unnamed_drop(c, unnamed);
-	if (s->expect.in_batch || s->expect.in_copy)
+	if (s->expect.in_copy)
 		return REWRITE_PLAIN;
-	name = have == len ? rewrite_find_deallocated(c, body, have) : NULL;
+	name = have == len ? doomed_find(c, body, have) : NULL;
 	if (name == NULL)
 		return REWRITE_PLAIN;
 	if (statements_is_uncertain(name, s->expect.batch))
 		return REWRITE_STALL;
-	return dummy_deallocate(c, s, FE_QUERY, name, NULL, 0);
+	return dummy_deallocate(c, s, name);
 }
 
 static enum rewrite_verdict rewrite_by_type(struct client *c, uint8_t type, uint32_t len, const uint8_t *body, size_t have,
@@ -371,6 +376,8 @@ static enum rewrite_verdict rewrite_by_type(struct client *c, uint8_t type, uint
 		return rewrite_bind(c, len, body, have, unnamed, used);
 	case FE_QUERY:
 		return rewrite_query(c, len, body, have, unnamed);
+	case FE_EXECUTE:
+		return doomed_execute(c, body, len);
 	default:
 		return rewrite_short(c, type, len, body, have, unnamed, used);
 	}

@@ -53,6 +53,8 @@ static inline bool rewrite_wants(const struct client *c, uint8_t type)
 	case FE_CLOSE:
 	case FE_QUERY:
 		return c->statements != NULL && rewrite_is_on(c);
+	case FE_EXECUTE:
+		return c->statements != NULL && c->statements->doomed != NULL;
 	default:
 		return false;
 	}

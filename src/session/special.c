@@ -6,6 +6,7 @@
 #include "proto/errfields.h"
 #include "proto/wire.h"
 #include "server/owed.h"
+#include "session/doomed.h"
 #include "session/dummy.h"
 #include "session/record.h"
 #include "session/relay.h"
@@ -61,14 +62,20 @@ static const char *special_name(const struct client *c, const struct server *s, 
 				size_t *len)
 {
 	struct stmt_id id;
+	const char *name;
 
 	if (stmt_find_name(text, at, &id)) {
 		*len = STMT_NAME_LEN;
-		return statements_name_of(c->statements, id, s->prepared.failed_user);
+		name = statements_name_of(c->statements, id, s->prepared.failed_user);
+		return name == NULL && s->prepared.failed_user == 0 ? "" : name; /* the unnamed one */
 	}
 	*at = strstr(text, DUMMY_CLASH);
 	*len = strlen(DUMMY_CLASH);
-	return *at != NULL ? c->statements->failed : NULL;
+	if (*at != NULL)
+		return c->statements->failed;
+	*at = strstr(text, DUMMY_GONE);
+	*len = strlen(DUMMY_GONE);
+	return *at != NULL ? doomed_name(c->statements) : NULL;
 }
 
 static bool special_rename(struct client *c, const struct server *s, const uint8_t *body, size_t n, const char *message)

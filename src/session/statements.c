@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "server/rowshape.h"
+#include "session/doomed.h"
 
 #include <string.h>
 
@@ -275,6 +276,7 @@ void statements_tidy(struct statements *st)
 	struct hash_node *node;
 
 	st->is_unnamed_new = false;
+	doomed_end(st);
 	if (!st->has_ghosts)
 		return;
 	st->has_ghosts = false;

@@ -33,6 +33,7 @@ struct statements_name {
 	char text[];
 };
 
+struct doomed;
 struct statements_op;
 
 struct statements {
@@ -42,6 +43,7 @@ struct statements {
 	uint32_t op_head, op_count, op_cap;
 	uint32_t serials;
 	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
+	struct doomed *doomed; /* portals that end a name when they are executed; NULL: none */
 	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
 	bool is_unnamed_new;  /* and its Parse may not be answered yet: */
 	uint32_t unnamed_at;  /* the number of that (expect->pushed) */

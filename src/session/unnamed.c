@@ -30,7 +30,12 @@ void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed)
 
 void unnamed_on_error(struct client *c, const struct server *s)
 {
-	if (c->statements->is_unnamed_new && (int32_t)(c->statements->unnamed_at - s->expect.failed_at) >= 0)
+	const struct expect *e = &s->expect;
+	uint32_t at = c->statements->unnamed_at - e->failed_at, skipped = e->pushed - e->count - e->failed_at;
+	/* how far it reaches can't be told where a COPY has taken Syncs in */
+	bool is_hit = e->doubt > 0 || e->is_ambiguous ? (int32_t)at >= 0 : at < skipped;
+
+	if (c->statements->is_unnamed_new && is_hit)
 		unnamed_drop(c, &(struct rewrite_unnamed){.body = NULL});
 }
 

@@ -16,8 +16,10 @@ from message import encode
 
 DEEPEST = 5              # so many messages of one script
 FORGETS = (b"deallocateall", b"discardall")
+FORGET_ONE = re.compile(rb"deallocate\s+(?:prepare\s+)?\"?([ab])\b", re.I)
 FORGET = re.compile(rb"deallocate\s+all|discard\s+all", re.I)
 HARMLESS = b"RESET geqo"
+HARMLESS_ONE = b"SET geqo TO DEFAULT"
 NOBODY = "\x01nobody{}"
 IN_FAILED = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -67,7 +69,18 @@ def deallocated_late(messages, i):
         return "26000", f'prepared statement "{used(messages[i])}" does not exist'
 
 
-RULES = {"unnamed-lost": unnamed_lost, "refused-parse": refused_parse, "deallocated-late": deallocated_late}
+def deallocated_early(messages, i):
+    """DEALLOCATE of a name that was parsed behind its Bind only."""
+    if messages[i][0] != "Execute":
+        return None
+    for m in messages[:i]:
+        found = FORGET_ONE.search(m[2]) if m[0] == "Parse" else None
+        name = found and found[1].decode().lower()
+        if name and is_parsed(messages[:i], name):
+            return "26000", f'prepared statement "{name}" does not exist'
+
+
+RULES = {"deallocated-early": deallocated_early, "unnamed-lost": unnamed_lost, "refused-parse": refused_parse, "deallocated-late": deallocated_late}
 
 
 def is_error(message, state, text):
@@ -79,8 +92,9 @@ def is_error(message, state, text):
 
 def replaced(want, fakes):
     """PostgreSQL's errors about nobody's statements are the ones that are excused."""
-    out = [next((error for name, error in fakes.items() if m[0] == "E" and name != HARMLESS and name.encode() in m[1]), m) for m in want]
-    return [("C", fakes[HARMLESS]) if m == ("C", b"RESET\0") and HARMLESS in fakes else m for m in out]
+    out = [next((error for name, error in fakes.items() if m[0] == "E" and isinstance(name, str) and name.encode() in m[1]), m) for m in want]
+    tags = {b"RESET\0": fakes.get(HARMLESS), b"SET\0": fakes.get(HARMLESS_ONE)}
+    return [("C", tags[m[1]]) if m[0] == "C" and tags.get(m[1]) else m for m in out]
 
 
 def not_yet_forgotten(messages, i, want, at):
@@ -89,13 +103,31 @@ def not_yet_forgotten(messages, i, want, at):
     Gives the script in which nothing is deallocated there, and the tag that it was answered with.
     """
     m = messages[i]
-    if m[0] != "Query" or at >= len(want) or want[at][0] != "E" or wire.fields(want[at][1]).get("C") != "26000":
+    if m[0] not in ("Query", "Parse") or at >= len(want) or want[at][0] != "E" or wire.fields(want[at][1]).get("C") != "26000":
         return None
-    found = FORGET.search(m[1])
-    if not found or not any(used(x) for x in messages[i + 1:]):
+    text = text_of(m)
+    found = FORGET.search(text)
+    if not found or not any(used(x) or (x[0] == "Query" and FORGET_ONE.search(x[1])) for x in messages[i + 1:]):
         return None
     tag = b" ".join(found[0].upper().split()) + b"\0"
-    return messages[:i] + [("Query", m[1].replace(found[0], HARMLESS))] + messages[i + 1:], tag
+    return messages[:i] + [with_text(m, text.replace(found[0], HARMLESS))] + messages[i + 1:], tag
+
+
+def text_of(message):
+    return {"Query": message[1:2], "Parse": message[2:3]}.get(message[0], (b"",))[0]
+
+
+def with_text(message, text):
+    return ("Query", text) if message[0] == "Query" else (*message[:2], text, *message[3:])
+
+
+def still_there(messages, i, want, at):
+    """DEALLOCATE of one name behind that of all, whose answer the client has not waited for: it finds the name."""
+    if at >= len(want) or want[at][0] != "E" or wire.fields(want[at][1]).get("C") != "26000":
+        return None
+    if not FORGET_ONE.search(text_of(messages[i])) or not any(FORGET.search(text_of(m)) for m in messages[:i]):
+        return None
+    return messages[:i] + [with_text(messages[i], HARMLESS_ONE)] + messages[i + 1:]
 
 
 def cut_off(want, got, at):
@@ -121,6 +153,9 @@ def excuse(ask, messages, want, got, bad, fakes=()):
         late = not_yet_forgotten(messages, i, want, at)
         if late and HARMLESS not in fakes:
             tries.append(("deallocated-late", late[0], {HARMLESS: late[1]}))
+        gone = still_there(messages, i, want, at)
+        if gone and HARMLESS_ONE not in fakes and got[at] == ("C", b"DEALLOCATE\0"):
+            tries.append(("deallocated-late", gone, {HARMLESS_ONE: b"DEALLOCATE\0"}))
         for ident, rule in RULES.items():
             expected = rule(messages, i)
             if expected is None or not is_error(got[at], *expected):

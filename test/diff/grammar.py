@@ -41,7 +41,8 @@ TEXTS = [
     (1, b"SELECT 'broken \xc3'"),
 ]
 BLOCKS = [(5, b"BEGIN"), (3, b"COMMIT"), (3, b"ROLLBACK"), (1, b"SAVEPOINT s"), (1, b"ROLLBACK TO s")]
-RESETS = [(2, b"DEALLOCATE ALL"), (2, b"DISCARD ALL"), (1, b"deallocate  all"), (1, b"DISCARD PLANS")]
+RESETS = [(2, b"DEALLOCATE ALL"), (2, b"DISCARD ALL"), (1, b"deallocate  all"), (1, b"DISCARD PLANS"),
+          (3, b"DEALLOCATE a"), (1, b'/* */ deallocate prepare "b" ;'), (1, b"deallocate B")]
 MULTI = [
     (2, b"SELECT 1; SELECT 2"),
     (2, b"SELECT 1; SELECT 1/0; SELECT 2"),

@@ -253,27 +253,81 @@ static void say_dealloc_text(char *text, size_t size, unsigned i)
 	}
 }
 
-static void prepared_deallocate(struct fclient *c)
+static void say_dealloc_parse(struct bytes *b, const char *name, const char *text)
 {
-	unsigned i = sim_rnd(3); /* names of more than 63 bytes are another one's in SQL */
-	struct bytes *b;
-	char text[128];
-	uint32_t at;
+	uint32_t at = bytes_begin(b, 'P');
 
-	say_dealloc_text(text, sizeof(text), i);
-	b = script_step(c, sim_one_in(2));
-	c->types[i] = 0;
-	if (sim_one_in(2)) {
-		script_q(b, "%s", text);
-		return;
-	}
-	at = bytes_begin(b, 'P');
-	bytes_str(b, "");
+	bytes_str(b, name);
 	bytes_str(b, text);
 	bytes_u16(b, 0);
 	bytes_end(b, at);
-	say_run(c, b, "", 0);
+}
+
+/* The name ends when this is executed: at once, in a later batch, twice; or never, for an error, a cancel, or because nobody does. */
+static void prepared_deallocate_extended(struct fclient *c, unsigned i, const char *text)
+{
+	struct bytes *b = script_step(c, sim_one_in(2));
+	bool is_block = !fclients.manners.is_autonomous && sim_one_in(3), is_late = sim_one_in(3);
+	unsigned j = sim_rnd(NAMES);
+	const char *name = sim_one_in(2) ? "" : names[j];
+	char portal[32];
+
+	if (is_block) {
+		script_q(b, "begin %s", script_token(c));
+		b = script_step(c, true);
+	}
+	if (name[0] != '\0') {
+		op_close(c, b, j);
+		c->types[j] = 1;
+	} else {
+		c->gives_up = true;
+	}
+	say_dealloc_parse(b, name, text);
+	if (is_late) {
+		bytes_msg(b, 'S');
+		b = script_step(c, true);
+		c->step[c->step_count - 1].pauses = sim_one_in(2);
+	}
+	/* an unnamed one that was bound with its Parse may be gone when a later batch binds it again */
+	for (unsigned n = name[0] != '\0' && sim_one_in(6) ? 2 : 1; n > 0; n--) {
+		if (sim_one_in(8))
+			say_error(b);
+		say_bind(c, b, name, 0, portal, sizeof(portal));
+		if (is_block && sim_one_in(2)) {
+			bytes_msg(b, 'S');
+			b = script_step(c, true);
+		}
+		/* no Parse of it: what nobody has heard of at the Bind stays so */
+		if (sim_one_in(8))
+			op_run(c, b, sim_rnd(2));
+		if (sim_one_in(8))
+			op_close(c, b, i);
+		if (sim_one_in(10))
+			script_named(b, 'C', 'P', portal);
+		if (!sim_one_in(6)) {
+			script_e(b, portal, sim_one_in(6) ? 1 : 0);
+			c->types[i] = 0;
+		}
+	}
+	if (sim_one_in(3))
+		op_any(c, b);
 	bytes_msg(b, 'S');
+	if (is_block)
+		script_q(script_step(c, !sim_one_in(3)), "%s %s", sim_one_in(3) ? "rollback" : "commit", script_token(c));
+}
+
+static void prepared_deallocate(struct fclient *c)
+{
+	unsigned i = sim_rnd(3); /* names of more than 63 bytes are another one's in SQL */
+	char text[128];
+
+	say_dealloc_text(text, sizeof(text), i);
+	if (sim_one_in(3)) {
+		script_q(script_step(c, sim_one_in(2)), "%s", text);
+		c->types[i] = 0;
+	} else {
+		prepared_deallocate_extended(c, i, text);
+	}
 }
 
 /* all of them go; what comes next waits for that */
