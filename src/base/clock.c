@@ -3,7 +3,10 @@
  */
 #include "base/clock.h"
 
+#include "base/str.h"
+
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t clock_read(clockid_t id)
@@ -44,16 +47,30 @@ void clock_format_wall(uint64_t wall_us, char *out, size_t size)
 		snprintf(out, size, "-");
 }
 
-void clock_format_log(uint64_t wall_us, struct clock_second *memo, char *out, size_t size)
+static void clock_remember(uint64_t second, struct clock_second *memo)
 {
-	uint64_t second = wall_us / CLOCK_US_PER_SEC;
+	char day[32], zone[16];
+	int n = -1;
 
-	if (!memo->is_known || memo->second != second) {
-		memo->second = second;
-		memo->is_known = clock_parts(second, memo->day, memo->zone);
-	}
-	if (memo->is_known)
-		snprintf(out, size, "%s.%03u %s", memo->day, (unsigned)(wall_us / 1000 % 1000), memo->zone);
-	else
-		snprintf(out, size, "-");
+	if (clock_parts(second, day, zone))
+		n = snprintf(memo->text, sizeof(memo->text), "%s.000 %s", day, zone);
+	memo->second = second;
+	memo->len = n > 0 && (size_t)n < sizeof(memo->text) ? (size_t)n : 0;
+	memo->ms = memo->len > 0 ? strlen(day) + 1 : 0;
+	memo->is_known = true;
+}
+
+size_t clock_format_log(uint64_t wall_us, struct clock_second *memo, char *out, size_t size)
+{
+	unsigned ms = (unsigned)(wall_us / 1000 % 1000);
+
+	if (!memo->is_known || memo->second != wall_us / CLOCK_US_PER_SEC)
+		clock_remember(wall_us / CLOCK_US_PER_SEC, memo);
+	if (memo->len == 0 || memo->len >= size)
+		return str_copy(out, size, "-") ? 1 : 0;
+	memo->text[memo->ms] = (char)('0' + ms / 100);
+	memo->text[memo->ms + 1] = (char)('0' + ms / 10 % 10);
+	memo->text[memo->ms + 2] = (char)('0' + ms % 10);
+	memcpy(out, memo->text, memo->len + 1);
+	return memo->len;
 }

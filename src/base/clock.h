@@ -18,10 +18,11 @@ void clock_format_wall(uint64_t wall_us, char *out, size_t size);
 /* The second that was written last: its text is made once.  All zero at first. */
 struct clock_second {
 	uint64_t second;
-	char day[32], zone[16];
+	char text[48];
+	size_t len, ms; /* len 0: there is no such time; where in text the milliseconds stand */
 	bool is_known;
 };
-/* "YYYY-MM-DD HH:MM:SS.mmm TZ", the log's form; memo is the caller's alone */
-void clock_format_log(uint64_t wall_us, struct clock_second *memo, char *out, size_t size);
+/* "YYYY-MM-DD HH:MM:SS.mmm TZ", the log's form; memo is the caller's alone.  Gives the length. */
+size_t clock_format_log(uint64_t wall_us, struct clock_second *memo, char *out, size_t size);
 
 #endif

@@ -39,7 +39,11 @@ void log_close(void);
 bool log_is_on(enum log_level level);
 /* context may be NULL; no newline at the end of fmt */
 void log_write(enum log_level level, const char *context, const char *fmt, ...) FX_PRINTF(3, 4);
-void log_vwrite(enum log_level level, const char *context, const char *fmt, va_list ap) FX_PRINTF(3, 0);
+/* may_wait: whoever calls calls log_flush(), too, before it sleeps; until then the line may be held, to be written with others.
+ * Lines come in the order in which they were given all the same, and one that may not wait takes those before it along. */
+void log_vwrite(enum log_level level, const char *context, bool may_wait, const char *fmt, va_list ap) FX_PRINTF(4, 0);
+/* Writes what is held; costs nothing where nothing is. */
+void log_flush(void);
 /* Lines that could not be written since the start. */
 uint64_t log_dropped(void);
 

@@ -5,6 +5,7 @@
  */
 #include "net/loop.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/tlslate.h"
 
@@ -47,6 +48,7 @@ static void loop_bury(struct loop *loop)
 void loop_fini(struct loop *loop)
 {
 	loop_bury(loop);
+	log_flush();
 	if (loop->rx != NULL)
 		chunk_unref(loop->rx);
 	if (loop->tx != NULL)
@@ -165,10 +167,13 @@ void loop_turn_end(struct loop *loop)
 		loop->events += mailbox_drain(&loop->mailbox, loop);
 	timeout_run(&loop->timeouts, loop->now);
 	do {
+		/* whoever gets an answer finds in the log what came before it */
+		log_flush();
 		loop_settle_dirty(loop);
 		loop_bury(loop);
 		/* what is buried may speak its last words on another conn */
 	} while (!dlist_is_empty(&loop->dirty));
+	log_flush();
 	loop_rewind_chunks(loop);
 	due = timeout_next_due(&loop->timeouts);
 	/* a timer that fires early only costs a turn, setting it each turn costs more */

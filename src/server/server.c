@@ -93,7 +93,7 @@ void server_log(const struct server *s, enum log_level level, const char *fmt, .
 	snprintf(context, sizeof(context), "S-0x%llx: %.140s@%s:%u", (unsigned long long)s->id, s->target->name, addr,
 		 s->target->port);
 	va_start(ap, fmt);
-	log_vwrite(level, context, fmt, ap);
+	log_vwrite(level, context, level == LOG_LOG, fmt, ap);
 	va_end(ap);
 }
 

@@ -114,7 +114,7 @@ void client_log(const struct client *c, enum log_level level, const char *fmt, .
 		return;
 	client_context(c, context, sizeof(context));
 	va_start(ap, fmt);
-	log_vwrite(level, context, fmt, ap);
+	log_vwrite(level, context, level == LOG_LOG, fmt, ap);
 	va_end(ap);
 }
 

@@ -82,10 +82,10 @@ void *__wrap_mem_object_new(int kind, size_t size)
 }
 
 /* what the pooler logs is part of the story */
-void __wrap_log_vwrite(int level, const char *context, const char *fmt, va_list ap) FX_PRINTF(3, 0);
+void __wrap_log_vwrite(int level, const char *context, bool may_wait, const char *fmt, va_list ap) FX_PRINTF(4, 0);
 void __wrap_log_write(int level, const char *context, const char *fmt, ...) FX_PRINTF(3, 4);
 
-void __wrap_log_vwrite(int level, const char *context, const char *fmt, va_list ap)
+void __wrap_log_vwrite(int level, const char *context, bool may_wait FX_UNUSED, const char *fmt, va_list ap)
 {
 	char text[TRACE_WIDTH];
 
@@ -98,7 +98,7 @@ void __wrap_log_write(int level, const char *context, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	__wrap_log_vwrite(level, context, fmt, ap);
+	__wrap_log_vwrite(level, context, false, fmt, ap);
 	va_end(ap);
 }
 

@@ -247,6 +247,73 @@ START_TEST(test_stopped_reader)
 }
 END_TEST
 
+static void may_wait(enum log_level level, const char *context, const char *fmt, ...) FX_PRINTF(3, 4);
+static void may_wait(enum log_level level, const char *context, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vwrite(level, context, true, fmt, ap);
+	va_end(ap);
+}
+
+START_TEST(test_held_lines_keep_their_order)
+{
+	const char *at;
+
+	open_log(false, 0);
+	may_wait(LOG_LOG, "C-0x1", "first");
+	may_wait(LOG_LOG, "C-0x2", "second");
+	ck_assert_str_eq(read_log(), "");
+	log_write(LOG_WARNING, NULL, "third does not wait");
+	ck_assert_int_eq(count_lines(read_log()), 3);
+	at = strstr(text, "first");
+	ck_assert_ptr_nonnull(at);
+	at = strstr(at, "second");
+	ck_assert_ptr_nonnull(at);
+	ck_assert_ptr_nonnull(strstr(at, "third"));
+	may_wait(LOG_LOG, "C-0x3", "fourth");
+	log_flush();
+	ck_assert_int_eq(count_lines(read_log()), 4);
+	log_flush();
+	ck_assert_int_eq(count_lines(read_log()), 4);
+	/* no more is held than a pipe takes at once */
+	for (int i = 0; i < 100; i++)
+		may_wait(LOG_LOG, NULL, "line %d of a flood, which is as long as such lines are, with 100 characters or more", i);
+	ck_assert_int_gt(count_lines(read_log()), 4 + 60);
+	log_close();
+	ck_assert_int_eq(count_lines(read_log()), 4 + 100);
+}
+END_TEST
+
+START_TEST(test_held_lines_go_to_the_old_file)
+{
+	char other[FOLDER_MAX + 8];
+	struct log_settings s = {.file = other};
+	char error[256];
+
+	snprintf(other, sizeof(other), "%s/other", folder);
+	open_log(false, 0);
+	may_wait(LOG_LOG, NULL, "before");
+	ck_assert_int_eq(log_configure(&s, error, sizeof(error)), 0);
+	ck_assert_int_eq(count_lines(read_log()), 1);
+}
+END_TEST
+
+START_TEST(test_held_lines_are_counted_when_lost)
+{
+	struct log_settings s = {.file = "/dev/full"};
+	char error[256];
+	uint64_t before = log_dropped();
+
+	ck_assert_int_eq(log_configure(&s, error, sizeof(error)), 0);
+	for (int i = 0; i < 7; i++)
+		may_wait(LOG_LOG, NULL, "lost %d", i);
+	log_flush();
+	ck_assert_uint_eq(log_dropped(), before + 7);
+}
+END_TEST
+
 START_TEST(test_limit)
 {
 	struct log_limit l = {0};
@@ -274,6 +341,9 @@ int main(void)
 		test_no_symbolic_link,
 		test_appends_and_rotates,
 		test_stopped_reader,
+		test_held_lines_keep_their_order,
+		test_held_lines_go_to_the_old_file,
+		test_held_lines_are_counted_when_lost,
 		test_limit,
 	};
 	Suite *s = suite_create("log");
