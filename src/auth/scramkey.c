@@ -7,18 +7,56 @@
 
 #include <limits.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/poison.h"
 
-static void hmac(const void *key, size_t key_len, const void *text, size_t n, uint8_t out[SCRAMKEY_LEN])
+/* Looking the digest up costs as much as computing it: it is done once. */
+static const EVP_MD *sha256(void)
 {
-	unsigned len = SCRAMKEY_LEN;
+	static _Atomic(EVP_MD *) found;
+	EVP_MD *md = atomic_load_explicit(&found, memory_order_acquire), *none = NULL;
+
+	if (FX_LIKELY(md != NULL))
+		return md;
+	md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	CHECK(md != NULL);
+	if (!atomic_compare_exchange_strong(&found, &none, md)) {
+		EVP_MD_free(md);
+		md = none;
+	}
+	return md;
+}
+
+/* one half of RFC 2104: H(key XOR pad, text) */
+static bool hmac_half(EVP_MD_CTX *ctx, const uint8_t key[SCRAMKEY_LEN], uint8_t pad, const void *text, size_t n,
+	uint8_t out[SCRAMKEY_LEN])
+{
+	uint8_t block[SHA256_CBLOCK];
+	bool ok;
+
+	memset(block, pad, sizeof(block));
+	for (size_t i = 0; i < SCRAMKEY_LEN; i++)
+		block[i] ^= key[i];
+	ok = EVP_DigestInit_ex(ctx, sha256(), NULL) == 1 && EVP_DigestUpdate(ctx, block, sizeof(block)) == 1 &&
+	     EVP_DigestUpdate(ctx, text, n) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	secret_wipe(block, sizeof(block));
+	return ok;
+}
+
+/* OpenSSL's own looks the algorithm up each time, for twice the price of all else */
+static void hmac(const uint8_t key[SCRAMKEY_LEN], const void *text, size_t n, uint8_t out[SCRAMKEY_LEN])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t inner[SCRAMKEY_LEN];
 
 	/* fails only without memory or without SHA-256: then there is no safe way on */
-	CHECK(HMAC(EVP_sha256(), key, (int)key_len, text, n, out, &len) != NULL && len == SCRAMKEY_LEN);
+	CHECK(ctx != NULL && hmac_half(ctx, key, 0x36, text, n, inner) &&
+	      hmac_half(ctx, key, 0x5c, inner, sizeof(inner), out));
+	EVP_MD_CTX_free(ctx);
+	secret_wipe(inner, sizeof(inner));
 }
 
 int scramkey_derive(const void *password, size_t n, const uint8_t *salt, size_t salt_len, uint32_t iterations,
@@ -36,12 +74,12 @@ int scramkey_derive(const void *password, size_t n, const uint8_t *salt, size_t 
 		n = prepared.len;
 	}
 	rc = PKCS5_PBKDF2_HMAC(n > 0 ? password : "", (int)n, salt, (int)salt_len, (int)iterations,
-		EVP_sha256(), sizeof(salted), salted);
+		sha256(), sizeof(salted), salted);
 	secret_drop(&prepared);
 	if (rc != 1)
 		return -1;
-	hmac(salted, sizeof(salted), "Client Key", 10, out->client_key);
-	hmac(salted, sizeof(salted), "Server Key", 10, out->server_key);
+	hmac(salted, "Client Key", 10, out->client_key);
+	hmac(salted, "Server Key", 10, out->server_key);
 	out->is_set = true;
 	secret_wipe(salted, sizeof(salted));
 	return 0;
@@ -49,12 +87,12 @@ int scramkey_derive(const void *password, size_t n, const uint8_t *salt, size_t 
 
 void scramkey_stored(const uint8_t client_key[SCRAMKEY_LEN], uint8_t stored_key[SCRAMKEY_LEN])
 {
-	(void)SHA256(client_key, SCRAMKEY_LEN, stored_key);
+	CHECK(EVP_Digest(client_key, SCRAMKEY_LEN, stored_key, NULL, sha256(), NULL) == 1);
 }
 
 void scramkey_sign(const uint8_t key[SCRAMKEY_LEN], const void *text, size_t n, uint8_t out[SCRAMKEY_LEN])
 {
-	hmac(key, SCRAMKEY_LEN, text, n, out);
+	hmac(key, text, n, out);
 }
 
 void scramkey_prove(
@@ -89,6 +127,6 @@ void scramkey_salt(const uint8_t process_key[32], const char *user, uint8_t salt
 {
 	uint8_t digest[SCRAMKEY_LEN];
 
-	hmac(process_key, 32, user, strlen(user), digest);
+	hmac(process_key, user, strlen(user), digest);
 	memcpy(salt, digest, SCRAMKEY_SALT_LEN);
 }
