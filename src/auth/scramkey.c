@@ -4,6 +4,7 @@
 #include "auth/scramkey.h"
 
 #include "auth/saslprep.h"
+#include "base/hash.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
@@ -125,8 +126,12 @@ bool scramkey_verify(const uint8_t stored_key[SCRAMKEY_LEN], const uint8_t proof
 
 void scramkey_salt(const uint8_t process_key[32], const char *user, uint8_t salt[SCRAMKEY_SALT_LEN])
 {
-	uint8_t digest[SCRAMKEY_LEN];
+	uint64_t keys[4], half[2];
 
-	hmac(process_key, user, strlen(user), digest);
-	memcpy(salt, digest, SCRAMKEY_SALT_LEN);
+	_Static_assert(sizeof(keys) == 32 && sizeof(half) == SCRAMKEY_SALT_LEN, "two halves, each with a key of its own");
+	memcpy(keys, process_key, sizeof(keys));
+	half[0] = hash_mac(keys, user, strlen(user));
+	half[1] = hash_mac(keys + 2, user, strlen(user));
+	memcpy(salt, half, sizeof(half));
+	secret_wipe(keys, sizeof(keys));
 }
