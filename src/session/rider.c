@@ -72,13 +72,14 @@ static void rider_on_ready(struct server *s, char status)
 	}
 }
 
-/* The client's bytes are read again; a message that was put together of pieces and had to wait is in none of them. */
+/* The client's bytes are read again; a message that was put together of pieces and had to wait is in none of them.  Where the
+ * rest of it is still to be read it goes on waiting until then, or what it waits with would be returned. */
 static void rider_wake(struct client *c)
 {
 	if (c->state == CLIENT_CLOSING || c->state == CLIENT_GONE)
 		return;
 	conn_resume(&c->conn);
-	if (FX_UNLIKELY(c->is_stalled && c->have == WIRE_HEADER_LEN))
+	if (FX_UNLIKELY(c->is_stalled && c->have == WIRE_HEADER_LEN && !conn_has_kept(&c->conn)))
 		(void)relay_on_bytes(c, NULL, NULL, 0);
 }
 
