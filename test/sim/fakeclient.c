@@ -551,9 +551,10 @@ static void cancel_on_ready(struct nsock *s)
 			break;
 		bytes_skip(&f->out, (uint32_t)n);
 	}
-	/* it may be too late, or there may be no memory for it; that there are many clients is no reason */
+	/* it may be too late, or there may be no memory for it; that there are many clients is no reason, unless it stalls itself */
 	if (s->len > 0 && (s->buf[0] != 'E' || !fclients.client[f->client]->is_excused_for_good ||
-			   strcmp(fclients.client[f->client]->excuse, "max_client_conn") == 0))
+			   (strcmp(fclients.client[f->client]->excuse, "max_client_conn") == 0 &&
+				   memmem(s->buf, s->len, "login stalled", 13) == NULL)))
 		sim_fail("a cancel request was answered with %u bytes", s->len);
 	if (!s->is_eof && !s->is_reset)
 		return;
@@ -716,6 +717,12 @@ static void client_connect(struct fclient *c)
 	c->sock->owner = c;
 	c->sock->on_ready = client_on_ready;
 	sim_trace("client %s connects as %s to %s", c->name, c->user, c->db);
+	if (fclients.manners.dawdle_us > 0 && sim_one_in(2)) {
+		c->state = FCLIENT_LOGIN;
+		c->is_dawdling = true;
+		sim_after(&c->wake, 1 + up_to(fclients.manners.dawdle_us));
+		return;
+	}
 	if (sim_one_in(4)) {
 		at = bytes_begin(&c->out, 0);
 		bytes_u32(&c->out, sim_one_in(2) ? 80877103 : 80877104);
@@ -733,6 +740,14 @@ static void client_on_wake(struct sim_event *e)
 
 	if (c->state == FCLIENT_NEW) {
 		client_connect(c);
+		return;
+	}
+	if (c->is_dawdling) {
+		c->is_dawdling = false;
+		if (c->state == FCLIENT_LOGIN) {
+			client_begin(c);
+			client_write(c);
+		}
 		return;
 	}
 	if (c->is_evil && c->state == FCLIENT_LEAVING) {

@@ -31,6 +31,7 @@ struct fakeclient_manners {
 	bool says_pipeline;   /* one pipeline and no more, with an error */
 	unsigned error_at;    /* in front of which of its messages */
 	bool hides_plans; /* who is between makes stale plans anew */
+	uint32_t dawdle_us;   /* clients may say nothing for so long once they are connected; 0: none does */
 	uint32_t evil_one_in; /* clients that end with garbage; 0: none */
 	bool is_autonomous; /* statement mode: no transaction blocks */
 	unsigned users, dbs;
@@ -68,7 +69,7 @@ struct fclient {
 	bool is_excused, is_excused_for_good;
 	const char *excuse;
 	bool is_broken; /* an error of the pooler's ended the conversation */
-	bool will_die, is_evil, has_paused;
+	bool will_die, is_evil, has_paused, is_dawdling;
 	bool wants_cancel;
 	unsigned cancel_credit; /* cancel requests that have not hit yet */
 	unsigned cancels_sent, cancel_errors;

@@ -79,11 +79,11 @@ static int pooler_write_conf(unsigned dbs, int users_fd)
 		 "max_client_conn = %u\nmax_unauthenticated_percent = 100\noverflow_linger = %ums\n"
 		 "server_lifetime = %ums\npre_ping_idle = %ums\npool_pre_ping = %d\nserver_login_retry = %ums\n"
 		 "server_connect_timeout = %us\nserver_idle_timeout = 20s\nserver_tls_sslmode = disable\n"
-		 "session_attach = %s\n",
+		 "session_attach = %s\nstalled_login_grace = %ums\n",
 		 m->is_bouncer ? "pgbouncer" : "fynixpool", m->is_plain_auth ? "plain" : "trust", users_fd, m->mode,
 		 m->pool_size, m->max_overflow, m->min_pool_size, m->reserve, m->max_db, m->max_user, m->max_clients,
 		 m->linger_ms, m->lifetime_ms, m->ping_idle_ms, m->has_ping, m->retry_ms, m->connect_timeout_s,
-		 m->attaches_late ? "first_query" : "login");
+		 m->attaches_late ? "first_query" : "login", m->grace_ms);
 	put_text(fd, text);
 	snprintf(text, sizeof(text),
 		 "query_wait_timeout = %ums\nquery_wait_notify = %ums\nclient_login_timeout = %ums\n"
@@ -281,14 +281,23 @@ static void pooler_check_turn(struct loop *loop)
 {
 	struct worker *w = worker_of(loop);
 
-	unsigned in = 0;
+	unsigned in = 0, seated = 0;
 
 	DLIST_EACH(it, &w->clients)
 		check_client(w, container_of(it, struct client, link));
 	prepared_check_turn(w, manners.max_prepared);
 	for (unsigned i = 0; i < manners.workers; i++)
-		DLIST_EACH(it, &workers[i].clients)
-			in += container_of(it, struct client, link)->is_counted;
+		DLIST_EACH(it, &workers[i].clients) {
+			const struct client *c = container_of(it, struct client, link);
+
+			in += c->is_counted;
+			seated += c->has_seat;
+			if (c->is_counted && !c->has_seat && c->state != CLIENT_CLOSING && c->state != CLIENT_GONE)
+				sim_fail("a client is in and has no seat");
+		}
+	/* one that changes hands is nobody's */
+	if (seated > hub.seats || hub.seats > manners.max_clients)
+		sim_fail("%u clients have seats, %u are counted, max_client_conn is %u", seated, hub.seats, manners.max_clients);
 	if (in > manners.max_clients)
 		sim_fail("%u clients are in, max_client_conn is %u", in, manners.max_clients);
 }
@@ -384,6 +393,8 @@ void pooler_check_no_clients(void)
 	if (counts.clients != 0 || counts.logins != 0)
 		sim_fail("I8: %u clients and %u logins are counted, and there are none", counts.clients,
 			 counts.logins);
+	if (hub.seats != 0)
+		sim_fail("I8: %u seats are taken, and there are no clients", hub.seats);
 	if (objects(MEM_CLIENT) != clients_before)
 		sim_fail("I8: %zu clients are in memory, and there are none", objects(MEM_CLIENT) - clients_before);
 	if (stmt_store_bytes(hub.statements) != 0)

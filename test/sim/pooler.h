@@ -15,6 +15,7 @@ struct pooler_manners {
 	unsigned max_clients, max_prepared;
 	uint32_t linger_ms, lifetime_ms, ping_idle_ms, retry_ms, connect_timeout_s;
 	uint32_t wait_ms, query_ms, idle_xact_ms, idle_client_ms, login_ms, notify_ms; /* timeouts; 0: none */
+	uint32_t grace_ms; /* stalled_login_grace; 0: nobody is made to leave */
 	bool is_bouncer; /* profile [pgbouncer] */
 	bool attaches_late; /* session_attach = first_query */
 	bool always_resets;

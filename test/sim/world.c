@@ -304,7 +304,9 @@ static void world_flavour(enum flavour flavour, struct pooler_manners *p, struct
 		c->think_us = pick(100, 2000, 50000, 500000);
 		break;
 	case CROWD:
-		p->max_clients = 1 + sim_rnd(6);
+		p->max_clients = 1 + sim_rnd(sim_one_in(2) ? 2 : 6);
+		p->grace_ms = pick(0, 1, 1, 20);
+		c->dawdle_us = pick(0, 10000, 50000, 200000);
 		c->evil_one_in = 1 + sim_rnd(4);
 		break;
 	default:
