@@ -12,11 +12,12 @@
 #include "net/loop.h"
 #include "net/outgo.h"
 #include "net/tls.h"
-#include "net/tlslate.h"
 #include "net/tlsout.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define CONN_SECURING_MAX ((size_t)16 * 1024) /* read at a time: it may have to be put aside */
 
 static void conn_init(struct conn *c, struct loop *loop, const struct conn_ops *ops)
 {
@@ -256,13 +257,13 @@ void conn_notify_empty(struct conn *c)
 
 bool conn_wants_read(const struct conn *c)
 {
-	return c->is_open && !c->must_end && !c->has_ended && !(c->is_paused && c->kept.len >= c->keep_limit);
+	return c->is_open && !c->must_end && !c->has_ended && !c->is_late && !(c->is_paused && c->kept.len >= c->keep_limit);
 }
 
 size_t conn_read_max(const struct conn *c)
 {
 	if (!c->is_paused)
-		return SIZE_MAX;
+		return c->is_securing ? CONN_SECURING_MAX : SIZE_MAX;
 	return c->kept.len < c->keep_limit ? c->keep_limit - c->kept.len : 0;
 }
 
@@ -364,7 +365,7 @@ void conn_end_later(struct conn *c, enum conn_end end)
 
 void conn_input_end(struct conn *c, enum conn_end end, int err)
 {
-	if (!c->is_open || c->has_ended || c->must_end || (c->tls != NULL && tlslate_takes_end(c, end, err)))
+	if (!c->is_open || c->has_ended || c->must_end)
 		return;
 	/* what was kept comes before the end, unless the owner is not reading: then it must know now */
 	if (!c->is_paused && c->kept.len > 0)

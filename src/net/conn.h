@@ -81,6 +81,7 @@ struct conn {
 	bool wants_shutdown : 1; /* conn_shutdown was called */
 	bool is_shut : 1;	 /* and done */
 	bool is_securing : 1;	 /* the TLS handshake goes on */
+	bool is_late : 1;	 /* ... and waits for a later turn (tlslate.h): nothing is read */
 	bool is_private : 1;	 /* the owner's wish: bytes may be a password, and none that it has not used stays where it was read */
 	_Alignas(8) uint8_t engine[CONN_ENGINE_SIZE];
 };
@@ -163,7 +164,7 @@ void conn_output_done(struct conn *c, size_t n); /* n bytes of the queue were wr
 void conn_output_failed(struct conn *c, int err);
 void conn_connected(struct conn *c, int err);
 bool conn_wants_read(const struct conn *c);
-size_t conn_read_max(const struct conn *c); /* how much to read at most (a paused conn keeps little) */
+size_t conn_read_max(const struct conn *c); /* how much to read at most (a paused conn keeps little, and so does one in its handshake) */
 /* For the loop only: work at the end of a turn. */
 void conn_settle(struct conn *c);
 

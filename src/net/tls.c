@@ -224,7 +224,7 @@ int tls_start(struct conn *c, const struct tls_ask *ask)
 	t->ctx = tlsctx_ref(ask->ctx);
 	t->is_client = !tlsctx_is_server(ask->ctx);
 	dlist_init(&t->late_link);
-	buf_init(&t->late, TLSLATE_MAX);
+	buf_init(&t->late, 0);
 	t->wants_alpn = ask->wants_alpn;
 	t->cipher = c->out;
 	t->cipher_bytes = c->out_bytes;
@@ -356,7 +356,7 @@ void tls_free(struct conn *c)
 	struct tls *t = c->tls;
 
 	c->tls = NULL;
-	c->is_securing = false;
+	c->is_securing = c->is_late = false;
 	tlslate_forget(t);
 	outq_drop(&t->cipher, c->loop);
 	SSL_free(t->ssl);

@@ -26,9 +26,6 @@ struct tls {
 	size_t memory; /* OpenSSL's for this one */
 	bool is_secured, wants_alpn, said_bye, is_broken;
 	bool is_client; /* we are: it is one server, not a storm of clients */
-	bool has_late_end;
-	uint8_t late_end; /* enum conn_end */
-	int late_err;
 	struct dlist late_link; /* tlslate.c */
 	struct buf late;
 };

@@ -13,20 +13,18 @@ static bool tlslate_turn_is_long(const struct loop *loop)
 	return loop->engine->now((struct loop *)loop) - loop->now >= TLSLATE_TURN_US;
 }
 
-/* One that has waited: with what has come for it, and its end, if that has come as well. */
+/* One that has waited. */
 static void tlslate_one(struct loop *loop, struct tls *t)
 {
 	struct conn *c = t->conn;
 	struct buf bytes = t->late;
-	bool has_end = t->has_late_end;
 
-	buf_init(&t->late, TLSLATE_MAX);
-	t->has_late_end = false;
+	buf_init(&t->late, 0);
+	c->is_late = false;
+	c->loop->engine->interest(c);
 	if (!c->has_ended && !c->must_end) {
 		loop->active = c;
 		tls_step(c, NULL, bytes.data, bytes.len);
-		if (loop->active == c && has_end)
-			conn_input_end(c, (enum conn_end)t->late_end, t->late_err);
 		loop->active = NULL;
 	}
 	buf_fini(&bytes);
@@ -64,24 +62,14 @@ bool tlslate_takes(struct conn *c, const uint8_t *data, size_t n)
 		conn_end_later(c, CONN_END_RESET);
 		return true;
 	}
-	if (dlist_is_linked(&t->late_link))
+	/* the kernel may have given us more already */
+	if (c->is_late)
 		return true;
+	c->is_late = true;
+	loop->engine->interest(c);
 	dlist_push_back(&loop->late, &t->late_link);
 	if (!timeout_is_armed(&loop->late_turn))
 		loop_arm(loop, &loop->late_turn, 1);
-	return true;
-}
-
-bool tlslate_takes_end(struct conn *c, enum conn_end end, int err)
-{
-	struct tls *t = c->tls;
-
-	/* what a reset leaves can't be answered */
-	if (!dlist_is_linked(&t->late_link) || end != CONN_END_EOF)
-		return false;
-	t->has_late_end = true;
-	t->late_end = (uint8_t)end;
-	t->late_err = err;
 	return true;
 }
 

@@ -11,13 +11,11 @@
 #include "net/conn.h"
 
 #define TLSLATE_TURN_US UINT64_C(4000) /* a turn that has lasted so long begins no other step of a handshake */
-#define TLSLATE_MAX ((size_t)256 * 1024) /* bytes put aside for one connection */
 
 void tlslate_init(struct loop *loop);
-/* c is in its handshake and n bytes have come for it.  true: they were put aside (or c ends, for want of memory). */
+/* c is in its handshake and n bytes have come for it.  true: they were put aside, and no more is read until they have had their
+ * turn (or c ends, for want of memory). */
 bool tlslate_takes(struct conn *c, const uint8_t *data, size_t n);
-/* c has come to its end.  true: that is put aside, too, behind what was. */
-bool tlslate_takes_end(struct conn *c, enum conn_end end, int err);
 /* c's stream goes away. */
 void tlslate_forget(struct tls *t);
 

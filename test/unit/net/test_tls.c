@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "net/outgo.h"
+#include "net/tls_impl.h"
 #include "net/tlslate.h"
 #include "test/unit/base/suite.h"
 
@@ -364,6 +365,28 @@ START_TEST(who_leaves_makes_room)
 }
 END_TEST
 
+/* What waits costs little, whatever is sent behind it. */
+START_TEST(who_waits_is_not_read)
+{
+	static const uint8_t junk[100000];
+	const struct rig_conn *last = &crowd[CROWD - 1].server;
+	unsigned waits = 0;
+
+	crowd_begins();
+	ck_assert_int_gt(send(crowd[CROWD - 1].server_fd, junk, sizeof(junk), MSG_DONTWAIT | MSG_NOSIGNAL), 50000);
+	while (last->closed == 0 && waits < 100) {
+		rig_turn(&loop);
+		if (last->closed == 0 && last->conn.tls != NULL)
+			ck_assert_uint_le(last->conn.tls->late.len, 16384 + 4096);
+		waits += last->conn.is_open && last->conn.is_late;
+	}
+	ck_assert_uint_gt(waits, 0);
+	ck_assert_uint_eq(last->closed, 1);
+	ck_assert_int_eq(last->end, CONN_END_TLS);
+	crowd_ends();
+}
+END_TEST
+
 /* A client may say all it has to say with the last word of its handshake, and go. */
 START_TEST(nothing_in_front_of_an_end_is_lost)
 {
@@ -414,6 +437,7 @@ int main(void)
 	tlsrig_place();
 	tcase_add_test(late, one_after_the_other);
 	tcase_add_test(late, who_leaves_makes_room);
+	tcase_add_test(late, who_waits_is_not_read);
 	tcase_add_test(late, nothing_in_front_of_an_end_is_lost);
 	suite_add_tcase(s, streams("stream", setup));
 	suite_add_tcase(s, late);
