@@ -377,6 +377,7 @@ static void client_deviation(struct fclient *c, char type, const uint8_t *body, 
 		fclients.errors_excused++;
 	}
 	c->was_refused = true;
+	c->model.is_stale = false; /* this was all there was to it */
 	client_abandon(c, has_expected);
 }
 
