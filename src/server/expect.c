@@ -359,8 +359,9 @@ enum expect_verdict expect_reply(struct expect *e, uint8_t type)
 		if (e->in_copy)
 			return EXPECT_DESYNC;
 		expect_begin_copy(e);
-	} else if (type == BE_COMMAND_COMPLETE && !e->in_copy) {
-		/* a COPY has read all to its end */
+	} else if (type == BE_COMMAND_COMPLETE) {
+		/* a COPY has read all to its end, which was sent before it had begun where a COPY before it had failed unknown to us */
+		e->in_copy = false;
 		e->has_intruder = false;
 		e->odd_syncs = 0;
 	} else if (type == BE_CLOSE_COMPLETE) {

@@ -524,6 +524,20 @@ START_TEST(test_intruder_in_copy)
 }
 END_TEST
 
+/* the end of a COPY that has failed, which nobody knows yet, ends the next one: nothing waits for more of it */
+START_TEST(test_end_in_front_of_its_copy)
+{
+	struct expect e;
+
+	expect_init(&e);
+	tell(&e, "qGpbexsEZ12GCZZ", false);
+	ck_assert_msg(e.is_ambiguous && !e.in_copy && e.odd_syncs == 0, "odd %u", e.odd_syncs);
+	for (const char *t = "QPBDECSFHdcf"; *t != '\0'; t++)
+		ck_assert_msg(expect_admit(&e, (uint8_t)*t) == EXPECT_SEND, "%c", *t);
+	expect_fini(&e);
+}
+END_TEST
+
 /* what must wait: for a COPY that may begin, for its end, for the end of doubt */
 START_TEST(test_what_must_wait)
 {
@@ -712,4 +726,4 @@ START_TEST(test_watched)
 END_TEST
 
 SUITE_MAIN("expect", test_against_the_model, test_every_byte_at_every_front, test_every_byte_when_nothing_is_owed,
-	   test_sync_in_copy_and_error, test_intruder_in_copy, test_what_must_wait, test_rouse, test_long_pipeline, test_what_is_owed, test_whose_is_the_front, test_watched)
+	   test_sync_in_copy_and_error, test_intruder_in_copy, test_end_in_front_of_its_copy, test_what_must_wait, test_rouse, test_long_pipeline, test_what_is_owed, test_whose_is_the_front, test_watched)
