@@ -4,6 +4,7 @@
 #include "session/record.h"
 
 #include "session/statements.h"
+#include "session/unnamed.h"
 #include "session/worker.h"
 
 static void record_open(struct client *c)
@@ -14,6 +15,7 @@ static void record_open(struct client *c)
 	if (st->origin.cap == 0 && w->spare_count > 0)
 		st->origin = w->spares[--w->spare_count];
 	buf_reset(&st->origin);
+	unnamed_settle(st);
 	st->is_recording = st->is_whole = true;
 	st->record_no += st->record_no == UINT32_MAX ? 2 : 1;
 }
@@ -82,6 +84,7 @@ void record_end(struct client *c)
 	if (st == NULL)
 		return;
 	st->is_recording = st->is_whole = false;
+	unnamed_settle(st);
 	if (st->origin.cap == 0)
 		return;
 	if (w->spare_count < WORKER_SPARES && st->origin.cap <= WORKER_SPARE_MAX)
@@ -103,6 +106,7 @@ int record_rewind(struct client *c)
 	if (conn_unread(&c->conn, st->origin.data, st->origin.len) < 0)
 		return -1;
 	statements_undo(st);
+	unnamed_rewind(st);
 	stmt_discharge(st->store, st->part.len);
 	buf_fini(&st->part);
 	record_end(c);

@@ -74,6 +74,7 @@ void statements_free(struct statements *st)
 	hash_map_fini(&st->names);
 	mem_free(st->failed);
 	stmt_unref(st->unnamed);
+	stmt_unref(st->former);
 	stmt_discharge(st->store, st->part.len);
 	buf_fini(&st->part);
 	buf_fini(&st->origin);

@@ -45,6 +45,8 @@ struct statements {
 	char *failed; /* the name in the message that failed last, for the text of its error; NULL: none */
 	struct doomed *doomed; /* portals that end a name when they are executed; NULL: none */
 	struct stmt *unnamed; /* the unnamed statement, where it may be needed again; NULL: not */
+	struct stmt *former;  /* what unnamed was when origin began, and whether that is here */
+	bool has_former, was_aliased;
 	bool is_unnamed_new;  /* and its Parse may not be answered yet: */
 	uint32_t unnamed_at;  /* the number of that (expect->pushed) */
 	struct statements_name *bound; /* by the last Bind whose portal may be described; NULL: none */

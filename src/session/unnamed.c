@@ -57,13 +57,43 @@ void unnamed_tee(struct client *c, const uint8_t *p, size_t n)
 	rewrite_drop_part(c);
 }
 
+/* What it was when the request began is needed if that has to be said anew. */
+static void unnamed_lay_down(struct statements *st)
+{
+	if (st->is_recording && !st->has_former) {
+		st->former = st->unnamed;
+		st->was_aliased = st->is_aliased;
+		st->has_former = true;
+	} else {
+		stmt_unref(st->unnamed);
+	}
+	st->unnamed = NULL;
+}
+
+void unnamed_settle(struct statements *st)
+{
+	stmt_unref(st->former);
+	st->former = NULL;
+	st->has_former = false;
+}
+
+void unnamed_rewind(struct statements *st)
+{
+	if (!st->has_former)
+		return;
+	stmt_unref(st->unnamed);
+	st->unnamed = st->former;
+	st->is_aliased = st->was_aliased;
+	st->former = NULL;
+	st->has_former = false;
+}
+
 void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed)
 {
 	unnamed->body = NULL;
 	if (c->statements == NULL)
 		return;
-	stmt_unref(c->statements->unnamed);
-	c->statements->unnamed = NULL;
+	unnamed_lay_down(c->statements);
 	c->statements->is_aliased = false;
 }
 
@@ -77,12 +107,12 @@ static bool unnamed_set(struct client *c, struct stmt_id id, const uint8_t *rest
 		st = c->statements = statements_new(store);
 	if (st == NULL)
 		return false;
-	st->is_aliased = true;
 	st->unnamed_use = 0;
-	if (st->unnamed != NULL && stmt_id_is_equal(st->unnamed->id, id))
+	if (st->unnamed != NULL && stmt_id_is_equal(st->unnamed->id, id)) {
+		st->is_aliased = true;
 		return true;
-	stmt_unref(st->unnamed);
-	st->unnamed = NULL;
+	}
+	unnamed_lay_down(st);
 	st->is_aliased = stmt_intern(store, rest, n, &st->unnamed) == STMT_OK;
 	return st->is_aliased;
 }

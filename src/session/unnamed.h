@@ -16,6 +16,10 @@
 void unnamed_keep(struct client *c, struct rewrite_unnamed *unnamed);
 /* It is closed, or replaced. */
 void unnamed_drop(struct client *c, struct rewrite_unnamed *unnamed);
+/* The record of the request begins or ends: what it was before is not needed any more. */
+void unnamed_settle(struct statements *st);
+/* The request is said anew from its first byte: it is what it was then. */
+void unnamed_rewind(struct statements *st);
 /* reuse_unnamed_statements: a Parse of these bytes (after the name).  SENT: served by a statement that the server has
  * under our name, or will have from now on; PLAIN: it goes as it is. */
 enum rewrite_verdict unnamed_reuse(struct client *c, struct server *s, const uint8_t *rest, size_t n);
