@@ -260,6 +260,17 @@ static bool backend_is_ours(const char *text)
 	       strncmp(text, "SELECT", 6) == 0 || strncmp(text, "SET", 3) == 0 || strncmp(text, "RESET", 5) == 0;
 }
 
+/* Who was served last: by its application_name, where it has one; not everything that is said tells. */
+static void backend_last(const struct backend *b, char *owner, size_t size)
+{
+	unsigned n;
+
+	if (sscanf(b->m.app, "app-%u", &n) == 1)
+		snprintf(owner, size, "c%u", n);
+	else
+		snprintf(owner, size, "%s", b->owner);
+}
+
 static void backend_hit(struct backend *b)
 {
 	char owner[16];
@@ -274,7 +285,7 @@ static void backend_hit(struct backend *b)
 		sim_trace("cancel hits backend %u in '%s'", b->pid, b->m.todo[b->m.todo_at]);
 		/* what the pooler says after a client is cancelled only by the pooler itself */
 		if (owner[0] == '\0' && backend_is_ours(b->m.todo[b->m.todo_at]))
-			snprintf(owner, sizeof(owner), "%s", b->owner);
+			backend_last(b, owner, sizeof(owner));
 		if (owner[0] != '\0' && !fakeclient_may_cancel(owner))
 			sim_fail("I5: a cancel request hit '%s' on backend %u, whose client asked for none",
 				 b->m.todo[b->m.todo_at], b->pid);
