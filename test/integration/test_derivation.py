@@ -77,7 +77,7 @@ def test_server(pooler, pg):
 
 
 def test_a_crowd(steep):
-    """Forty who want the same keys, and ten with wrong passwords that have to be computed each by itself."""
+    """Twenty-four who want the same keys, and six with wrong passwords that have to be computed each by itself."""
     p = steep(scram.secret(APP, STEEP), "plain")
     errors = []
 
@@ -92,7 +92,7 @@ def test_a_crowd(steep):
         except Exception as e:
             errors.append(repr(e))
 
-    crowd = [threading.Thread(target=come, args=(i,)) for i in range(50)]
+    crowd = [threading.Thread(target=come, args=(i,)) for i in range(30)]
     for t in crowd:
         t.start()
     for t in crowd:
@@ -112,7 +112,7 @@ def stalled(p, password, user="app"):
 def test_who_does_not_wait(steep):
     """They leave while their keys are being computed; nobody minds. And the login has its deadline meanwhile, RELOAD its way."""
     p = steep(scram.secret(APP, STEEP), "plain")
-    for i in range(30):
+    for i in range(10):
         stalled(p, f"wrong {i}").close()
     p.reload()
     assert p.client(timeout=60).value("SELECT 1") == "1"
@@ -121,7 +121,7 @@ def test_who_does_not_wait(steep):
 
 def test_the_process_may_end_meanwhile(steep):
     p = steep(scram.secret(APP, STEEP), "plain")
-    crowd = [stalled(p, f"wrong {i}") for i in range(40)]
+    crowd = [stalled(p, f"wrong {i}") for i in range(20)]
     p.stop()
     for c in crowd:
         c.close()
