@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "net/errand.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct derive_job {
@@ -15,6 +16,7 @@ struct derive_job {
 	struct dlist link; /* derive->jobs */
 	struct derive *d;  /* NULL: nobody's */
 	struct dlist waits;
+	_Atomic bool is_moot; /* nobody waits for it any more: a helper that has not begun need not */
 	struct scramjob *scram;
 };
 
@@ -42,14 +44,21 @@ void derive_wait_init(struct derive_wait *w, void (*on_derived)(struct derive_wa
 
 void derive_forget(struct derive_wait *w)
 {
-	if (w->job != NULL)
-		dlist_remove(&w->link);
+	if (w->job == NULL)
+		return;
+	dlist_remove(&w->link);
+	if (dlist_is_empty(&w->job->waits))
+		atomic_store_explicit(&w->job->is_moot, true, memory_order_relaxed);
 	w->job = NULL;
 }
 
+/* Whoever comes and goes with wrong passwords does not keep the helpers from those who stay. */
 static void derive_work(struct errand *e)
 {
-	scramjob_work(container_of(e, struct derive_job, errand)->scram);
+	struct derive_job *job = container_of(e, struct derive_job, errand);
+
+	if (!atomic_load_explicit(&job->is_moot, memory_order_relaxed))
+		scramjob_work(job->scram);
 }
 
 static void derive_free(struct derive_job *job)
@@ -88,7 +97,7 @@ static struct derive_job *derive_find(struct derive *d, const uint8_t id[SCRAMKE
 	DLIST_EACH(it, &d->jobs) {
 		struct derive_job *job = container_of(it, struct derive_job, link);
 
-		if (memcmp(job->scram->id, id, SCRAMKEY_LEN) == 0)
+		if (!job->is_moot && memcmp(job->scram->id, id, SCRAMKEY_LEN) == 0)
 			return job;
 	}
 	return NULL;

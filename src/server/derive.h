@@ -40,7 +40,7 @@ struct derive_wait {
 void derive_wait_init(struct derive_wait *w, void (*on_derived)(struct derive_wait *w));
 /* cache wants a job: it is begun, or joined.  false: too many are waiting, on_derived will not come. */
 bool derive_ask(struct scram_cache *cache, struct derive_wait *w) FX_MUST_USE;
-/* Harmless for who does not wait. */
+/* What nobody waits for any more is left undone where it has not been begun.  Harmless for who does not wait. */
 void derive_forget(struct derive_wait *w);
 
 #endif

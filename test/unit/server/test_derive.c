@@ -140,6 +140,21 @@ START_TEST(who_has_gone_hears_nothing)
 }
 END_TEST
 
+/* what nobody waits for any more may be left undone; who asks the same then does not wait for that */
+START_TEST(who_asks_after_those_who_left_gets_an_answer)
+{
+	struct asker a[3], b;
+
+	for (unsigned i = 0; i < ARRAY_LEN(a); i++) {
+		ask(&a[i], "pw", DERIVE_HERE_MAX + 1);
+		derive_forget(&a[i].wait);
+	}
+	ask(&b, "pw", DERIVE_HERE_MAX + 1);
+	run(1);
+	ck_assert(b.keys.is_set);
+}
+END_TEST
+
 START_TEST(the_queue_has_an_end)
 {
 	struct asker a[200];
@@ -174,4 +189,4 @@ START_TEST(the_end_may_come_in_between)
 END_TEST
 
 SUITE_MAIN_WITH("derive", setup, teardown, few_are_computed_at_once, many_come_home, one_question_is_one_job, who_has_gone_hears_nothing,
-		the_queue_has_an_end, the_end_may_come_in_between)
+		who_asks_after_those_who_left_gets_an_answer, the_queue_has_an_end, the_end_may_come_in_between)
