@@ -284,7 +284,7 @@ static void backend_hit(struct backend *b)
 			snprintf(owner, sizeof(owner), "%s", pooler_rider(b->pid));
 		sim_trace("cancel hits backend %u in '%s'", b->pid, b->m.todo[b->m.todo_at]);
 		/* what the pooler says after a client is cancelled only by the pooler itself */
-		if (owner[0] == '\0' && backend_is_ours(b->m.todo[b->m.todo_at]))
+		if (owner[0] == '\0' && backend_is_ours(b->m.todo[b->m.todo_at]) && !pooler_is_closing(b->pid))
 			backend_last(b, owner, sizeof(owner));
 		if (owner[0] != '\0' && !fakeclient_may_cancel(owner))
 			sim_fail("I5: a cancel request hit '%s' on backend %u, whose client asked for none",

@@ -429,6 +429,16 @@ const char *pooler_rider(uint32_t pid)
 	return "";
 }
 
+bool pooler_is_closing(uint32_t pid)
+{
+	for (unsigned i = 0; is_alive && i < manners.workers; i++)
+		DLIST_EACH(it, &workers[i].home.pools)
+			DLIST_EACH(at, &container_of(it, struct pool, link)->closing)
+				if (container_of(at, struct server, link)->pid == pid)
+					return true;
+	return false;
+}
+
 /* --- orders of the console --- */
 
 static void order_all(void (*fn)(struct worker *w, void *arg), void *arg)

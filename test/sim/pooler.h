@@ -38,6 +38,8 @@ void pooler_finish(void);
 void pooler_describe(void);
 /* The client that rides this backend, "" when none does. */
 const char *pooler_rider(uint32_t pid);
+/* Is it ending the server connection with this pid by itself? */
+bool pooler_is_closing(uint32_t pid);
 /* One order of the console, given to all workers. */
 void pooler_order(void);
 /* The line to one idle server goes dead without a word. */
