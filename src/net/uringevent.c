@@ -115,6 +115,17 @@ static void uringevent_on_writable(struct conn *c)
 		c->is_blocked = false;
 }
 
+/* The same wake-up ends the receive, but the kernel may hand that out behind this: cancelled now it would never tell, and a server that
+ * has gone would be taken for one that is there until its end is read anew.  What comes goes behind this on the same list. */
+static void uringevent_on_hangup(struct engine_uring *e, struct flight *f)
+{
+	if (f->is_dialled && flight_has(f, FLIGHT_RECV)) {
+		uring_submit_and_fetch(&e->u);
+		(void)uringevent_collect(e);
+	}
+	f->is_hung_up = f->is_stream = true;
+}
+
 static void uringevent_one(struct engine_uring *e, const struct uring_event *ev)
 {
 	struct flight *f = ev->flight;
@@ -134,7 +145,7 @@ static void uringevent_one(struct engine_uring *e, const struct uring_event *ev)
 			uringevent_on_writable(f->conn);
 		break;
 	case FLIGHT_HUP:
-		f->is_hung_up = f->is_stream = true;
+		uringevent_on_hangup(e, f);
 		break;
 	case FLIGHT_DOOR:
 		if (f->listener != NULL)
