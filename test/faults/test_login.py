@@ -297,7 +297,7 @@ def test_scram_first(rig, name):
     rig.fake.scripts[db] = script
     t = time.monotonic()
     refused(rig, db)
-    assert time.monotonic() - t < 3, "took its time"
+    assert time.monotonic() - t < 15, "computed what it should have refused"
     peer = rig.fake.peers[db][-1]
     assert [m.type for m in peer.got if m.type == "p"] == ["p"], "a proof was given to a server that breaks the rules"
 
