@@ -54,7 +54,8 @@ static inline bool rewrite_wants(const struct client *c, uint8_t type)
 	case FE_QUERY:
 		return c->statements != NULL && rewrite_is_on(c);
 	case FE_EXECUTE:
-		return c->statements != NULL && c->statements->doomed != NULL;
+		/* one that is being put together is so to its end, whatever becomes of the portals meanwhile */
+		return c->statements != NULL && (c->statements->doomed != NULL || c->statements->part.len > 0);
 	default:
 		return false;
 	}
