@@ -318,6 +318,9 @@ static bool rider_may_go_on(const struct client *c, const struct server *s)
 /* its last request was answered in the same run of bytes: the client has nothing to do with this server any more */
 static bool rider_is_done(struct client *c, struct server *s)
 {
+	/* what was answered may have been kept from it, to be said anew */
+	if (c->statements != NULL && c->statements->is_retrying)
+		return false;
 	if (c->pool_mode == CONF_POOL_SESSION || c->state != CLIENT_RUNNING || c->is_relaying || (c->left > 0 && c->is_forwarding) ||
 	    s->status != TRANSACTION_IDLE || !expect_is_quiet(&s->expect) || s->reader.left > 0 ||
 	    conn_out_pending(&s->conn) > 0 || conn_written(&s->conn) == s->request_mark)
