@@ -3,19 +3,18 @@ from load import Helper
 from window import Window
 
 CLIENTS = 16
-COUNT = 320         # logins of a turn
 
 
 class _Turns:
     """One target with the clients that belong to it, as long as the scenario lasts."""
 
     def __init__(self, bench, target, scenario):
-        self.bench, self.target = bench, target
+        self.bench, self.target, self.count = bench, target, scenario.opt["count"]
         target.stop()
         target.auth = scenario.opt["auth"]
         target.start()
         # a server connection must have been there once before anybody can be welcomed
-        self.helper = Helper(bench, "logins", target.conninfo(scenario.tls), CLIENTS, COUNT)
+        self.helper = Helper(bench, "logins", target.conninfo(scenario.tls), CLIENTS, self.count)
         self.helper.expect("ready")
         self.helper.tell("go", "done")
 
@@ -25,7 +24,7 @@ class _Turns:
         seconds = float(self.helper.tell("go", "done")[0])
         window.close()
         figures = window.common(self.bench.server.connections_of(self.target.user))
-        figures.update(cpu_login=window.cpu_ns / COUNT / 1e3, login_rate=COUNT / seconds)
+        figures.update(cpu_login=window.cpu_ns / self.count / 1e3, login_rate=self.count / seconds)
         return figures
 
     def end(self):

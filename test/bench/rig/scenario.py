@@ -78,9 +78,10 @@ def _stream(name, what, goals=None, **opt):
     return Scenario(name, what, load.run_side_by_side, STREAM, goals, load=load.Stream, clients=4, **opt)
 
 
-def _logins(name, what, auth, goal, tls=False):
+def _logins(name, what, auth, goal, tls=False, count=320):
+    """count: logins of a turn, which should take a tenth of a second at least."""
     return Scenario(name, what + ", %d clients that log in and leave" % logins.CLIENTS, logins.run, LOGINS,
-                    {"cpu_login": most(goal)}, only_pools=True, tls=tls, auth=auth)
+                    {"cpu_login": most(goal)}, only_pools=True, tls=tls, auth=auth, count=count)
 
 
 SCENARIOS = [
@@ -114,7 +115,7 @@ SCENARIOS = [
              limits={"cpu_idle": 2.0}, only_pools=True),
     Scenario("idle_tls", "memory of idle clients over TLS", idle.run, IDLE,
              {"mem_login": most(1.0), "mem_query": most(1.0)}, limits={"cpu_idle": 2.0}, only_pools=True, tls=True),
-    _logins("logins_trust", "trust", "trust", 0.9),
+    _logins("logins_trust", "trust", "trust", 0.9, count=3000),
     _logins("logins_scram", "SCRAM", "scram-sha-256", 0.8),
     _logins("logins_tls", "trust over TLS", "trust", 0.9, tls=True),
     _logins("logins_tls_scram", "SCRAM over TLS", "scram-sha-256", 0.9, tls=True),
