@@ -165,6 +165,9 @@ class Pooler:
         while True:
             try:
                 self.conn().close()
+                # its doors open one after the other
+                if self.raw is None and self.conf["unix_socket_dir"] == self.top and not os.path.exists(self.sock):
+                    raise FileNotFoundError(self.sock)
                 return
             except OSError:
                 if self.proc.poll() is not None:
