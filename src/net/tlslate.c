@@ -8,9 +8,9 @@
 #include "net/loop.h"
 #include "net/tls_impl.h"
 
-static bool tlslate_turn_is_long(const struct loop *loop)
+static bool tlslate_turn_is_long(struct loop *loop)
 {
-	return loop->engine->now((struct loop *)loop) - loop->now >= TLSLATE_TURN_US;
+	return loop->engine->now(loop) - loop->now >= TLSLATE_TURN_US;
 }
 
 /* One that has waited. */

@@ -1,7 +1,7 @@
 /*
  * tlslate.h - handshakes of clients that have to wait, so that a storm of them does not hold up everybody else.
  *
- * For tls.c, conn.c and loop.c; the loop's thread.  A signature takes milliseconds, and hundreds of clients may ask for one
+ * For tls.c and loop.c; the loop's thread.  A signature takes milliseconds, and hundreds of clients may ask for one
  * at the same moment.  When a turn has lasted for some milliseconds, what comes for a handshake is put aside with its
  * connection in a queue, which gets its share of each turn from then on: first come, first served.
  */

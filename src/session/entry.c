@@ -42,6 +42,8 @@ void entry_begin(struct client *c)
 	}
 	buf_init(&l->in, ENTRY_BYTES_MAX);
 	dlist_init(&l->silent);
+	timeout_init(&l->tarry, NULL);
+	l->client = c;
 	c->login = l;
 	seat_turn(c);
 }

@@ -24,10 +24,9 @@ struct login {
 	void (*on_spelt)(struct client *c); /* canon.c: what comes next */
 	struct clientauth *auth;	/* NULL in state AUTH: osname.c or tarry.c waits */
 	struct osname_question *question; /* osname.c: what it waits for */
+	struct client *client;	 /* whose it is */
 	struct timeout tarry;	 /* tarry.c: due when it has waited; seat.c, before that */
-	struct client *tarrying; /* NULL: it does not wait */
 	struct dlist silent;	 /* seat.c: of worker->silent, while the next step is the client's */
-	struct client *client;	 /* ... whose it is */
 	uint64_t silent_since;	 /* ... monotonic */
 	uint64_t seat_until;	 /* ... how long it waits for a seat */
 	struct witness *witness; /* witness.c: who judges the password; NULL: clientauth does */

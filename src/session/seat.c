@@ -47,7 +47,6 @@ void seat_turn(struct client *c)
 		return;
 	if (dlist_is_linked(&c->login->silent))
 		dlist_remove(&c->login->silent);
-	c->login->client = c;
 	c->login->silent_since = now > 0 ? now : 1;
 	dlist_push_back(&c->worker->silent, &c->login->silent);
 	seat_tell(c->worker);
@@ -164,7 +163,7 @@ static void seat_ask(struct client *c, struct worker *of, uint64_t grace)
 
 static void seat_on_due(struct timeout *t)
 {
-	seat_try(container_of(t, struct login, tarry)->tarrying);
+	seat_try(container_of(t, struct login, tarry)->client);
 }
 
 /* Powers of two, rounded down, so that all who wait share few lists of deadlines; then it looks again. */
@@ -174,7 +173,6 @@ static void seat_wait(struct client *c, uint64_t left)
 
 	while (step <= left / 2)
 		step *= 2;
-	c->login->tarrying = c;
 	timeout_init(&c->login->tarry, seat_on_due);
 	loop_arm(c->conn.loop, &c->login->tarry, step);
 }

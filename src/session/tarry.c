@@ -18,7 +18,7 @@ static uint64_t tarry_longest(const struct conf_settings *set)
 
 static void tarry_on_due(struct timeout *t)
 {
-	struct client *c = container_of(t, struct login, tarry)->tarrying;
+	struct client *c = container_of(t, struct login, tarry)->client;
 
 	conn_resume(&c->conn);
 	admit_again(c);
@@ -37,7 +37,6 @@ bool tarry_begin(struct client *c)
 		return false;
 	strangers_count(strangers, STRANGERS_DELAYED, 1);
 	strangers_count(strangers, STRANGERS_DELAYED_US, delay);
-	c->login->tarrying = c;
 	timeout_init(&c->login->tarry, tarry_on_due);
 	loop_arm(c->conn.loop, &c->login->tarry, delay);
 	conn_pause(&c->conn, ENTRY_KEEP);
@@ -46,9 +45,7 @@ bool tarry_begin(struct client *c)
 
 void tarry_end(struct login *l)
 {
-	if (l->tarrying != NULL)
-		timeout_disarm(&l->tarry);
-	l->tarrying = NULL;
+	timeout_disarm(&l->tarry);
 }
 
 void tarry_failed(struct client *c)

@@ -21,6 +21,7 @@ static void weigh_vars(const struct client *c, struct weight *to)
 	weight_buf(to, WEIGHT_PARAMETERS, &v->now.pairs);
 	weight_buf(to, WEIGHT_PARAMETERS, &v->start.pairs);
 	weight_buf(to, WEIGHT_PARAMETERS, &v->known.pairs);
+	weight_buf(to, WEIGHT_PARAMETERS, &v->unsaid);
 	weight_block(to, WEIGHT_PARAMETERS, v->pending_name);
 }
 
@@ -35,6 +36,7 @@ static void weigh_statements(const struct statements *st, struct weight *to)
 	weight_block(to, WEIGHT_STATEMENTS, st->names.slot);
 	weight_block(to, WEIGHT_STATEMENTS, st->ops);
 	weight_block(to, WEIGHT_STATEMENTS, st->failed);
+	weight_block(to, WEIGHT_STATEMENTS, st->doomed);
 	weight_buf(to, WEIGHT_STATEMENTS, &st->part);
 	weight_buf(to, WEIGHT_STATEMENTS, &st->origin);
 	weight_buf(to, WEIGHT_STATEMENTS, &st->held);
