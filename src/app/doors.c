@@ -4,12 +4,19 @@
 #include "app/doors.h"
 
 #include "app/join.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "pool/plan.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+/* The kernel ends the ring of a process that was killed after the process, and the sockets that the ring watched with
+ * it: milliseconds, or more on a busy machine. */
+#define DOORS_PATIENCE_US UINT64_C(2000000)
 
 static void doors_on_accept(struct listener *l, int fd, const struct addr *peer)
 {
@@ -21,35 +28,43 @@ static void doors_on_starved(struct listener *l FX_UNUSED, int err)
 	log_write(LOG_WARNING, NULL, "cannot accept connections for a moment: %s", strerrordesc_np(err));
 }
 
-static int doors_add(struct doors *d, struct listener *l, const char *error)
+/* What happens to one that tries to open them. */
+struct doors_try {
+	const struct conf *conf;
+	struct listener_options options;
+	bool is_in_use; /* the one that failed */
+	char error[512];
+};
+
+static int doors_add(struct doors *d, struct doors_try *t, struct listener *l)
 {
 	if (l == NULL) {
-		log_write(LOG_FATAL, NULL, "%s", error);
+		t->is_in_use = errno == EADDRINUSE;
 		return -1;
 	}
 	l->on_accept = doors_on_accept;
 	l->on_starved = doors_on_starved;
 	if (d->count == DOORS_MAX) {
 		listener_free(l);
-		log_write(LOG_FATAL, NULL, "listen_addr: more than %d addresses", DOORS_MAX);
+		snprintf(t->error, sizeof(t->error), "listen_addr: more than %d addresses", DOORS_MAX);
 		return -1;
 	}
 	d->door[d->count++] = l;
 	return 0;
 }
 
-static int doors_add_name(struct doors *d, const char *name, uint16_t port, const struct listener_options *o)
+static int doors_add_name(struct doors *d, struct doors_try *t, const char *name)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	bool is_any = strcmp(name, "*") == 0;
 	struct addrinfo *list = NULL;
-	char error[256], service[8];
+	char service[8];
 	int rc, n = 0;
 
-	snprintf(service, sizeof(service), "%u", port);
+	snprintf(service, sizeof(service), "%u", (unsigned)t->conf->set.listen_port);
 	rc = getaddrinfo(is_any ? NULL : name, service, &hints, &list);
 	if (rc != 0) {
-		log_write(LOG_FATAL, NULL, "listen_addr: %s: %s", name, gai_strerror(rc));
+		snprintf(t->error, sizeof(t->error), "listen_addr: %s: %s", name, gai_strerror(rc));
 		return -1;
 	}
 	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
@@ -60,11 +75,11 @@ static int doors_add_name(struct doors *d, const char *name, uint16_t port, cons
 		memset(&ss, 0, sizeof(ss));
 		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
 		addr_from_sockaddr(&at, &ss);
-		l = listener_new_tcp(&at, o, error, sizeof(error));
+		l = listener_new_tcp(&at, &t->options, t->error, sizeof(t->error));
 		/* a host without IPv6 still has "*" */
-		if (l == NULL && is_any && at.family == ADDR_IPV6)
+		if (l == NULL && is_any && at.family == ADDR_IPV6 && errno != EADDRINUSE)
 			continue;
-		if (doors_add(d, l, error) < 0) {
+		if (doors_add(d, t, l) < 0) {
 			freeaddrinfo(list);
 			return -1;
 		}
@@ -74,9 +89,9 @@ static int doors_add_name(struct doors *d, const char *name, uint16_t port, cons
 	return n > 0 ? 0 : -1;
 }
 
-static int doors_open_tcp(struct doors *d, const struct conf *conf, const struct listener_options *o)
+static int doors_open_tcp(struct doors *d, struct doors_try *t)
 {
-	const char *at = conf->set.listen_addr;
+	const char *at = t->conf->set.listen_addr;
 	char name[256];
 
 	while (*at != '\0') {
@@ -85,7 +100,7 @@ static int doors_open_tcp(struct doors *d, const struct conf *conf, const struct
 		if (n > 0 && n < sizeof(name)) {
 			memcpy(name, at, n);
 			name[n] = '\0';
-			if (doors_add_name(d, name, (uint16_t)conf->set.listen_port, o) < 0)
+			if (doors_add_name(d, t, name) < 0)
 				return -1;
 		}
 		at += n;
@@ -94,30 +109,58 @@ static int doors_open_tcp(struct doors *d, const struct conf *conf, const struct
 	return 0;
 }
 
+/* TCP comes last: whoever gets in there finds all the others open. */
+static int doors_try(struct doors *d, struct doors_try *t)
+{
+	const struct conf_settings *set = &t->conf->set;
+	char path[512];
+
+	if (set->unix_socket_dir[0] != '\0') {
+		snprintf(path, sizeof(path), "%s/.s.PGSQL.%u", set->unix_socket_dir, (unsigned)set->listen_port);
+		if (doors_add(d, t, listener_new_unix(path, &t->options, t->error, sizeof(t->error))) < 0)
+			return -1;
+	}
+	if (doors_open_tcp(d, t) < 0)
+		return -1;
+	if (d->count == 0)
+		snprintf(t->error, sizeof(t->error), "nothing to listen on: set listen_addr or unix_socket_dir");
+	return d->count > 0 ? 0 : -1;
+}
+
 int doors_open(struct doors *d, const struct conf *conf)
 {
 	const struct conf_settings *set = &conf->set;
-	const struct listener_options o = {
-		.tuning = plan_tuning(set),
-		.backlog = (int)set->listen_backlog,
-		.reuse_port = set->so_reuseport,
-		.defer_accept = set->tcp_defer_accept > 0,
-		.unix_mode = (unsigned)set->unix_socket_mode,
-		.unix_group = set->unix_socket_group,
+	const uint64_t until = clock_mono_us() + DOORS_PATIENCE_US;
+	const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+	struct doors_try t = {
+		.conf = conf,
+		.options = {
+			.tuning = plan_tuning(set),
+			.backlog = (int)set->listen_backlog,
+			.reuse_port = set->so_reuseport,
+			.defer_accept = set->tcp_defer_accept > 0,
+			.unix_mode = (unsigned)set->unix_socket_mode,
+			.unix_group = set->unix_socket_group,
+		},
 	};
-	char path[512], error[512] = "";
+	bool has_waited = false;
 
-	*d = (struct doors){.count = 0};
-	if (doors_open_tcp(d, conf, &o) < 0)
-		return -1;
-	if (set->unix_socket_dir[0] != '\0') {
-		snprintf(path, sizeof(path), "%s/.s.PGSQL.%u", set->unix_socket_dir, (unsigned)set->listen_port);
-		if (doors_add(d, listener_new_unix(path, &o, error, sizeof(error)), error) < 0)
-			return -1;
+	for (;;) {
+		*d = (struct doors){.count = 0};
+		t.is_in_use = false;
+		if (doors_try(d, &t) == 0)
+			return 0;
+		doors_close(d, true);
+		if (!t.is_in_use || clock_mono_us() >= until)
+			break;
+		if (!has_waited)
+			log_write(LOG_LOG, NULL, "%s; trying for %u s, another process may be about to end", t.error,
+				  (unsigned)(DOORS_PATIENCE_US / CLOCK_US_PER_SEC));
+		has_waited = true;
+		(void)nanosleep(&pause, NULL);
 	}
-	if (d->count == 0)
-		log_write(LOG_FATAL, NULL, "nothing to listen on: set listen_addr or unix_socket_dir");
-	return d->count > 0 ? 0 : -1;
+	log_write(LOG_FATAL, NULL, "%s", t.error);
+	return -1;
 }
 
 static void doors_start_there(struct worker *w, void *arg)

@@ -19,7 +19,8 @@ struct doors {
 	struct worker *keeper; /* the worker whose loop watches them */
 };
 
-/* 0, or -1 when one can't be opened (logged) or there would be none. */
+/* 0, or -1 when one can't be opened (logged) or there would be none.  An address that is in use is tried again for two
+ * seconds: who has it may be on its way out. */
 int doors_open(struct doors *d, const struct conf *conf) FX_MUST_USE;
 /* Hands them to the worker. */
 void doors_start(struct doors *d, struct worker *keeper);

@@ -51,7 +51,7 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(at, &ss);
 	char text[ADDR_TEXT_MAX], where[ADDR_TEXT_MAX + 8];
-	int one = 1, defer = LISTENER_DEFER_SECONDS, fd;
+	int one = 1, defer = LISTENER_DEFER_SECONDS, fd, err;
 
 	addr_format(at, text, sizeof(text));
 	snprintf(where, sizeof(where), at->family == ADDR_IPV6 ? "[%s]:%u" : "%s:%u", text, at->port);
@@ -71,8 +71,10 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 	if (o->defer_accept)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, o->backlog) < 0) {
-		listener_error(error, size, "listen on", where, errno);
+		err = errno;
+		listener_error(error, size, "listen on", where, err);
 		close(fd);
+		errno = err;
 		return NULL;
 	}
 	return listener_new(fd, at);
@@ -102,6 +104,7 @@ static int listener_unix_clear(const char *path, const struct sockaddr_storage *
 	close(fd);
 	if (rc == 0 || err == EAGAIN || err == EINPROGRESS) {
 		snprintf(error, size, "unix socket %s is in use by a running process", path);
+		errno = EADDRINUSE;
 		return -1;
 	}
 	if (err == ECONNREFUSED && unlink(path) < 0 && errno != ENOENT) {
@@ -160,8 +163,9 @@ struct listener *listener_new_unix(const char *path, const struct listener_optio
 	struct listener *l;
 	struct stat st;
 	socklen_t len;
-	int fd;
+	int fd, err;
 
+	errno = 0;
 	if (addr_unix_sockaddr(path, &ss, &len) < 0) {
 		snprintf(error, size, "unix socket path is empty or too long: %s", path);
 		return NULL;
@@ -174,7 +178,9 @@ struct listener *listener_new_unix(const char *path, const struct listener_optio
 		return NULL;
 	}
 	if (listener_unix_bind(fd, path, &ss, len, o, error, size) < 0) {
+		err = errno;
 		close(fd);
+		errno = err;
 		return NULL;
 	}
 	l = listener_new(fd, &at);

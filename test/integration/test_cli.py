@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from harness import wire
 from harness.cluster import pw
 from harness.owner import OWNER, own, owner_name, root_run
-from harness.pooler import BINARY, SECTION, Pooler, sanitizer_env
+from harness.pooler import BINARY, SECTION, Pooler, listens, sanitizer_env
 from harness.wire import wait_until
 
 compat = pytest.mark.compat
@@ -392,6 +393,8 @@ def test_stale_unix_socket_is_taken_over(cold):
     assert os.path.exists(p.sock)
     if os.path.exists(p.pidfile):
         os.unlink(p.pidfile)
+    # io_uring's sockets outlive their process for a moment
+    wait_until(lambda: not listens(p.sock) and not reachable(p), 10)
     p.start()
     c = wire.Client(p.sock, "app", "db0")
     assert c.value("SELECT 1") == "1"
@@ -469,6 +472,48 @@ def test_port_taken_is_an_error_that_names_it(cold, pg):
     r = p.run("-q", p.ini)
     assert r.returncode != 0
     assert str(pg.port) in r.stdout + r.stderr + p.log_text()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_door_of_one_that_is_about_to_end_is_waited_for(cold, kind):
+    """With io_uring, the sockets of a process that was killed outlive it by milliseconds: it may be started again at once."""
+    p = cold()
+    other = socket.socket(socket.AF_INET if kind == "tcp" else socket.AF_UNIX)
+    if kind == "tcp":
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    other.bind(("127.0.0.1", p.port) if kind == "tcp" else p.sock)
+    if kind == "unix":
+        os.chmod(p.sock, 0o777)
+    other.listen()
+    p.start(wait=False)
+    p.log_has(r"127\.0\.0\.1:\d+.* in use; trying for 2 s" if kind == "tcp" else r"\.s\.PGSQL\.\d+ is in use.*; trying for 2 s", 10)
+    assert p.alive()
+    other.close()
+    p.wait_ready()
+    for at in (p.sock, ("127.0.0.1", p.port)):
+        with wire.Client(at, "app", "db0") as c:
+            assert c.value("SELECT 1") == "1"
+            c.quit()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_killed_one_is_followed_at_once(cold, kind):
+    p = cold()
+    p.start()
+    for _ in range(5):
+        p.signal(signal.SIGKILL)
+        p.proc.wait(5)
+        p.start(wait=False)
+        wait_until(lambda: answers(p, p.sock if kind == "unix" else ("127.0.0.1", p.port)), 20)
+        assert p.alive(), p.log_text()
+
+
+def answers(p, at):
+    try:
+        with wire.Client(at, "app", "db0") as c:
+            return c.value("SELECT 1") == "1"
+    except (OSError, wire.Closed):
+        return False
 
 
 def test_unix_socket_has_its_mode_from_the_start(cold):
