@@ -34,6 +34,7 @@ void derive_end(struct derive *d)
 
 	while ((link = dlist_pop_front(&d->jobs)) != NULL)
 		container_of(link, struct derive_job, link)->d = NULL;
+	d->errands = NULL;
 }
 
 void derive_wait_init(struct derive_wait *w, void (*on_derived)(struct derive_wait *w))
@@ -112,7 +113,7 @@ static struct derive_job *derive_begin(struct derive *d, struct scramjob *scram)
 	job->scram = scram;
 	dlist_init(&job->waits);
 	dlist_init(&job->link);
-	if (!errand_give(d->errands, d->loop, &job->errand)) {
+	if (d->errands == NULL || !errand_give(d->errands, d->loop, &job->errand)) {
 		derive_free(job);
 		return NULL;
 	}

@@ -27,7 +27,8 @@ struct derive {
 
 /* All borrowed.  errands NULL: everything is computed at once, by whoever asks. */
 void derive_init(struct derive *d, struct scram_cache *cache, struct errands *errands, struct loop *loop);
-/* The worker comes to its end, nobody waits any more: what is under way will be nobody's.  More than once is fine. */
+/* The worker comes to its end, nobody waits any more: what is under way will be nobody's, and nothing more is begun.
+ * Before the errands are freed.  More than once is fine. */
 void derive_end(struct derive *d);
 
 /* One who waits; his own. */

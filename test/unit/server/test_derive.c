@@ -73,9 +73,9 @@ static void setup(void)
 
 static void teardown(void)
 {
+	derive_end(&derive);
 	ck_assert(errand_free(errands));
 	mailbox_drain(&loop.mailbox, &loop);
-	derive_end(&derive);
 	scram_cache_fini(&cache);
 	loop_fini(&loop);
 }
@@ -185,6 +185,11 @@ START_TEST(the_end_may_come_in_between)
 	}
 	derive_end(&derive);
 	derive_end(&derive);
+	/* and who comes too late is told so */
+	a[0] = (struct asker){.password = "late", .iterations = SCRAMKEY_ITERATIONS_MAX};
+	derive_wait_init(&a[0].wait, on_derived);
+	ck_assert_int_eq(scram_cache_derive(&cache, "alice", "late", 4, salt, sizeof(salt), SCRAMKEY_ITERATIONS_MAX, &a[0].keys), -1);
+	ck_assert(!derive_ask(&cache, &a[0].wait));
 }
 END_TEST
 
