@@ -44,6 +44,7 @@ struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 	rotation_sort(&a->credential, &a->second);
 	a->is_doomed = a->credential.kind == CREDENTIAL_NONE;
 	a->mock_scram = ask->mock_scram;
+	a->looks_twice = ask->looks_twice;
 	a->binding = ask->binding;
 	a->cache = ask->cache;
 	a->iterations = ask->scram_iterations ? ask->scram_iterations : SCRAMKEY_ITERATIONS;
@@ -281,13 +282,13 @@ static int derive_keys(struct clientauth *a, uint8_t stored[SCRAMKEY_LEN], uint8
 	return 0;
 }
 
-/* What to judge a proof by; for nobody keys of chance, which everybody draws. */
+/* What to judge a proof by; for nobody keys that fit no proof: nobody knows what has them for its hash. */
 static int find_keys(struct clientauth *a, uint8_t stored[SCRAMKEY_LEN], uint8_t server[SCRAMKEY_LEN])
 {
 	const struct credential *c = &a->credential;
 
-	rnd_secure(stored, SCRAMKEY_LEN);
-	memcpy(server, stored, SCRAMKEY_LEN);
+	memset(stored, 0, SCRAMKEY_LEN);
+	memset(server, 0, SCRAMKEY_LEN);
 	if (a->is_doomed && a->mock_scram)
 		return 0;
 	if (!c->has_keys)
@@ -328,7 +329,7 @@ static enum clientauth_verdict judge_sasl(struct clientauth *a, const void *body
 	a->has_final = true;
 	if (find_keys(a, stored, a->learnt.server_key) < 0)
 		return scram_cache_wants(a->cache) ? CLIENTAUTH_DERIVE : deny(a, "keys could not be derived");
-	is_second = try_second(a, stored, a->learnt.server_key);
+	is_second = a->looks_twice && try_second(a, stored, a->learnt.server_key);
 	if (scram_cache_wants(a->cache)) {
 		secret_wipe(stored, sizeof(stored));
 		return CLIENTAUTH_DERIVE;

@@ -12,7 +12,7 @@ enum step { STEP_START, STEP_PLAIN, STEP_MD5, STEP_SASL_FIRST, STEP_SASL_FINAL, 
 struct clientauth {
 	enum step step;
 	enum clientauth_method method; /* asked for, then what is really used */
-	bool is_known, is_doomed, mock_scram;
+	bool is_known, is_doomed, looks_twice, mock_scram;
 	bool has_succeeded;
 	bool has_final; /* SASL: the proof has been read */
 	char *user;

@@ -4,7 +4,6 @@
 #include "auth/rotation.h"
 
 #include "auth/scramkey.h"
-#include "base/rnd.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -60,8 +59,8 @@ void rotation_keys(const struct credential *second, struct scram_cache *cache, c
 {
 	struct credential_keys keys;
 
-	rnd_secure(stored, CREDENTIAL_KEY_LEN);
-	memcpy(server, stored, CREDENTIAL_KEY_LEN);
+	memset(stored, 0, CREDENTIAL_KEY_LEN);
+	memset(server, 0, CREDENTIAL_KEY_LEN);
 	if (second->kind == CREDENTIAL_SCRAM && second->iterations == iterations &&
 		secret_is_equal(second->salt, second->salt_len, salt, salt_len)) {
 		memcpy(stored, second->stored_key, CREDENTIAL_KEY_LEN);

@@ -19,8 +19,8 @@ void rotation_fini(struct credential pair[2]); /* wipes */
 bool rotation_most_are_scram(const struct conf *conf);
 /* In the order of what they can prove: SCRAM, password, md5, none. */
 void rotation_sort(struct credential *first, struct credential *second);
-/* StoredKey and ServerKey of a second secret under the salt that the exchange has named; keys of chance where it has none
- * (the same work as far as that can be). */
+/* StoredKey and ServerKey of a second secret under the salt that the exchange has named; keys that fit no proof where it has
+ * none (the same work as far as that can be). */
 void rotation_keys(const struct credential *second, struct scram_cache *cache, const char *user, const uint8_t *salt,
 	size_t salt_len, uint32_t iterations, uint8_t stored[CREDENTIAL_KEY_LEN], uint8_t server[CREDENTIAL_KEY_LEN]);
 

@@ -34,22 +34,25 @@ void buf_reset(struct buf *b)
 	b->bad = false;
 }
 
-int buf_reserve(struct buf *b, size_t extra)
+/* what b may grow to: no object is larger, and need + 1 must not wrap around */
+static size_t buf_most(const struct buf *b)
 {
 	size_t max = b->max ? b->max : BUF_MAX_DEFAULT;
+
+	return max > PTRDIFF_MAX - 1 ? PTRDIFF_MAX - 1 : max;
+}
+
+static int buf_grow(struct buf *b, size_t extra)
+{
+	size_t max = buf_most(b);
 	size_t need, cap;
 	uint8_t *p;
 
-	/* no object is larger, and need + 1 must not wrap around */
-	if (max > PTRDIFF_MAX - 1)
-		max = PTRDIFF_MAX - 1;
 	if (b->len > max || extra > max - b->len) {
 		b->bad = true;
 		return -1;
 	}
 	need = b->len + extra;
-	if (need < b->cap)
-		return 0;
 	/* one byte more than asked, so that buf_text() always has room for its NUL */
 	cap = b->cap < 64 ? 64 : b->cap;
 	while (cap <= need)
@@ -64,9 +67,19 @@ int buf_reserve(struct buf *b, size_t extra)
 	return 0;
 }
 
+static inline bool buf_has_room(const struct buf *b, size_t extra)
+{
+	return extra < b->cap - b->len && b->len + extra <= buf_most(b);
+}
+
+int buf_reserve(struct buf *b, size_t extra)
+{
+	return FX_LIKELY(buf_has_room(b, extra)) ? 0 : buf_grow(b, extra);
+}
+
 int buf_append(struct buf *b, const void *p, size_t n)
 {
-	if (buf_reserve(b, n) < 0)
+	if (FX_UNLIKELY(!buf_has_room(b, n)) && buf_grow(b, n) < 0)
 		return -1;
 	if (n > 0)
 		memcpy(b->data + b->len, p, n);
@@ -76,7 +89,10 @@ int buf_append(struct buf *b, const void *p, size_t n)
 
 int buf_append_u8(struct buf *b, uint8_t v)
 {
-	return buf_append(b, &v, 1);
+	if (FX_UNLIKELY(!buf_has_room(b, 1)) && buf_grow(b, 1) < 0)
+		return -1;
+	b->data[b->len++] = v;
+	return 0;
 }
 
 int buf_append_u16(struct buf *b, uint16_t v)

@@ -142,15 +142,6 @@ static void log_quote(char *dst, size_t size, const char *src)
 	dst[at] = '\0';
 }
 
-/* appends as much of text as leaves room for the newline */
-static size_t log_append(char *line, size_t size, size_t at, const char *text)
-{
-	size_t n = strnlen(text, size - 1 - at);
-
-	memcpy(line + at, text, n);
-	return at + n;
-}
-
 static size_t log_format(char *line, size_t size, enum log_level level, const char *context, const char *text)
 {
 	const char *parts[] = {" [", log_state.pid, "] ", log_words[level], " ", context != NULL ? context : "",
@@ -160,9 +151,12 @@ static size_t log_format(char *line, size_t size, enum log_level level, const ch
 	int n;
 
 	if (!log_state.json) {
-		at = clock_format_log(clock_wall_us(), &log_state.now, line, size);
+		char *end = line + clock_format_log(clock_wall_us(), &log_state.now, line, size);
+
 		for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-			at = log_append(line, size, at, parts[i]);
+			end = str_put(end, line + size, parts[i]);
+		/* the newline takes the place of the end */
+		at = (size_t)(end - line);
 	} else {
 		char when[48];
 

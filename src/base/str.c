@@ -18,6 +18,44 @@ bool str_copy(char *dst, size_t size, const char *src)
 	return fit == n;
 }
 
+char *str_put_most(char *at, const char *end, const char *s, size_t most)
+{
+	size_t room = (size_t)(end - at) - 1;
+	size_t n = strnlen(s, room < most ? room : most);
+
+	memcpy(at, s, n);
+	at[n] = '\0';
+	return at + n;
+}
+
+char *str_put(char *at, const char *end, const char *s)
+{
+	return str_put_most(at, end, s, SIZE_MAX);
+}
+
+static char *str_put_digits(char *at, const char *end, uint64_t v, unsigned base)
+{
+	char digits[21];
+	size_t i = sizeof(digits) - 1;
+
+	digits[i] = '\0';
+	do {
+		digits[--i] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v > 0);
+	return str_put(at, end, digits + i);
+}
+
+char *str_put_u64(char *at, const char *end, uint64_t v)
+{
+	return str_put_digits(at, end, v, 10);
+}
+
+char *str_put_hex(char *at, const char *end, uint64_t v)
+{
+	return str_put_digits(at, end, v, 16);
+}
+
 static char str_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
@@ -63,6 +101,11 @@ bool str_list_has(const char *list, const char *name)
 	return false;
 }
 
+static bool str_is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
 void str_escape(char *dst, size_t size, const void *src, size_t n)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -71,9 +114,13 @@ void str_escape(char *dst, size_t size, const void *src, size_t n)
 
 	if (size == 0)
 		return;
-	for (size_t i = 0; i < n; i++) {
+	/* most texts need nothing */
+	while (at < n && at + 1 < size && str_is_plain(p[at]))
+		at++;
+	memcpy(dst, p, at);
+	for (size_t i = at; i < n; i++) {
 		uint8_t c = p[i];
-		size_t need = c == '\\' ? 2 : c >= 0x20 && c < 0x7f ? 1 : 4;
+		size_t need = str_is_plain(c) ? 1 : c == '\\' ? 2 : 4;
 
 		if (at + need >= size)
 			break;

@@ -160,6 +160,7 @@ static void build_secrets(struct conf *c, const struct build_source *source, str
 		build_read_secrets(c, source, report);
 	c->secret = c->state->secrets->secret;
 	c->secrets = c->state->secrets->count;
+	c->has_seconds = c->state->secrets->has_seconds;
 }
 
 static struct ident *build_read_maps(struct conf *c, bool is_lenient, struct conf_report *report)

@@ -160,6 +160,7 @@ struct conf {
 	size_t peers;
 	const struct conf_secret *secret; /* in the order of auth_file */
 	size_t secrets;
+	bool has_seconds; /* some have two */
 	const struct ldapopts *ldap; /* auth_ldap_options; NULL: not set */
 	const struct hba *hba; /* auth_hba_file with auth_ident_file; NULL unless auth_type is hba */
 	/* What is made of it before anybody else sees it: the files that its TLS settings name, read and checked

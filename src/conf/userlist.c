@@ -70,6 +70,7 @@ void userlist_put(struct userlist *l, const char *user, const char *secret)
 static void userlist_put_second(struct userlist *l, const char *user, const char *secret)
 {
 	secret_set(&userlist_slot(l, user)->second, secret, strlen(secret));
+	l->has_seconds = true;
 }
 
 const struct conf_secret *userlist_find(const struct userlist *l, const char *user)

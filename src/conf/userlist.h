@@ -17,6 +17,7 @@ struct userlist {
 	_Atomic int refs;
 	struct conf_secret *secret;
 	size_t count, cap;
+	bool has_seconds; /* somebody has, or had, two secrets */
 	struct hash_map by_user; /* index + 1 */
 	struct strpool names;
 };

@@ -130,10 +130,13 @@ int addr_unix_sockaddr(const char *path, struct sockaddr_storage *ss, socklen_t 
 void addr_format(const struct addr *a, char *out, size_t size)
 {
 	char text[INET6_ADDRSTRLEN];
+	const char *end = out + size;
 
 	switch (a->family) {
 	case ADDR_IPV4:
-		str_copy(out, size, inet_ntop(AF_INET, a->ip, text, sizeof(text)));
+		/* each connection has it in words: inet_ntop takes a printf for it */
+		for (int i = 0; i < 4; i++)
+			out = str_put_u64(i > 0 ? str_put(out, end, ".") : out, end, a->ip[i]);
 		break;
 	case ADDR_IPV6:
 		str_copy(out, size, inet_ntop(AF_INET6, a->ip, text, sizeof(text)));

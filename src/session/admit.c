@@ -139,6 +139,7 @@ void admit_again(struct client *c)
 		.user = l->user,
 		.cache = &c->worker->home.scram_cache,
 		.scram_iterations = (uint32_t)conf->set.scram_iterations,
+		.looks_twice = conf->has_seconds,
 		.mock_scram = userfind_applies(c) ? usercache_most_are_scram(c->worker->home.hub->users_found)
 						  : rotation_most_are_scram(conf),
 	};

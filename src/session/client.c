@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "net/tls.h"
 #include "pool/plan.h"
 #include "proto/reply.h"
@@ -100,9 +101,14 @@ void client_context(const struct client *c, char *out, size_t size)
 	const char *db = c->identity != NULL ? identity_database(c->identity) : "(nodb)";
 	const char *user = c->identity != NULL ? identity_user(c->identity) : "(nouser)";
 	char addr[ADDR_TEXT_MAX];
+	const char *end = out + size;
 
 	addr_format(&c->peer, addr, sizeof(addr));
-	snprintf(out, size, "C-0x%llx: %.64s/%.64s@%s:%u", (unsigned long long)c->id, db, user, addr, c->peer.port);
+	out = str_put_hex(str_put(out, end, "C-0x"), end, c->id);
+	out = str_put_most(str_put(out, end, ": "), end, db, 64);
+	out = str_put_most(str_put(out, end, "/"), end, user, 64);
+	out = str_put(str_put(out, end, "@"), end, addr);
+	(void)str_put_u64(str_put(out, end, ":"), end, c->peer.port);
 }
 
 void client_log(const struct client *c, enum log_level level, const char *fmt, ...)

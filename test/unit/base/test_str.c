@@ -97,4 +97,31 @@ START_TEST(test_escape_truncates)
 }
 END_TEST
 
-SUITE_MAIN("str", test_copy, test_nocase, test_starts_with, test_list, test_escape, test_escape_truncates)
+START_TEST(test_put)
+{
+	char out[64], *at = out;
+	const char *end = out + sizeof(out);
+
+	at = str_put(at, end, "a=");
+	at = str_put_u64(at, end, 0);
+	at = str_put(at, end, " ");
+	at = str_put_u64(at, end, UINT64_MAX);
+	at = str_put(at, end, " ");
+	at = str_put_hex(at, end, UINT64_C(0x1234567890abcdef));
+	at = str_put_most(at, end, "/abcdef", 4);
+	ck_assert_str_eq(out, "a=0 18446744073709551615 1234567890abcdef/abc");
+	ck_assert_ptr_eq(at, out + strlen(out));
+	/* cut off, terminated, not past the end */
+	for (size_t size = 1; size < 30; size++) {
+		memset(out, 'Z', sizeof(out));
+		end = out + size;
+		at = str_put_hex(str_put_u64(str_put(out, end, "abc"), end, 1234567890), end, 0xfeed);
+		ck_assert_uint_eq(strlen(out), size <= 17 ? size - 1 : 17);
+		ck_assert_ptr_eq(at, out + strlen(out));
+		ck_assert_int_eq(strncmp(out, "abc1234567890feed", strlen(out)), 0);
+		ck_assert_int_eq(out[size], 'Z');
+	}
+}
+END_TEST
+
+SUITE_MAIN("str", test_put, test_copy, test_nocase, test_starts_with, test_list, test_escape, test_escape_truncates)
