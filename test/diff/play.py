@@ -74,6 +74,18 @@ class Line:
                 return False      # what came before the end is still to be read
         return True
 
+    def wait_until_read(self):
+        """Until the other side has taken all that was sent to it; the machine may be busy."""
+        end = time.monotonic() + PATIENCE
+        port = self.sock.getsockname()[1]
+        while not self.closed and time.monotonic() < end:
+            with open("/proc/net/tcp") as f:
+                others = [words for words in map(str.split, f) if words[2].endswith(f":{port:04X}")]
+            # words[4]: what is to be sent, and what is to be read
+            if all(words[4].endswith(":00000000") for words in others):
+                return
+            time.sleep(0.001)
+
     def take(self, count, patience=PATIENCE):
         """count messages, or what came until the end or until patience was over; then ("closed"…) or ("nothing"…) is last."""
         out = []
@@ -125,7 +137,7 @@ def pieces(block, split, seed):
         for i, p in enumerate(parts):
             if p:
                 last = i == len(parts) - 1
-                out.append(("bytes", p, pause if last else split == "random" and rnd.random() < 0.5))
+                out.append(("bytes", p, "until read" if last and pause else not last and split == "random" and rnd.random() < 0.5))
 
     for step in block.steps:
         if step[0] == "send":
@@ -155,6 +167,8 @@ def play(line, script, mode, split, world, counts=True):
         for piece in pieces(block, split, f"{script.name}/{n}"):
             if piece[0] == "bytes":
                 line.send(piece[1])
+                if piece[2] == "until read":
+                    line.wait_until_read()
                 if piece[2]:
                     time.sleep(PAUSE)
             elif piece[0] == "change":
