@@ -157,7 +157,8 @@ def test_mock_scram_salt_of_plain_secrets_is_stable_too(pooler):
 
 
 def test_T_AUTH_20_unknown_user_takes_as_long_as_wrong_password(pooler):
-    """Short form: medians of 150 alternating tries within 20 % or 0.3 ms."""
+    """Short form: the fastest tenths of 150 alternating tries, which a busy machine disturbs least, end within 20 % or 0.3 ms of each other
+    (test/timing/unknown-user is the long one). Keys that were derived for one of the two only would cost him more."""
     p = pooler(auth_type="scram-sha-256", userlist={"u": stored("u", "scram"), "trusty": ""})
     times = {"u": [], "stranger": []}
 
@@ -181,7 +182,7 @@ def test_T_AUTH_20_unknown_user_takes_as_long_as_wrong_password(pooler):
     for _ in range(75):
         for user in ("u", "stranger", "stranger", "u"):     # so that neither is always the same worker's
             once(user)
-    a, b = (statistics.median(times[u]) for u in ("u", "stranger"))
+    a, b = (statistics.quantiles(times[u], n=10)[0] for u in ("u", "stranger"))
     assert abs(a - b) < max(0.2 * max(a, b), 0.0003), (a, b)
 
 
