@@ -62,9 +62,10 @@ int b64_decode(const char *text, size_t n, uint8_t *out, size_t cap, size_t *len
 
 	if (n % 4 != 0)
 		return -1;
-	*len = 0;
-	if (n == 0)
+	if (n == 0) {
+		*len = 0;
 		return 0;
+	}
 	pad = text[n - 1] != '=' ? 0 : text[n - 2] != '=' ? 1 : 2;
 	if (n / 4 * 3 - pad > cap)
 		return -1;

@@ -44,7 +44,7 @@ struct clientauth *clientauth_new(const struct clientauth_ask *ask)
 	rotation_sort(&a->credential, &a->second);
 	a->is_doomed = a->credential.kind == CREDENTIAL_NONE;
 	a->mock_scram = ask->mock_scram;
-	a->looks_twice = ask->looks_twice;
+	a->looks_twice = ask->looks_twice || a->second.kind != CREDENTIAL_NONE;
 	a->binding = ask->binding;
 	a->cache = ask->cache;
 	a->iterations = ask->scram_iterations ? ask->scram_iterations : SCRAMKEY_ITERATIONS;

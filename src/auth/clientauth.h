@@ -37,7 +37,7 @@ struct clientauth_ask {
 	const char *user;                    /* as sent in the startup packet */
 	const struct credential *credential; /* NULL: no such user.  Copied. */
 	const struct credential *second;     /* as good as the first (rotation.h); NULL: none.  Copied. */
-	bool looks_twice; /* somebody has a second secret: it is looked for with everybody, so that nobody stands out */
+	bool looks_twice; /* others have a second secret: it is looked for with this one too, so that they don't stand out */
 	const struct credential *stand_in;   /* for an unknown user: somebody's, which costs the same to take; NULL: none */
 	struct scram_cache *cache;           /* the worker's; borrowed until clientauth_fini */
 	uint32_t scram_iterations;           /* for secrets we derive and for users we don't know; 0: 4096 */

@@ -45,6 +45,16 @@ def test_through(cold, auth_type):
     assert status == 1 and "does not have the user" in out
 
 
+@pytest.mark.parametrize("auth_type", ["plain", "md5", "scram-sha-256"])
+def test_either_password_of_a_rotation(cold, auth_type):
+    p = cold(auth_type=auth_type, databases={"db0": "user=trusty"}, userlist={"app": ("the-old-one", "the-new-one"), "trusty": ""})
+    for password in ("the-old-one", "the-new-one"):
+        status, out, err = ask(p, "-d", "db0", "app", password=password)
+        assert status == 0 and f"ok  the client's proof is taken ({auth_type})" in out, out + err
+    status, out, err = ask(p, "-d", "db0", "app", password="neither-of-them")
+    assert status == 1 and "no  the client is refused: wrong password" in out
+
+
 def test_pass_through_and_what_differs(cold, pg):
     stored = pg.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'")[0][0]
     p = cold(auth_type="scram-sha-256", userlist={"app": stored, "app2": scram.secret(pw("app2"))})

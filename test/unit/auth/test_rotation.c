@@ -13,7 +13,7 @@ static bool may_enter(const struct credential *first, const struct credential *s
 {
 	struct credential given = logins_secret(CREDENTIAL_PLAIN, USER, password, 16);
 	struct clientauth *judge = clientauth_new(&(struct clientauth_ask){.method = method, .user = USER,
-		.credential = first, .second = second, .looks_twice = true, .cache = &logins_cache, .scram_iterations = 16});
+		.credential = first, .second = second, .cache = &logins_cache, .scram_iterations = 16});
 	struct serverauth *prover =
 		serverauth_new(&(struct serverauth_ask){.user = USER, .credential = &given, .cache = &logins_cache});
 	struct logins_talk talk = logins_run(judge, prover);
