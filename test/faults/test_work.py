@@ -4,6 +4,7 @@ What a client gets is always whole messages, then an error or the end; never a b
 """
 
 import struct
+import threading
 import time
 
 import pytest
@@ -468,10 +469,12 @@ def split_whole(data):
 
 def test_fatal_between_cancel_and_reply(rig):
     db = "cancelled"
+    begun = threading.Event()
 
     def on_query(peer, sql):
         if sql != "SELECT slow":
             return False
+        begun.set()
         peer.linger(10)
         return True
 
@@ -483,7 +486,7 @@ def test_fatal_between_cancel_and_reply(rig):
     rig.fake.scripts[db] = script
     c = Client(rig.pooler.addr, "app", db)
     c.send(q("SELECT slow"))
-    time.sleep(0.05)
+    assert begun.wait(10)
     c.cancel()
     got, end = drain(c)
     rig.fake.on_cancel = None

@@ -22,7 +22,7 @@ def notify_pid(c, channel):
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_the_pid_is_the_servers(pooler, workers):
+def test_the_pid_is_the_servers(pg, pooler, workers):
     p = pooler(pool_mode="session", workers=workers, pool_size=20, max_overflow=0)
     clients = [p.client(params={"application_name": f"c{i}"} if i % 2 else {}) for i in range(12)]
     assert len({c.pid for c in clients}) == 12
@@ -33,7 +33,7 @@ def test_the_pid_is_the_servers(pooler, workers):
     # its own cancel key, whichever worker has it
     for c in clients:
         c.send(q("SELECT pg_sleep(30)"))
-        time.sleep(0.1)
+        pg.wait_query("pg_sleep(30)")
         c.cancel()
         assert c.result().error["C"] == "57014"
     # a wrong key does nothing

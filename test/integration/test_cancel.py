@@ -27,7 +27,7 @@ def test_cancel_ends_the_running_query(pg, pooler, mode, how):
     c = p.client()
     c.query("SELECT 1")
     c.send(q("SELECT pg_sleep(30)") if how == "simple" else extended("SELECT pg_sleep(30)"))
-    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    pg.wait_query("pg_sleep(30)")
     t = time.monotonic()
     c.cancel()
     r = c.result()
@@ -43,7 +43,7 @@ def test_cancel_inside_a_transaction_leaves_it_failed(pg, pooler):
     c = p.client()
     c.query("BEGIN")
     c.send(q("SELECT pg_sleep(30)"))
-    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    pg.wait_query("pg_sleep(30)")
     c.cancel()
     r = c.result()
     assert r.error["C"] == "57014" and r.status == "E"
@@ -78,6 +78,7 @@ def test_cancel_goes_through_when_the_pool_is_full(pg, pooler):
     for o in others:
         o.send(q("SELECT 1"))
     wait_until(lambda: p.pool()["cl_waiting"] == 3, 3)
+    pg.wait_query("pg_sleep(30)")
     c.cancel()
     assert c.result().error["C"] == "57014"
     for o in others:
@@ -173,7 +174,7 @@ def test_V_C03_cancel_after_ssl_request(pg, pooler):
     c = p.client()
     c.query("SELECT 1")
     c.send(q("SELECT pg_sleep(30)"))
-    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    pg.wait_query("pg_sleep(30)")
     x = p.conn()
     x.send(wire.request(wire.SSL_REQUEST))
     assert x.recv_exact(1) == b"N"
@@ -311,7 +312,7 @@ def test_cancel_goes_over_tls(tls_pg, maker, workers):
     assert c.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
     for _ in range(5):
         c.send(q("SELECT pg_sleep(30)"))
-        wait_until(lambda: tls_pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+        tls_pg.wait_query("pg_sleep(30)")
         c.cancel()
         assert c.result().error["C"] == "57014"
     c.quit()
@@ -473,7 +474,7 @@ def test_session_mode_tells_the_servers_own_pid(pg, pooler, workers, proto):
             send_cancel(p.addr, pid, key)
         assert c.result().rows == [("", "unharmed")]
         c.send(q("SELECT pg_sleep(30)"))
-        wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+        pg.wait_query("pg_sleep(30)")
         c.cancel()
         assert c.result().error["C"] == "57014"
         old.append((c.pid, c.key))

@@ -251,12 +251,12 @@ def test_who_waits_for_us_is_not_stalled(pooler):
             c.close()
 
 
-def test_a_cancel_needs_no_place(pooler):
+def test_a_cancel_needs_no_place(pooler, pg):
     p = house(pooler, 2, workers=2)
     w = Watch(p)
     c = p.client("u")
     c.send(wire.q("SELECT pg_sleep(60)"))
-    wait_until(lambda: any(r["state"] == "active" for r in w.c.ask("SHOW SERVERS").dicts()), 10)
+    pg.wait_query("pg_sleep(60)")
     with wire.connect(p.addr) as s:
         s.sendall(wire.cancel(c.pid, c.key))
     assert [wire.fields(m.body)["C"] for m in c.until("Z") if m.type == "E"] == ["57014"]

@@ -157,7 +157,7 @@ def test_T_SYNC_01_the_running_query_is_cancelled(pg, pooler, name):
     first_part(c, name)
     for cut in range(0, len(BIND[name]) + 1, 7):
         c.send(parse("SELECT pg_sleep(20)") + bind() + execute() + (parse(TEXT) if name == "unnamed" else b"") + BIND[name][:cut])
-        wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(20)%'"), 3, 0.002)
+        pg.wait_query("pg_sleep(20)", step=0.002)
         send_cancel(p.addr, c.pid, c.key)
         msgs = c.until("E")
         assert wire.fields(msgs[-1].body)["C"] == "57014"

@@ -315,7 +315,7 @@ def test_a_crowd_stalls_nobody(ldap, directory, silent, is_silent):
     took.sort()
     print(f"500 queries beside 200 logins: median {took[250]:.2f} ms, p99 {took[495]:.2f} ms")
     # a directory on a worker's loop would make it seconds
-    assert took[450] < 500
+    assert took[495] < 500
     for n, login in enumerate(crowd):
         if not is_silent:
             last = login.until("Z" if n % 2 else "E")[-1]

@@ -61,7 +61,7 @@ def test_kill_query_by_client_id(pg, pooler):
     c = p.client()
     c.query("SELECT 1")
     c.send(q("SELECT pg_sleep(30)"))
-    wait_until(lambda: pg.backends("state='active' AND usename='app' AND query LIKE '%pg_sleep(30)%'"), 3)
+    pg.wait_query("pg_sleep(30)")
     (ident,) = [r["id"] for r in p.show("CLIENTS") if r["database"] == "db0"]
     assert p.console(f"KILL_QUERY {ident}").tag == "KILL_QUERY"
     assert c.result().error["C"] == "57014"

@@ -189,7 +189,7 @@ def test_a_crowd_stalls_nobody(pam):
     took.sort()
     print(f"300 queries beside 48 logins of 0.3 s: median {took[150]:.2f} ms, p99 {took[297]:.2f} ms")
     # on a worker's loop each login would take 300 ms of it
-    assert took[270] < 250
+    assert took[297] < 250
     for n, login in enumerate(crowd):
         last = login.until("Z" if n % 2 else "E")[-1]
         assert n % 2 or "PAM authentication failed" in wire.fields(last.body)["M"]

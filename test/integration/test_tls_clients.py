@@ -382,7 +382,7 @@ def test_a_ticket_is_worth_nothing_where_others_are_trusted(pooler, pki):
 
 # ---- cancel ----
 
-def test_cancel_over_tls(pooler, pki):
+def test_cancel_over_tls(pg, pooler, pki):
     p = pooler(**conf(pki))
 
     def cancel(c, way):
@@ -401,7 +401,7 @@ def test_cancel_over_tls(pooler, pki):
     for way in ("asked", "direct", "plain"):   # a key is as good without TLS: PostgreSQL takes it as well
         with TlsClient(p.addr) as c:
             c.send(wire.q("SELECT pg_sleep(20)"))
-            time.sleep(0.3)
+            pg.wait_query("pg_sleep(20)")
             cancel(c, way)
             assert c.result().error["C"] == "57014", way
             assert c.value("SELECT 1") == "1"

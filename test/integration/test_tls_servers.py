@@ -204,9 +204,9 @@ def test_reload_replaces_the_servers_of_changed_settings(maker, tlspg, pki):
 
 # ---- cancel ----
 
-def slow(c, seconds=20):
-    c.send(wire.q(f"SELECT pg_sleep({seconds})"))
-    time.sleep(0.4)
+def slow(c, pg):
+    c.send(wire.q("SELECT pg_sleep(20)"))
+    pg.wait_query("pg_sleep(20)")
 
 
 @pytest.mark.parametrize("mode", ["allow", "prefer", "verify-full"])
@@ -214,7 +214,7 @@ def test_cancel_goes_over_tls(maker, tlspg, pki, mode):
     tlspg.show("good")
     p = maker(tlspg, **quick(server_tls_sslmode=mode, server_tls_ca_file=pki.crt("ca")))
     with p.client(database="db1") as c:
-        slow(c)
+        slow(c, tlspg)
         c.cancel()
         assert c.result().error["C"] == "57014"
         assert c.query(SSL).rows[0][0] == "t"
