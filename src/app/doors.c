@@ -110,7 +110,7 @@ static int doors_open_tcp(struct doors *d, struct doors_try *t)
 }
 
 /* TCP comes last: whoever gets in there finds all the others open. */
-static int doors_try(struct doors *d, struct doors_try *t)
+static int doors_open_all(struct doors *d, struct doors_try *t)
 {
 	const struct conf_settings *set = &t->conf->set;
 	char path[512];
@@ -148,7 +148,7 @@ int doors_open(struct doors *d, const struct conf *conf)
 	for (;;) {
 		*d = (struct doors){.count = 0};
 		t.is_in_use = false;
-		if (doors_try(d, &t) == 0)
+		if (doors_open_all(d, &t) == 0)
 			return 0;
 		doors_close(d, true);
 		if (!t.is_in_use || clock_mono_us() >= until)

@@ -117,7 +117,8 @@ void str_escape(char *dst, size_t size, const void *src, size_t n)
 	/* most texts need nothing */
 	while (at < n && at + 1 < size && str_is_plain(p[at]))
 		at++;
-	memcpy(dst, p, at);
+	if (at > 0)
+		memcpy(dst, p, at);
 	for (size_t i = at; i < n; i++) {
 		uint8_t c = p[i];
 		size_t need = str_is_plain(c) ? 1 : c == '\\' ? 2 : 4;

@@ -48,8 +48,8 @@ struct listener_options {
 	const char *unix_group;
 };
 
-/* Binds and listens.  On error NULL and a sentence; errno is EADDRINUSE then if another socket has the address.  A Unix socket's file is replaced when nobody listens on it any
- * more, and has its mode and group before anybody can connect. */
+/* Binds and listens.  On error NULL and a sentence; errno is EADDRINUSE then if another socket has the address.  A Unix
+ * socket's file is replaced when nobody listens on it any more, and has its mode and group before anybody can connect. */
 struct listener *listener_new_tcp(const struct addr *at, const struct listener_options *o, char *error, size_t size);
 struct listener *listener_new_unix(const char *path, const struct listener_options *o, char *error, size_t size);
 /* Closes; a Unix socket's file is removed if it is still ours. */
