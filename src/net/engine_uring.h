@@ -87,7 +87,7 @@ void outflow_push(struct conn *c);
 /* The conn closes: a send that is not submitted keeps its queue. */
 void outflow_close(struct conn *c);
 /* A completion of a send, which tells that not all was written. */
-void outflow_failed(struct flight *f, int res);
+void outflow_told(struct flight *f, int res);
 /* Will there be something to do when the results of what was prepared are known?  Else nobody misses them until
  * something else happens. */
 bool outflow_is_awaited(const struct engine_uring *e);

@@ -37,7 +37,7 @@ struct flight {
 	bool is_hung_up;	/* the peer has gone: a stream to its end */
 	bool is_changed;	/* on the engine's list */
 	bool has_end;		/* behind what is held */
-	bool has_failed;	/* the send: res */
+	bool has_told;		/* the send: res */
 	uint8_t end;		/* enum conn_end */
 	uint8_t fulls;		/* buffers in a row that came full */
 	int end_err;

@@ -50,6 +50,7 @@ struct loop {
 	struct loop_grave *graves;
 	struct conn *active; /* whose callback runs; NULL when it was closed or detached inside */
 	uint64_t turns;
+	uint64_t kernel_tls; /* conns whose way out the kernel has taken over (tlskernel.h), ever */
 	unsigned events; /* of this turn, see longturn.h */
 	struct longturns longturns;
 	bool stopping;

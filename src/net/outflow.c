@@ -3,7 +3,7 @@
  *
  * A send is prepared while the turn settles and made when the turn is submitted, all of
  * a turn's in one call.  Its result is known when that call has returned: no completion
- * means that everything was written.
+ * means that everything was written.  Where the kernel encrypts there is one in any case.
  */
 #include "net/engine_uring.h"
 
@@ -31,16 +31,16 @@ void outflow_flush(struct conn *c)
 		return;
 	for (int i = 0; i < n; i++)
 		c->flying += vec[i].iov_len;
-	uring_send(&e->u, c->fd, vec, n, flight_data(f, FLIGHT_SEND));
-	f->has_failed = false;
+	uring_send(&e->u, c->fd, vec, n, outgo_is_kernels(c), flight_data(f, FLIGHT_SEND));
+	f->has_told = false;
 	f->next_sent = e->sent;
 	e->sent = f;
 	flight_ref(f);
 }
 
-void outflow_failed(struct flight *f, int res)
+void outflow_told(struct flight *f, int res)
 {
-	f->has_failed = true;
+	f->has_told = true;
 	f->res = res;
 }
 
@@ -56,7 +56,7 @@ static void outflow_result(struct engine_uring *e, struct conn *c, struct flight
 	size_t asked = c->flying;
 
 	c->flying = 0;
-	if (!f->has_failed) {
+	if (!f->has_told || (f->res >= 0 && (size_t)f->res == asked)) {
 		conn_output_done(c, asked);
 		c->is_blocked = false;
 		if (c->out_bytes > 0)

@@ -29,7 +29,12 @@ void outgo_compact(struct conn *c)
 		outq_compact(&c->tls->cipher, c->loop);
 }
 
+bool outgo_is_kernels(const struct conn *c)
+{
+	return c->tls != NULL && c->tls->is_kernels;
+}
+
 struct outq *outgo_queue(struct conn *c)
 {
-	return c->tls != NULL ? &c->tls->cipher : &c->out;
+	return c->tls != NULL && !c->tls->is_kernels ? &c->tls->cipher : &c->out;
 }

@@ -15,6 +15,8 @@ int outgo_vectors(struct conn *c, struct iovec *vec, int max);
 void outgo_consume(struct conn *c, size_t n);
 /* It is blocked: lets go of shared chunks where slices are small. */
 void outgo_compact(struct conn *c);
+/* The socket's own TLS takes them (tlskernel.h). */
+bool outgo_is_kernels(const struct conn *c);
 /* Where these vectors lie. */
 struct outq *outgo_queue(struct conn *c);
 

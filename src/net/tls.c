@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "net/loop.h"
 #include "net/tls_impl.h"
+#include "net/tlskernel.h"
 #include "net/tlslate.h"
 
 #include <arpa/inet.h>
@@ -24,12 +25,14 @@ static int tls_bio_write(BIO *b, const char *data, size_t n, size_t *done)
 {
 	struct tls *t = BIO_get_data(b);
 
+	*done = n;
+	if (t->is_kernels)
+		return tlskernel_write(t, data, n);
 	if (t->cipher_bytes > TLS_PENDING_MAX)
 		return 0;
 	outq_add_copy(&t->cipher, t->conn->loop, (const uint8_t *)data, n);
 	t->cipher_bytes += n;
 	t->conn->out_bytes += n;
-	*done = n;
 	return 1;
 }
 
@@ -51,9 +54,9 @@ static int tls_bio_read(BIO *b, char *to, size_t n, size_t *done)
 	return 1;
 }
 
-static long tls_bio_ctrl(BIO *b FX_UNUSED, int what, long n FX_UNUSED, void *p FX_UNUSED)
+static long tls_bio_ctrl(BIO *b, int what, long n, void *p)
 {
-	return what == BIO_CTRL_FLUSH ? 1 : 0;
+	return what == BIO_CTRL_FLUSH ? 1 : tlskernel_control(BIO_get_data(b), what, n, p);
 }
 
 struct bio_method_st *tls_method(void)

@@ -1,5 +1,5 @@
 /*
- * tls_impl.h - the state of a TLS stream; shared by tls.c and tlsout.c.
+ * tls_impl.h - the state of a TLS stream; shared by tls*.c.
  */
 #ifndef NET_TLS_IMPL_H
 #define NET_TLS_IMPL_H
@@ -26,6 +26,8 @@ struct tls {
 	size_t memory; /* OpenSSL's for this one */
 	bool is_secured, wants_alpn, said_bye, is_broken;
 	bool is_client; /* we are: it is one server, not a storm of clients */
+	bool is_kernels; /* tlskernel.h: what goes out is encrypted there, and cipher is empty for good */
+	uint8_t record_type; /* of what OpenSSL will write next, then */
 	struct dlist late_link; /* tlslate.c */
 	struct buf late;
 };

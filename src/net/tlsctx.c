@@ -137,7 +137,7 @@ static bool tlsctx_is_same(const struct tlsload *a, const struct tlsload *b)
 {
 	const struct tlsctx_spec *x = &a->spec, *y = &b->spec;
 
-	return x->is_server == y->is_server && x->peer == y->peer && tlsctx_same_text(x->protocols, y->protocols) &&
+	return x->is_server == y->is_server && x->uses_kernel == y->uses_kernel && x->peer == y->peer && tlsctx_same_text(x->protocols, y->protocols) &&
 	       tlsctx_same_text(x->ciphers, y->ciphers) && tlsctx_same_text(x->suites, y->suites) &&
 	       tlsctx_same_text(x->curve, y->curve) && tlsctx_same_text(x->dh, y->dh) &&
 	       tlsctx_same_bytes(&a->cert, &b->cert) && tlsctx_same_bytes(&a->key, &b->key) &&

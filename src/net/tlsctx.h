@@ -22,6 +22,7 @@ enum tlsctx_peer {
 
 struct tlsctx_spec {
 	bool is_server; /* we accept; else we dial */
+	bool uses_kernel; /* where it can, the kernel encrypts what goes out: tlskernel.h */
 	enum tlsctx_peer peer;
 	/* "" or NULL: none; for ca_file of one that dials and checks: the system's certificates */
 	const char *cert_file, *key_file, *ca_file, *crl_file;

@@ -226,6 +226,8 @@ static int tlsload_fill(SSL_CTX *ctx, const struct tlsload *from, char *error)
 
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
 					       SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
+	if (spec->uses_kernel)
+		(void)SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	if (tlsload_rules(ctx, spec, error) < 0)

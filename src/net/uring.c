@@ -165,10 +165,10 @@ struct iovec *uring_vectors(struct uring *u, int max)
 	return u->vector + u->vectors;
 }
 
-void uring_send(struct uring *u, int fd, struct iovec *vec, int n, uint64_t user_data)
+void uring_send(struct uring *u, int fd, struct iovec *vec, int n, bool tells_all, uint64_t user_data)
 {
 	/* DONTWAIT: what does not fit now is told now.  WAITALL: less than all is a failure, so success needs no word. */
-	static const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (tells_all ? 0 : MSG_WAITALL);
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
 	CHECK(sqe != NULL && vec == u->vector + u->vectors);
@@ -181,7 +181,8 @@ void uring_send(struct uring *u, int fd, struct iovec *vec, int n, uint64_t user
 		*msg = (struct msghdr){.msg_iov = vec, .msg_iovlen = (size_t)n};
 		io_uring_prep_sendmsg(sqe, fd, msg, (unsigned)flags);
 	}
-	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+	if (!tells_all)
+		io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 	io_uring_sqe_set_data64(sqe, user_data);
 }
 

@@ -48,8 +48,9 @@ bool uring_submit_and_wait(struct uring *u, uint64_t us) FX_MUST_USE;
 /* Room for max vectors; uring_send must be next. */
 struct iovec *uring_vectors(struct uring *u, int max);
 /* Prepares to send the n vectors that lie there.  When that has been submitted there is a completion only if not all
- * of it could be written: how much could, or -errno. */
-void uring_send(struct uring *u, int fd, struct iovec *vec, int n, uint64_t user_data);
+ * of it could be written: how much could, or -errno.  tells_all: the socket is one that does not know MSG_WAITALL
+ * (kernel TLS), and there is a completion in any case. */
+void uring_send(struct uring *u, int fd, struct iovec *vec, int n, bool tells_all, uint64_t user_data);
 /* Ends what has this user_data; nothing is said of how that went. */
 void uring_cancel(struct uring *u, uint64_t user_data);
 #endif

@@ -38,7 +38,7 @@ static void uringevent_sort(struct engine_uring *e, const struct io_uring_cqe *c
 			e->is_wake_armed = false;
 		return;
 	case FLIGHT_SEND:
-		outflow_failed(flight_of(cqe->user_data), cqe->res);
+		outflow_told(flight_of(cqe->user_data), cqe->res);
 		return;
 	default:
 		break;

@@ -50,7 +50,7 @@ static unsigned uringprobe_send(struct uringprobe *p, size_t n)
 	/* two vectors, for one is another call */
 	vec[0] = (struct iovec){.iov_base = p->much, .iov_len = n / 2};
 	vec[1] = (struct iovec){.iov_base = p->much, .iov_len = n - n / 2};
-	uring_send(&p->u, p->end[0], vec, 2, URINGPROBE_TAG);
+	uring_send(&p->u, p->end[0], vec, 2, false, URINGPROBE_TAG);
 	return uringprobe_go(p);
 }
 
@@ -59,7 +59,7 @@ static unsigned uringprobe_send_one(struct uringprobe *p, size_t n)
 	struct iovec *vec = uring_vectors(&p->u, 1);
 
 	*vec = (struct iovec){.iov_base = p->much, .iov_len = n};
-	uring_send(&p->u, p->end[0], vec, 1, URINGPROBE_TAG);
+	uring_send(&p->u, p->end[0], vec, 1, false, URINGPROBE_TAG);
 	return uringprobe_go(p);
 }
 

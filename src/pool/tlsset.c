@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "conf/hba.h"
+#include "net/tlskernel.h"
 
 #include <string.h>
 
@@ -55,11 +56,17 @@ static enum tlsctx_peer tlsset_client_peer(const struct conf *conf)
 		       : TLSCTX_PEER_FREE;
 }
 
+static bool tlsset_uses_kernel(const struct conf *conf)
+{
+	return conf->set.kernel_tls && tlskernel_is_offered();
+}
+
 static int tlsset_client_make(struct tlsset *t, const struct conf *conf, struct tlsset *old, struct conf_report *report)
 {
 	const struct conf_settings *set = &conf->set;
 	const struct tlsctx_spec spec = {
 		.is_server = true,
+		.uses_kernel = tlsset_uses_kernel(conf),
 		.peer = tlsset_client_peer(conf),
 		.cert_file = set->client_tls_cert_file,
 		.key_file = set->client_tls_key_file,
@@ -114,6 +121,7 @@ static int tlsset_server_make(struct tlsset *t, size_t i, const struct conf *con
 	const struct conf_database *db = &conf->database[i];
 	int mode = tlsset_mode(conf, db);
 	const struct tlsctx_spec spec = {
+		.uses_kernel = tlsset_uses_kernel(conf),
 		.peer = mode >= CONF_TLS_VERIFY_CA ? TLSCTX_PEER_REQUIRED : TLSCTX_PEER_FREE,
 		.cert_file = tlsset_pick(db->server_tls_cert_file, set->server_tls_cert_file),
 		.key_file = tlsset_pick(db->server_tls_key_file, set->server_tls_key_file),

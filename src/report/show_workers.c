@@ -15,6 +15,7 @@ static const struct reply_column show_workers_columns[] = {
 	{"longest_turn_events", REPLY_INT4},
 	{"recent_turn_us", REPLY_INT8}, /* the longest of this stats_period and the one before */
 	{"recent_turn_events", REPLY_INT4},
+	{"kernel_tls", REPLY_INT8}, /* connections of which the kernel was given what goes out, since the start */
 };
 
 static unsigned show_workers_count(struct dlist *list)
@@ -48,6 +49,7 @@ static void show_workers_rows(struct worker *w, const struct report_ask *ask FX_
 	rowset_uint(out, turns->ever.events);
 	rowset_uint(out, recent.us);
 	rowset_uint(out, recent.events);
+	rowset_uint(out, w->loop.kernel_tls);
 }
 
 const struct report_table show_workers_table = {

@@ -47,7 +47,7 @@ static const struct {
 	{"TLS towards clients",
 		"client_tls_sslmode client_tls_key_file client_tls_cert_file client_tls_ca_file "
 		"client_tls_crl_file client_tls_protocols "
-		"client_tls_ciphers client_tls13_ciphers client_tls_ecdhcurve client_tls_dheparams"},
+		"client_tls_ciphers client_tls13_ciphers client_tls_ecdhcurve client_tls_dheparams kernel_tls"},
 	{"Login to servers", "password_ttl server_require_auth server_channel_binding server_weak_auth"},
 	{"TLS towards servers", "server_tls_sslmode server_tls_negotiation server_tls_crl_file server_tls_ca_file server_tls_key_file "
 				"server_tls_cert_file server_tls_protocols "
