@@ -11,6 +11,7 @@
 
 struct tlsset {
 	struct tlsctx *client;
+	bool uses_kernel;
 	size_t databases;
 	struct tlsctx *server[]; /* beside conf->database */
 };
@@ -56,17 +57,12 @@ static enum tlsctx_peer tlsset_client_peer(const struct conf *conf)
 		       : TLSCTX_PEER_FREE;
 }
 
-static bool tlsset_uses_kernel(const struct conf *conf)
-{
-	return conf->set.kernel_tls && tlskernel_is_offered();
-}
-
 static int tlsset_client_make(struct tlsset *t, const struct conf *conf, struct tlsset *old, struct conf_report *report)
 {
 	const struct conf_settings *set = &conf->set;
 	const struct tlsctx_spec spec = {
 		.is_server = true,
-		.uses_kernel = tlsset_uses_kernel(conf),
+		.uses_kernel = t->uses_kernel,
 		.peer = tlsset_client_peer(conf),
 		.cert_file = set->client_tls_cert_file,
 		.key_file = set->client_tls_key_file,
@@ -121,7 +117,7 @@ static int tlsset_server_make(struct tlsset *t, size_t i, const struct conf *con
 	const struct conf_database *db = &conf->database[i];
 	int mode = tlsset_mode(conf, db);
 	const struct tlsctx_spec spec = {
-		.uses_kernel = tlsset_uses_kernel(conf),
+		.uses_kernel = t->uses_kernel,
 		.peer = mode >= CONF_TLS_VERIFY_CA ? TLSCTX_PEER_REQUIRED : TLSCTX_PEER_FREE,
 		.cert_file = tlsset_pick(db->server_tls_cert_file, set->server_tls_cert_file),
 		.key_file = tlsset_pick(db->server_tls_key_file, set->server_tls_key_file),
@@ -155,6 +151,7 @@ int tlsset_make(struct conf *conf, const struct conf *old, struct conf_report *r
 	int rc;
 
 	t->databases = conf->databases;
+	t->uses_kernel = conf->set.kernel_tls && tlskernel_is_offered();
 	rc = tlsset_client_make(t, conf, old != NULL ? old->tls : NULL, report);
 	for (size_t i = 0; i < conf->databases; i++)
 		if (tlsset_server_make(t, i, conf, old, report) < 0)
