@@ -86,7 +86,7 @@ void outflow_flush(struct conn *c);
 void outflow_push(struct conn *c);
 /* The conn closes: a send that is not submitted keeps its queue. */
 void outflow_close(struct conn *c);
-/* A completion of a send, which tells that not all was written. */
+/* A completion of a send: how much was written, or -errno. */
 void outflow_told(struct flight *f, int res);
 /* Will there be something to do when the results of what was prepared are known?  Else nobody misses them until
  * something else happens. */

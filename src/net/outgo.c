@@ -9,14 +9,28 @@
 #include "net/tls_impl.h"
 #include "net/tlsout.h"
 
+bool outgo_is_kernels(const struct conn *c)
+{
+	return c->tls != NULL && c->tls->is_kernels;
+}
+
+/* else the queue goes out as it is */
+static bool outgo_is_sealed(const struct conn *c)
+{
+	return c->tls != NULL && !c->tls->is_kernels;
+}
+
 int outgo_vectors(struct conn *c, struct iovec *vec, int max)
 {
-	return c->tls != NULL ? tlsout_vectors(c, vec, max) : outq_vectors(&c->out, vec, max);
+	if (outgo_is_sealed(c))
+		return tlsout_vectors(c, vec, max);
+	/* nothing follows a fatal alert */
+	return outgo_is_kernels(c) && c->tls->is_broken ? 0 : outq_vectors(&c->out, vec, max);
 }
 
 void outgo_consume(struct conn *c, size_t n)
 {
-	if (c->tls != NULL)
+	if (outgo_is_sealed(c))
 		tlsout_done(c, n);
 	else
 		outq_consume(&c->out, c->loop, n);
@@ -29,12 +43,7 @@ void outgo_compact(struct conn *c)
 		outq_compact(&c->tls->cipher, c->loop);
 }
 
-bool outgo_is_kernels(const struct conn *c)
-{
-	return c->tls != NULL && c->tls->is_kernels;
-}
-
 struct outq *outgo_queue(struct conn *c)
 {
-	return c->tls != NULL && !c->tls->is_kernels ? &c->tls->cipher : &c->out;
+	return outgo_is_sealed(c) ? &c->tls->cipher : &c->out;
 }

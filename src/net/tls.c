@@ -25,14 +25,16 @@ static int tls_bio_write(BIO *b, const char *data, size_t n, size_t *done)
 {
 	struct tls *t = BIO_get_data(b);
 
-	*done = n;
-	if (t->is_kernels)
+	if (t->is_kernels) {
+		*done = n;
 		return tlskernel_write(t, data, n);
+	}
 	if (t->cipher_bytes > TLS_PENDING_MAX)
 		return 0;
 	outq_add_copy(&t->cipher, t->conn->loop, (const uint8_t *)data, n);
 	t->cipher_bytes += n;
 	t->conn->out_bytes += n;
+	*done = n;
 	return 1;
 }
 

@@ -70,8 +70,6 @@ int tlsout_vectors(struct conn *c, struct iovec *vec, int max)
 {
 	struct tls *t = c->tls;
 
-	if (t->is_kernels)
-		return t->is_broken ? 0 : outq_vectors(&c->out, vec, max);
 	if (t->is_secured && !t->is_broken && t->sealed == 0 && t->cipher_bytes < TLS_BATCH && tlsout_plain(c) > 0)
 		tlsout_seal(c);
 	return outq_vectors(&t->cipher, vec, max);
@@ -81,10 +79,6 @@ void tlsout_done(struct conn *c, size_t n)
 {
 	struct tls *t = c->tls;
 
-	if (t->is_kernels) {
-		outq_consume(&c->out, c->loop, n);
-		return;
-	}
 	t->cipher_bytes -= n;
 	outq_consume(&t->cipher, c->loop, n);
 	if (t->sealed > 0 && n > 0) {

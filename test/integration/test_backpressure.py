@@ -206,7 +206,7 @@ def test_T_NET_03_fifty_megabytes_by_a_client_that_does_not_read(pooler, pg, how
           f"KiB, p99 of another {calm * 1e3:.2f} / {busy * 1e3:.2f} ms")
     assert stuck < len(whole) and held < MB, "somebody has taken it all in"
     assert peak.growth < limit(p, 4096), peak.growth
-    assert busy < max(calm, elsewhere) * 3 + 0.03, (calm, busy, elsewhere)
+    assert busy < max(calm * 3, elsewhere * 1.5) + 0.03, (calm, busy, elsewhere)
     c.abort()
 
 
@@ -353,7 +353,7 @@ def test_a_server_that_does_not_read_holds_its_client_back(pooler, deaf):
           f"p99 {calm * 1e3:.2f} / {busy * 1e3:.2f} ms")
     assert stuck < 20 * MB
     assert peak.growth < limit(p, 1024), peak.growth
-    assert busy < max(calm, elsewhere) * 3 + 0.03, (calm, busy, elsewhere)
+    assert busy < max(calm * 3, elsewhere * 1.5) + 0.03, (calm, busy, elsewhere)
     c.quit()
 
 

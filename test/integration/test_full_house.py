@@ -256,7 +256,7 @@ def test_a_cancel_needs_no_place(pooler, pg):
     w = Watch(p)
     c = p.client("u")
     c.send(wire.q("SELECT pg_sleep(60)"))
-    pg.wait_query("pg_sleep(60)")
+    pg.wait_query("pg_sleep(60)", 10)
     with wire.connect(p.addr) as s:
         s.sendall(wire.cancel(c.pid, c.key))
     assert [wire.fields(m.body)["C"] for m in c.until("Z") if m.type == "E"] == ["57014"]

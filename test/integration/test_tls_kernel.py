@@ -25,7 +25,8 @@ def is_offered():
         try:
             s.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls")
         except OSError as e:
-            return e.errno == errno.ENOTCONN
+            if e.errno != errno.ENOTCONN:
+                return False
     with open("/proc/crypto") as f:
         return re.search(r"^name +: gcm\(aes\)\n(.+\n)*?priority +: [2-9]\d\d", f.read(), re.M) is not None
 

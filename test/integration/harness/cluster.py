@@ -140,7 +140,7 @@ class Cluster:
         return [int(r[0]) for r in self.sql(
             "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' AND usename <> 'postgres' AND " + where)]
 
-    def wait_query(self, text, seconds=10, step=0.02):
+    def wait_query(self, text, seconds=3, step=0.02):
         """Until a backend is at work on it: a cancel that comes earlier is PostgreSQL's to forget."""
         wire.wait_until(lambda: self.backends(f"state='active' AND position($q${text}$q$ IN query) > 0"), seconds, step, text)
 
