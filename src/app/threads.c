@@ -14,7 +14,9 @@ static void *threads_main(void *arg)
 {
 	struct worker *w = arg;
 
+	mem_library_keep();
 	loop_run(&w->loop);
+	mem_library_keep_nothing();
 	return NULL;
 }
 

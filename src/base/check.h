@@ -18,6 +18,15 @@
 #define FX_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FX_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* defined in builds with AddressSanitizer */
+#ifdef __SANITIZE_ADDRESS__
+#define FX_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FX_ADDRESS_SANITIZER
+#endif
+#endif
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 

@@ -7,6 +7,8 @@
  */
 #include "base/mem.h"
 
+#include "base/stock.h"
+
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,6 +23,8 @@ struct mem_slot {
 	struct {
 		size_t size, used, bytes;
 	} kind[MEM_KIND_COUNT];
+	bool has_stock; /* of libraries' blocks */
+	struct stock stock;
 };
 
 static struct mem_slot mem_slots[MEM_SLOTS];
@@ -207,39 +211,81 @@ void mem_usage_get(enum mem_kind kind, struct mem_usage *out)
 	}
 }
 
-static void mem_library(size_t blocks, size_t bytes)
+static void mem_library(struct mem_slot *slot, size_t calls, size_t blocks, size_t cost)
 {
-	struct mem_slot *slot = mem_slot();
-
+	mem_bump(slot, &slot->calls, calls);
 	mem_bump(slot, &slot->library_blocks, blocks);
-	mem_bump(slot, &slot->library_bytes, bytes);
+	mem_bump(slot, &slot->library_bytes, cost);
+	if (mem_account != NULL)
+		*mem_account += cost;
 }
 
 void *mem_library_alloc(size_t size)
 {
-	void *p = mem_try_alloc(size);
+	struct mem_slot *slot = mem_slot();
+	size_t class;
+	void *p;
 
-	if (p != NULL)
-		mem_library(1, mem_cost(p));
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	class = stock_class_for(size);
+	p = slot->has_stock ? stock_take(&slot->stock, class) : NULL;
+	if (p == NULL) {
+		p = malloc(stock_room(class));
+		if (p == NULL)
+			return NULL;
+		class = stock_class_of(malloc_usable_size(p));
+	}
+	mem_library(slot, 1, 1, stock_cost(class));
 	return p;
 }
 
 void *mem_library_realloc(void *p, size_t size)
 {
-	size_t before = mem_cost(p);
-	void *q = mem_try_realloc(p, size);
+	struct mem_slot *slot = mem_slot();
+	size_t former;
+	void *q;
 
+	if (p == NULL)
+		return mem_library_alloc(size);
+	former = stock_class_of(malloc_usable_size(p));
+	q = size <= PTRDIFF_MAX ? realloc(p, stock_room(stock_class_for(size))) : NULL;
 	if (q != NULL)
-		mem_library(p == NULL, mem_cost(q) - before);
+		mem_library(slot, 1, 0, stock_cost(stock_class_of(malloc_usable_size(q))) - stock_cost(former));
 	return q;
 }
 
 void mem_library_free(void *p)
 {
+	struct mem_slot *slot = mem_slot();
+	size_t class;
+
 	if (p == NULL)
 		return;
-	mem_library((size_t)-1, 0 - mem_cost(p));
-	mem_free(p);
+	class = stock_class_of(malloc_usable_size(p));
+	mem_library(slot, 0, (size_t)-1, 0 - stock_cost(class));
+	if (!slot->has_stock || !stock_keep(&slot->stock, p, class))
+		free(p);
+}
+
+void mem_library_keep(void)
+{
+	struct mem_slot *slot = mem_slot();
+
+	/* a slot that threads share keeps nothing */
+	slot->has_stock = slot != &mem_slots[MEM_SLOTS - 1];
+}
+
+void mem_library_keep_nothing(void)
+{
+	struct mem_slot *slot = mem_slot();
+	void *p;
+
+	if (!slot->has_stock)
+		return;
+	slot->has_stock = false;
+	while ((p = stock_empty(&slot->stock)) != NULL)
+		free(p);
 }
 
 void mem_totals_get(struct mem_totals *out)
@@ -249,5 +295,6 @@ void mem_totals_get(struct mem_totals *out)
 		out->calls += __atomic_load_n(&mem_slots[i].calls, __ATOMIC_RELAXED);
 		out->library_blocks += __atomic_load_n(&mem_slots[i].library_blocks, __ATOMIC_RELAXED);
 		out->library_bytes += __atomic_load_n(&mem_slots[i].library_bytes, __ATOMIC_RELAXED);
+		stock_add(&mem_slots[i].stock, &out->kept_blocks, &out->kept_bytes);
 	}
 }

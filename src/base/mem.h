@@ -51,10 +51,14 @@ void mem_usage_get(enum mem_kind kind, struct mem_usage *out);
 void *mem_library_alloc(size_t size) FX_MUST_USE;
 void *mem_library_realloc(void *p, size_t size) FX_MUST_USE;
 void mem_library_free(void *p);
+/* This thread keeps libraries' blocks at hand (base/stock.h), until mem_library_keep_nothing, which it must call before it ends. */
+void mem_library_keep(void);
+void mem_library_keep_nothing(void);
 
 struct mem_totals {
 	size_t calls; /* blocks ever asked for, those of libraries included */
 	size_t library_blocks, library_bytes; /* alive */
+	size_t kept_blocks, kept_bytes;	      /* given back, and at hand for the next */
 };
 
 void mem_totals_get(struct mem_totals *out);

@@ -13,14 +13,7 @@
 #include <sys/mman.h>
 
 /* the leak checker does not look into what is not from malloc */
-#ifdef __SANITIZE_ADDRESS__
-#define VAULT_IS_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define VAULT_IS_SANITIZED
-#endif
-#endif
-#ifdef VAULT_IS_SANITIZED
+#ifdef FX_ADDRESS_SANITIZER
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -63,7 +56,7 @@ static struct vault_region *vault_map(size_t size)
 
 	CHECK(r != MAP_FAILED);
 	(void)madvise(r, size, MADV_DONTDUMP);
-#ifdef VAULT_IS_SANITIZED
+#ifdef FX_ADDRESS_SANITIZER
 	__lsan_register_root_region(r, size);
 #endif
 	*r = (struct vault_region){.size = size, .used = VAULT_PAGE};
@@ -143,7 +136,7 @@ static void vault_free_own(void *p)
 	if (r->next != NULL)
 		r->next->prev = r->prev;
 	vault_state.usage.bytes -= r->size - VAULT_PAGE;
-#ifdef VAULT_IS_SANITIZED
+#ifdef FX_ADDRESS_SANITIZER
 	__lsan_unregister_root_region(r, r->size);
 #endif
 	(void)munmap(r, r->size);

@@ -87,6 +87,7 @@ static void show_memory_process(const struct report_view *view, struct weigh *su
 	/* contexts, algorithms and sessions under way are OpenSSL's as well */
 	all->of[WEIGHT_TLS].objects = totals.library_blocks;
 	all->of[WEIGHT_TLS].bytes = totals.library_bytes;
+	weight_bytes(all, WEIGHT_TLS_KEPT, totals.kept_blocks, totals.kept_bytes);
 	mem_usage_get(MEM_IOBUF, &chunks);
 	if (chunks.used > kept && chunks.bytes > kept_bytes)
 		weight_bytes(all, WEIGHT_BUFFERS, chunks.used - kept, chunks.bytes - kept_bytes);

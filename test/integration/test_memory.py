@@ -12,7 +12,7 @@ from harness.wire import bind, close, execute, extended, parse, q, send_cancel, 
 COMINGS = int(os.environ.get("FYNIX_MEM_CLIENTS", "1000"))
 
 # purposes; then what is no purpose of ours
-PURPOSES = ["clients", "servers", "pools", "logins", "tls", "parameters", "statements", "statement_texts", "queued", "buffers",
+PURPOSES = ["clients", "servers", "pools", "logins", "tls", "tls_kept", "parameters", "statements", "statement_texts", "queued", "buffers",
             "buffers_kept", "buffer_rings", "spares", "workers", "configuration", "statistics"]
 OTHERS = ["other", "malloc_free", "resident", "idle", "allocations"]
 EXTRAS = ("TimeZone", "Europe/Paris"), ("application_name", "counted")

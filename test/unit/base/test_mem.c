@@ -122,4 +122,114 @@ START_TEST(test_weights)
 }
 END_TEST
 
-SUITE_MAIN("mem", test_threads_add_up, test_accounts, test_weights)
+#define BIG 16592 /* a record of TLS */
+
+static struct mem_totals totals(void)
+{
+	struct mem_totals t;
+
+	mem_totals_get(&t);
+	return t;
+}
+
+START_TEST(test_what_a_library_gives_back_is_kept)
+{
+	struct mem_totals before = totals();
+	size_t account = 0, cost;
+	char *p = mem_library_alloc(100), *q;
+
+	mem_library_free(p); /* nobody keeps anything yet */
+	ck_assert_uint_eq(totals().kept_blocks, 0);
+	mem_library_keep();
+	ck_assert_ptr_null(mem_charge(&account));
+	p = mem_library_alloc(100);
+	memset(p, 1, 100);
+	cost = account;
+	ck_assert_uint_eq(cost, mem_cost(p));
+	mem_library_free(p);
+	ck_assert_uint_eq(account, 0);
+	ck_assert_uint_eq(totals().kept_blocks, 1);
+	ck_assert_uint_eq(totals().kept_bytes, cost);
+	/* it is not for whoever asks for more, and it is for what has as much room */
+	q = mem_library_alloc(121);
+	ck_assert_uint_eq(totals().kept_blocks, 1);
+	ck_assert_ptr_eq(mem_library_alloc(97), p);
+	ck_assert_uint_eq(totals().kept_blocks, 0);
+	ck_assert_uint_eq(account, mem_cost(p) + mem_cost(q));
+	memset(p, 2, 97);
+	mem_library_free(p);
+	mem_library_free(q);
+	ck_assert_uint_eq(totals().kept_blocks, 2);
+	ck_assert_uint_eq(account, 0);
+	ck_assert_uint_eq(totals().library_blocks, before.library_blocks);
+	ck_assert_uint_eq(totals().library_bytes, before.library_bytes);
+	ck_assert_uint_eq(totals().calls, before.calls + 4);
+	mem_library_keep_nothing();
+	ck_assert_uint_eq(totals().kept_blocks, 0);
+	ck_assert_uint_eq(totals().kept_bytes, 0);
+	(void)mem_charge(NULL);
+}
+END_TEST
+
+/* n blocks of a size come back */
+static void give_back(size_t n, size_t size)
+{
+	char **p = mem_alloc(n * sizeof(*p));
+
+	for (size_t i = 0; i < n; i++) {
+		p[i] = mem_library_alloc(size);
+		memset(p[i], (int)i, size);
+	}
+	for (size_t i = 0; i < n; i++)
+		mem_library_free(p[i]);
+	mem_free(p);
+}
+
+START_TEST(test_what_is_kept_is_bounded)
+{
+	struct mem_totals t;
+
+	mem_library_keep();
+	/* now and then malloc's block is a step larger, and of the next class */
+	give_back(1000, 1);
+	t = totals();
+	ck_assert_uint_ge(t.kept_bytes, 8192);
+	ck_assert_uint_le(t.kept_bytes, 2 * 8192);
+	give_back(1000, BIG);
+	ck_assert_uint_ge(totals().kept_blocks, t.kept_blocks + 2);
+	ck_assert_uint_le(totals().kept_blocks, t.kept_blocks + 4);
+	t = totals();
+	give_back(3, 20000); /* nothing that comes often */
+	ck_assert_uint_eq(totals().kept_bytes, t.kept_bytes);
+	for (size_t size = 1; size < BIG; size++)
+		give_back(3, size);
+	t = totals();
+	ck_assert_uint_le(t.kept_bytes, 384 * 1024);
+	ck_assert_uint_gt(t.kept_bytes, 350 * 1024);
+	mem_library_keep_nothing();
+	ck_assert_uint_eq(totals().kept_bytes, 0);
+}
+END_TEST
+
+START_TEST(test_nobody_has_that_much)
+{
+	struct mem_totals before = totals();
+	char *p = mem_library_alloc(10);
+
+	memcpy(p, "contents", 9);
+	for (size_t less = 0; less < 64; less++) {
+		ck_assert_ptr_null(mem_library_alloc(SIZE_MAX - less));
+		ck_assert_ptr_null(mem_library_realloc(p, SIZE_MAX - less));
+	}
+	ck_assert_str_eq(p, "contents");
+	ck_assert_uint_eq(totals().library_blocks, before.library_blocks + 1);
+	p = mem_library_realloc(p, 5000);
+	ck_assert_str_eq(p, "contents");
+	mem_library_free(p);
+	ck_assert_uint_eq(totals().library_blocks, before.library_blocks);
+	ck_assert_uint_eq(totals().library_bytes, before.library_bytes);
+}
+END_TEST
+
+SUITE_MAIN("mem", test_threads_add_up, test_accounts, test_weights, test_what_a_library_gives_back_is_kept,
+	   test_what_is_kept_is_bounded, test_nobody_has_that_much)
