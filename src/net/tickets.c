@@ -7,6 +7,7 @@
 
 #include "base/rnd.h"
 #include "base/secret.h"
+#include "base/vault.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -19,49 +20,66 @@
 #define TICKETS_NAME_LEN 16
 #define TICKETS_IV_LEN 16
 
-void tickets_init(struct tickets *t)
-{
-	rnd_secure(t->secret, sizeof(t->secret));
-}
+/* the keys of one hour */
+struct tickets_keys {
+	uint64_t hour;
+	bool is_derived;
+	uint8_t name[32]; /* TICKETS_NAME_LEN bytes count */
+	uint8_t cipher[32], mac[32];
+};
 
-void tickets_wipe(struct tickets *t)
-{
-	secret_wipe(t, sizeof(*t));
-}
+struct tickets {
+	const uint8_t *secret;
+	EVP_CIPHER *cipher; /* looked up once */
+	struct tickets_keys now;
+};
 
-/* what: 'n' the name (16 of its bytes count), 'e' for the cipher, 'm' for the MAC */
+/* what: 'n' the name, 'e' for the cipher, 'm' for the MAC */
 static bool tickets_derive(const struct tickets *t, uint64_t hour, char what, uint8_t out[32])
 {
 	uint8_t in[9] = {(uint8_t)what};
 
 	memcpy(in + 1, &hour, sizeof(hour));
-	return HMAC(EVP_sha256(), t->secret, (int)sizeof(t->secret), in, sizeof(in), out, NULL) != NULL;
+	return HMAC(EVP_sha256(), t->secret, TICKETS_SECRET_LEN, in, sizeof(in), out, NULL) != NULL;
 }
 
-static bool tickets_is_of(const struct tickets *t, uint64_t hour, const uint8_t *name)
+static bool tickets_keys(const struct tickets *t, uint64_t hour, struct tickets_keys *keys)
 {
-	uint8_t its[32];
-
-	return tickets_derive(t, hour, 'n', its) && secret_is_equal(its, TICKETS_NAME_LEN, name, TICKETS_NAME_LEN);
+	if (keys->is_derived && keys->hour == hour)
+		return true;
+	keys->hour = hour;
+	keys->is_derived = tickets_derive(t, hour, 'n', keys->name) && tickets_derive(t, hour, 'e', keys->cipher) &&
+			   tickets_derive(t, hour, 'm', keys->mac);
+	return keys->is_derived;
 }
 
-static bool tickets_keys(const struct tickets *t, uint64_t hour, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-			 int is_new)
+static bool tickets_use(const struct tickets *t, struct tickets_keys *keys, uint8_t *iv, EVP_CIPHER_CTX *cipher,
+			EVP_MAC_CTX *mac, int is_new)
 {
-	uint8_t e[32], m[32];
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, m, sizeof(m)),
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, keys->mac, sizeof(keys->mac)),
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
-	bool ok = tickets_derive(t, hour, 'e', e) && tickets_derive(t, hour, 'm', m) &&
-		  EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, e, iv, is_new) == 1 &&
-		  EVP_MAC_CTX_set_params(mac, params) == 1;
 
-	secret_wipe(e, sizeof(e));
-	secret_wipe(m, sizeof(m));
-	return ok;
+	return EVP_CipherInit_ex(cipher, t->cipher, NULL, keys->cipher, iv, is_new) == 1 &&
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* a ticket of the hour before */
+static int tickets_late(const struct tickets *t, uint64_t hour, const uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
+			EVP_MAC_CTX *mac)
+{
+	struct tickets_keys keys = {.is_derived = false};
+	int rc = 0;
+
+	if (!tickets_keys(t, hour, &keys))
+		rc = -1;
+	else if (secret_is_equal(keys.name, TICKETS_NAME_LEN, name, TICKETS_NAME_LEN))
+		rc = tickets_use(t, &keys, iv, cipher, mac, 0) ? 2 : -1;
+	secret_wipe(&keys, sizeof(keys));
+	return rc;
 }
 
 /* OpenSSL's: 1 good, 2 good and to be renewed, 0 no key for that name, -1 error */
@@ -69,28 +87,40 @@ static int tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_
 			  int is_new)
 {
 	struct tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	uint64_t now = (uint64_t)time(NULL) / TICKETS_HOUR;
-	uint8_t its[32];
+	uint64_t hour = (uint64_t)time(NULL) / TICKETS_HOUR;
 
+	if (!tickets_keys(t, hour, &t->now))
+		return -1;
 	if (is_new) {
 		rnd_secure(iv, TICKETS_IV_LEN);
-		if (!tickets_derive(t, now, 'n', its))
-			return -1;
-		memcpy(name, its, TICKETS_NAME_LEN);
-		return tickets_keys(t, now, iv, cipher, mac, 1) ? 1 : -1;
+		memcpy(name, t->now.name, TICKETS_NAME_LEN);
+	} else if (!secret_is_equal(t->now.name, TICKETS_NAME_LEN, name, TICKETS_NAME_LEN)) {
+		return tickets_late(t, hour - 1, name, iv, cipher, mac);
 	}
-	for (uint64_t age = 0; age < 2; age++)
-		if (tickets_is_of(t, now - age, name))
-			return !tickets_keys(t, now - age, iv, cipher, mac, 0) ? -1 : age == 0 ? 1 : 2;
-	return 0;
+	return tickets_use(t, &t->now, iv, cipher, mac, is_new) ? 1 : -1;
 }
 
-void tickets_install(struct ssl_ctx_st *ctx, struct tickets *t)
+struct tickets *tickets_new(struct ssl_ctx_st *ctx, const uint8_t *secret)
 {
 	static const unsigned char context[] = "fynixpool";
+	struct tickets *t = vault_alloc(sizeof(*t));
 
+	t->secret = secret;
+	t->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	if (t->cipher == NULL) {
+		tickets_free(t);
+		return NULL;
+	}
 	SSL_CTX_set_app_data(ctx, t);
 	(void)SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tickets_on_key);
 	(void)SSL_CTX_set_num_tickets(ctx, 1);
 	(void)SSL_CTX_set_session_id_context(ctx, context, sizeof(context) - 1);
+	return t;
+}
+
+void tickets_free(struct tickets *t)
+{
+	if (t != NULL)
+		EVP_CIPHER_free(t->cipher);
+	vault_free(t, sizeof(*t));
 }

@@ -4,6 +4,8 @@
 #include "net/tlsctx.h"
 
 #include "base/mem.h"
+#include "base/rnd.h"
+#include "base/secret.h"
 #include "net/tickets.h"
 #include "net/tls.h"
 #include "net/tlsload.h"
@@ -23,9 +25,11 @@
 struct tlsctx {
 	_Atomic unsigned refs;
 	struct tlsload from;
-	struct tickets tickets;
+	struct secret tickets; /* what their keys are derived from */
 	BIO_METHOD *method;
-	SSL_CTX *ctx[TLSCTX_LOOPS]; /* each touched by its own thread */
+	/* each touched by its own thread */
+	SSL_CTX *ctx[TLSCTX_LOOPS];
+	struct tickets *keys[TLSCTX_LOOPS];
 };
 
 void tlsctx_error(char *out, size_t size)
@@ -110,8 +114,10 @@ static void tlsctx_free(struct tlsctx *t)
 	const char *text[] = {s->cert_file, s->key_file, s->ca_file, s->crl_file, s->protocols, s->ciphers,
 			      s->suites, s->curve, s->dh};
 
-	for (size_t i = 0; i < TLSCTX_LOOPS; i++)
+	for (size_t i = 0; i < TLSCTX_LOOPS; i++) {
 		SSL_CTX_free(t->ctx[i]);
+		tickets_free(t->keys[i]);
+	}
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
 		mem_free((void *)(uintptr_t)text[i]);
 	buf_fini(&t->from.cert);
@@ -119,7 +125,7 @@ static void tlsctx_free(struct tlsctx *t)
 	buf_fini(&t->from.ca);
 	buf_fini(&t->from.crl);
 	BIO_meth_free(t->method);
-	tickets_wipe(&t->tickets);
+	secret_drop(&t->tickets);
 	mem_free(t);
 }
 
@@ -172,15 +178,28 @@ static int tlsctx_fill(struct tlsctx *t, char *error)
 		       : 0;
 }
 
-static SSL_CTX *tlsctx_make(struct tlsctx *t, char *error)
+static SSL_CTX *tlsctx_make(struct tlsctx *t, unsigned index, char *error)
 {
 	SSL_CTX *ctx = tlsload_make(&t->from, error);
 
-	if (ctx != NULL && t->from.spec.is_server) {
-		tickets_install(ctx, &t->tickets);
-		tls_install_alpn(ctx);
-	}
-	return ctx;
+	if (ctx == NULL || !t->from.spec.is_server)
+		return ctx;
+	tls_install_alpn(ctx);
+	t->keys[index] = tickets_new(ctx, t->tickets.data);
+	if (t->keys[index] != NULL)
+		return ctx;
+	snprintf(error, TLSCTX_ERROR_MAX, "cannot use AES-256-CBC, which session tickets need");
+	SSL_CTX_free(ctx);
+	return NULL;
+}
+
+static void tlsctx_draw(struct tlsctx *t)
+{
+	uint8_t fresh[TICKETS_SECRET_LEN];
+
+	rnd_secure(fresh, sizeof(fresh));
+	secret_set(&t->tickets, fresh, sizeof(fresh));
+	secret_wipe(fresh, sizeof(fresh));
 }
 
 struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, struct tlsctx *like,
@@ -203,12 +222,12 @@ struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, s
 	}
 	/* whoever resumes a session knows nothing of our reload */
 	if (old != NULL && old->from.spec.is_server && tlsctx_same_trust(&old->from, &t->from))
-		t->tickets = old->tickets;
+		secret_set(&t->tickets, old->tickets.data, old->tickets.len);
 	else
-		tickets_init(&t->tickets);
+		tlsctx_draw(t);
 	t->method = tls_method();
 	/* this proves that the others can be made */
-	t->ctx[0] = t->method != NULL ? tlsctx_make(t, error) : NULL;
+	t->ctx[0] = t->method != NULL ? tlsctx_make(t, 0, error) : NULL;
 	if (t->ctx[0] != NULL)
 		return t;
 	tlsctx_free(t);
@@ -233,7 +252,7 @@ struct ssl_ctx_st *tlsctx_of(struct tlsctx *t, unsigned index)
 
 	CHECK(index < TLSCTX_LOOPS);
 	if (t->ctx[index] == NULL)
-		t->ctx[index] = tlsctx_make(t, error);
+		t->ctx[index] = tlsctx_make(t, index, error);
 	return t->ctx[index];
 }
 

@@ -26,8 +26,6 @@ void secured_begin(struct client *c)
 
 	if (tls_start(&c->conn, &ask) < 0)
 		client_close(c, CLIENT_END_NO_MEMORY);
-	else
-		tls_forget(&c->conn, true);
 }
 
 void secured_begin_direct(struct client *c, const uint8_t *data, size_t n)
@@ -52,6 +50,8 @@ void secured_on_secured(struct conn *conn)
 		client_close(c, CLIENT_END_TLS);
 		return;
 	}
+	/* now passwords may come */
+	tls_forget(conn, true);
 	seat_turn(c);
 }
 
