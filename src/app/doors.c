@@ -17,6 +17,7 @@
 /* The kernel ends the ring of a process that was killed after the process, and the sockets that the ring watched with
  * it: milliseconds, or more on a busy machine. */
 #define DOORS_PATIENCE_US UINT64_C(2000000)
+#define DOORS_DEFER_SECONDS 45
 
 static void doors_on_accept(struct listener *l, int fd, const struct addr *peer)
 {
@@ -127,6 +128,12 @@ static int doors_open_all(struct doors *d, struct doors_try *t)
 	return d->count > 0 ? 0 : -1;
 }
 
+/* tcp_defer_accept: 1 is no more than yes */
+static int doors_defer_seconds(const struct conf_settings *set)
+{
+	return set->tcp_defer_accept == 1 ? DOORS_DEFER_SECONDS : (int)set->tcp_defer_accept;
+}
+
 int doors_open(struct doors *d, const struct conf *conf)
 {
 	const struct conf_settings *set = &conf->set;
@@ -138,7 +145,7 @@ int doors_open(struct doors *d, const struct conf *conf)
 			.tuning = plan_tuning(set),
 			.backlog = (int)set->listen_backlog,
 			.reuse_port = set->so_reuseport,
-			.defer_accept = set->tcp_defer_accept > 0,
+			.defer_seconds = doors_defer_seconds(set),
 			.unix_mode = (unsigned)set->unix_socket_mode,
 			.unix_group = set->unix_socket_group,
 		},
@@ -178,6 +185,12 @@ void doors_start(struct doors *d, struct worker *keeper)
 {
 	d->keeper = keeper;
 	join_call(keeper, doors_start_there, d);
+}
+
+void doors_reload(struct doors *d, const struct conf *conf)
+{
+	for (unsigned i = 0; i < d->count; i++)
+		listener_defer(d->door[i], doors_defer_seconds(&conf->set));
 }
 
 static void doors_close_there(struct worker *w FX_UNUSED, void *arg)

@@ -24,6 +24,8 @@ struct doors {
 int doors_open(struct doors *d, const struct conf *conf) FX_MUST_USE;
 /* Hands them to the worker. */
 void doors_start(struct doors *d, struct worker *keeper);
+/* On the thread that closes them: what follows the configuration. */
+void doors_reload(struct doors *d, const struct conf *conf);
 /* Closes those for TCP (the console stays reachable on the Unix socket), or all. Returns when it is done. */
 void doors_close(struct doors *d, bool unix_too);
 

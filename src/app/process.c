@@ -76,7 +76,7 @@ static void process_apply(struct process *p, struct conf *conf)
 	struct conf *old = p->conf;
 
 	resolve_set_ttl(p->hub.resolver, conf->set.dns_max_ttl, conf->set.dns_nxdomain_ttl);
-
+	doors_reload(&p->doors, conf);
 	p->conf = conf;
 	join_call_all(p->worker, p->workers, process_reload_worker, &step);
 	admin_reloaded(p->admin);

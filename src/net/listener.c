@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define LISTENER_REST_US 100000
-#define LISTENER_DEFER_SECONDS 45
 
 static void listener_on_retry(struct timeout *t)
 {
@@ -51,7 +50,7 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(at, &ss);
 	char text[ADDR_TEXT_MAX], where[ADDR_TEXT_MAX + 8];
-	int one = 1, defer = LISTENER_DEFER_SECONDS, fd, err;
+	int one = 1, fd, err;
 
 	addr_format(at, text, sizeof(text));
 	snprintf(where, sizeof(where), at->family == ADDR_IPV6 ? "[%s]:%u" : "%s:%u", text, at->port);
@@ -68,8 +67,8 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 	/* the connections have it from here */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	listener_tune(fd, &o->tuning);
-	if (o->defer_accept)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	if (o->defer_seconds > 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &o->defer_seconds, sizeof(o->defer_seconds));
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, o->backlog) < 0) {
 		err = errno;
 		listener_error(error, size, "listen on", where, err);
@@ -227,6 +226,12 @@ void listener_stop(struct listener *l)
 		l->loop->engine->unlisten(l);
 	l->is_watched = false;
 	l->loop = NULL;
+}
+
+void listener_defer(struct listener *l, int seconds)
+{
+	if (!l->is_unix)
+		(void)setsockopt(l->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
 }
 
 static void listener_peer(int fd, const struct sockaddr_storage *ss, struct addr *peer)

@@ -43,7 +43,7 @@ struct listener_options {
 	struct listener_tuning tuning; /* of the connections; TCP */
 	int backlog;
 	bool reuse_port;
-	bool defer_accept;
+	int defer_seconds; /* how long a TCP connection without a byte is the kernel's; 0: not at all */
 	unsigned unix_mode; /* permission bits of a Unix socket */
 	const char *unix_group;
 };
@@ -57,6 +57,8 @@ void listener_free(struct listener *l);
 /* on_accept, on_starved and owner must be set. */
 int listener_start(struct listener *l, struct loop *loop) FX_MUST_USE;
 void listener_stop(struct listener *l);
+/* Any thread while l lives: another defer_seconds for those that come now; nothing for a Unix socket. */
+void listener_defer(struct listener *l, int seconds);
 /* For engines: the socket is readable.  Accepts a few. */
 void listener_ready(struct listener *l);
 /* For engines: it cannot be watched or accepted from at present. */

@@ -55,6 +55,33 @@ def guess(p, times, where=FAR):
         assert "authentication failed" in e.value.text
 
 
+# ---- who says nothing ----
+
+def test_silence_is_the_kernels_as_long_as_the_setting_says(pooler):
+    p = strict(pooler, tcp_defer_accept=1)
+    silent = []
+
+    def comes():
+        """How many there are that have not logged in when one more has come and said nothing."""
+        before = int(counts(p)["connected"])
+        silent.append(socket.create_connection(p.addr, 5))
+        p.client("u").close()       # has come after it
+        return int(counts(p)["connected"]) - before
+
+    assert comes() == 0
+    p.console("SET tcp_defer_accept = 0")
+    assert comes() == 1
+    p.set(tcp_defer_accept=1)
+    p.console("RELOAD")
+    assert comes() == 0
+    # not for ever: here after the first repetition of the handshake, in a second
+    p.console("SET tcp_defer_accept = 2")
+    assert comes() == 0
+    wait_until(lambda: int(counts(p)["connected"]) == 2, 20)
+    for s in silent:
+        s.close()
+
+
 # ---- limits ----
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -225,6 +225,39 @@ START_TEST(stopped_inside_on_accept)
 }
 END_TEST
 
+/* as the kernel tells: it counts in repetitions of the handshake's answer, after 1, 3, 7 … seconds */
+static int defers(const struct listener *l)
+{
+	socklen_t len = sizeof(int);
+	int seconds = -1;
+
+	ck_assert_int_eq(getsockopt(l->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &len), 0);
+	return seconds;
+}
+
+START_TEST(silence_is_the_kernels)
+{
+	struct listener *l;
+
+	options.defer_seconds = 7;
+	l = start(tcp("127.0.0.1"));
+	ck_assert_int_eq(defers(l), 7);
+	listener_defer(l, 3);
+	ck_assert_int_eq(defers(l), 3);
+	listener_defer(l, 0);
+	ck_assert_int_eq(defers(l), 0);
+	end(l);
+	options.defer_seconds = 0;
+	l = start(tcp("127.0.0.1"));
+	ck_assert_int_eq(defers(l), 0);
+	end(l);
+	/* nothing for a file */
+	l = start(listener_new_unix(path, &options, error, sizeof(error)));
+	listener_defer(l, 3);
+	end(l);
+}
+END_TEST
+
 START_TEST(out_of_descriptors)
 {
 	struct listener *l = start(tcp("127.0.0.1"));
@@ -527,6 +560,7 @@ int main(void)
 	tcase_add_loop_test(t, tcp_sockets, 0, has_ipv6() ? 2 : 1);
 	tcase_add_test(t, address_in_use);
 	tcase_add_test(t, stopped_inside_on_accept);
+	tcase_add_test(t, silence_is_the_kernels);
 	tcase_add_test(t, out_of_descriptors);
 	tcase_add_test(t, stopped_while_it_rests);
 	tcase_add_test(t, unix_peer_is_known);
