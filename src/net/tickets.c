@@ -32,6 +32,8 @@ struct tickets {
 	const uint8_t *secret;
 	EVP_CIPHER *cipher; /* looked up once */
 	struct tickets_keys now;
+	unsigned ignored; /* given since somebody came back with one */
+	unsigned begun;	  /* handshakes, while few get one */
 };
 
 /* what: 'n' the name, 'e' for the cipher, 'm' for the MAC */
@@ -82,6 +84,22 @@ static int tickets_late(const struct tickets *t, uint64_t hour, const uint8_t *n
 	return rc;
 }
 
+static int tickets_take(struct tickets *t, uint64_t hour, const uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
+			EVP_MAC_CTX *mac)
+{
+	if (secret_is_equal(t->now.name, TICKETS_NAME_LEN, name, TICKETS_NAME_LEN))
+		return tickets_use(t, &t->now, iv, cipher, mac, 0) ? 1 : -1;
+	return tickets_late(t, hour - 1, name, iv, cipher, mac);
+}
+
+static int tickets_give(struct tickets *t, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+	rnd_secure(iv, TICKETS_IV_LEN);
+	memcpy(name, t->now.name, TICKETS_NAME_LEN);
+	t->ignored += t->ignored < TICKETS_IGNORED;
+	return tickets_use(t, &t->now, iv, cipher, mac, 1) ? 1 : -1;
+}
+
 /* OpenSSL's: 1 good, 2 good and to be renewed, 0 no key for that name, -1 error */
 static int tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
 			  int is_new)
@@ -89,15 +107,27 @@ static int tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_
 	struct tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	uint64_t hour = (uint64_t)time(NULL) / TICKETS_HOUR;
 
+	int rc;
+
 	if (!tickets_keys(t, hour, &t->now))
 		return -1;
-	if (is_new) {
-		rnd_secure(iv, TICKETS_IV_LEN);
-		memcpy(name, t->now.name, TICKETS_NAME_LEN);
-	} else if (!secret_is_equal(t->now.name, TICKETS_NAME_LEN, name, TICKETS_NAME_LEN)) {
-		return tickets_late(t, hour - 1, name, iv, cipher, mac);
-	}
-	return tickets_use(t, &t->now, iv, cipher, mac, is_new) ? 1 : -1;
+	if (is_new)
+		return tickets_give(t, name, iv, cipher, mac);
+	rc = tickets_take(t, hour, name, iv, cipher, mac);
+	if (rc <= 0)
+		return rc;
+	t->ignored = 0;
+	(void)SSL_set_num_tickets(ssl, 1);
+	/* there a client uses one only once (RFC 8446, C.4) */
+	return SSL_version(ssl) == TLS1_3_VERSION ? 2 : rc;
+}
+
+void tickets_begin(SSL *ssl)
+{
+	struct tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (t->ignored >= TICKETS_IGNORED && ++t->begun % TICKETS_RARELY != 0)
+		(void)SSL_set_num_tickets(ssl, 0);
 }
 
 struct tickets *tickets_new(struct ssl_ctx_st *ctx, const uint8_t *secret)

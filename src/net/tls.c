@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "net/loop.h"
+#include "net/tickets.h"
 #include "net/tls_impl.h"
 #include "net/tlskernel.h"
 #include "net/tlslate.h"
@@ -134,6 +135,7 @@ static SSL *tls_ssl(struct tls *t, const struct tls_ask *ask, unsigned loop)
 	SSL_set_bio(ssl, bio, bio);
 	if (tlsctx_is_server(ask->ctx)) {
 		SSL_set_accept_state(ssl);
+		tickets_begin(ssl);
 		return ssl;
 	}
 	SSL_set_connect_state(ssl);

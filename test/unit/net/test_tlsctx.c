@@ -2,6 +2,7 @@
  * What TLS begins with: files that are wrong, rules that are not understood, names, and tickets as the hours pass.
  */
 #include "tlsrig.h"
+#include "net/tickets.h"
 #include "test/unit/base/suite.h"
 
 #include <openssl/ssl.h>
@@ -256,6 +257,78 @@ START_TEST(tickets_after_a_reload)
 }
 END_TEST
 
+static SSL_SESSION *given;
+
+static int on_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	(void)ssl;
+	SSL_SESSION_free(given);
+	given = session;
+	return 1;
+}
+
+/* A handshake under TLS 1.3, where tickets come behind it, with old or NULL, which is taken over; gives a ticket, or NULL. */
+static SSL_SESSION *call(struct tlsctx *t, SSL_SESSION *old)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *client, *server = SSL_new(tlsctx_of(t, 0));
+	char nothing;
+
+	given = NULL;
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(ctx, on_ticket);
+	client = SSL_new(ctx);
+	if (old != NULL)
+		ck_assert_int_eq(SSL_set_session(client, old), 1);
+	tickets_begin(server);
+	shake(client, server);
+	ck_assert_int_eq(SSL_session_reused(client), old != NULL);
+	ck_assert_int_le(SSL_read(client, &nothing, 1), 0);
+	(void)SSL_shutdown(client);
+	SSL_free(client);
+	SSL_free(server);
+	SSL_CTX_free(ctx);
+	SSL_SESSION_free(old);
+	return given;
+}
+
+/* how many of n handshakes get one */
+static unsigned get_some(struct tlsctx *t, unsigned n)
+{
+	unsigned got = 0;
+
+	while (n-- > 0) {
+		SSL_SESSION *s = call(t, NULL);
+
+		got += s != NULL;
+		SSL_SESSION_free(s);
+	}
+	return got;
+}
+
+START_TEST(tickets_that_nobody_wants)
+{
+	struct tlsctx *t = tlsrig_server(&cert, NULL);
+	SSL_SESSION *s = call(t, NULL);
+
+	s = call(t, s);
+	ck_assert_ptr_nonnull(s);
+	ck_assert_uint_eq(get_some(t, TICKETS_IGNORED - 1), TICKETS_IGNORED - 1);
+	ck_assert_uint_eq(get_some(t, 4 * TICKETS_RARELY), 4);
+	/* somebody does, and all get one again, he first */
+	s = call(t, s);
+	ck_assert_ptr_nonnull(s);
+	ck_assert_uint_eq(get_some(t, TICKETS_IGNORED + TICKETS_RARELY), TICKETS_IGNORED);
+	/* so does whoever comes with that of the last hour */
+	hours = 1;
+	SSL_SESSION_set_timeout(s, 1000000); /* the client's own idea of its age */
+	s = call(t, s);
+	ck_assert_ptr_nonnull(s);
+	SSL_SESSION_free(s);
+	tlsctx_unref(t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("tlsctx");
@@ -271,5 +344,6 @@ int main(void)
 	tcase_add_loop_test(t, name, 0, (int)(sizeof(names) / sizeof(names[0])));
 	tcase_add_test(t, tickets_of_this_hour_and_the_last);
 	tcase_add_test(t, tickets_after_a_reload);
+	tcase_add_test(t, tickets_that_nobody_wants);
 	return suite_run(s);
 }
