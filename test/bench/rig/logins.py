@@ -12,6 +12,8 @@ class _Turns:
         self.bench, self.target, self.count = bench, target, scenario.opt["count"]
         target.stop()
         target.auth = scenario.opt["auth"]
+        target.iterations = scenario.opt.get("iterations", 4096)
+        target.certificate = scenario.opt.get("certificate", "rsa")
         target.start()
         # a server connection must have been there once before anybody can be welcomed
         self.helper = Helper(bench, "logins", target.conninfo(scenario.tls), CLIENTS, self.count)
@@ -30,7 +32,7 @@ class _Turns:
     def end(self):
         self.helper.finish()
         self.target.stop()
-        self.target.auth = None
+        del self.target.auth, self.target.iterations, self.target.certificate
         self.target.start()
 
 

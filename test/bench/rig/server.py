@@ -17,6 +17,8 @@ _SETTINGS = {
     "password_encryption": "'scram-sha-256'", "max_parallel_workers_per_gather": "0", "bgwriter_lru_maxpages": "0",
 }
 
+_KEYS = {"rsa": ["rsa:2048"], "ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
+
 
 def free_port():
     with socket.socket() as s:
@@ -36,20 +38,23 @@ class Server:
         self.procs, self.tmp, self.auth, self.scale = procs, tmp, auth, scale
         self.max_connections = max_connections
         self.bindir = find_bindir()
-        self.certificate, self.key = (os.path.join(tmp, "server." + end) for end in ("crt", "key"))
+        # by the kind of their key: certificate file, key file
+        self.certificates = {kind: tuple(os.path.join(tmp, "server-%s.%s" % (kind, end)) for end in ("crt", "key"))
+                             for kind in _KEYS}
         self.port = free_port()
         self.proc = None
 
     def tool(self, name):
         return os.path.join(self.bindir, name)
 
-    def _make_certificate(self):
-        self.procs.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                        "/CN=localhost", "-keyout", self.key, "-out", self.certificate], unprivileged=True, cwd=self.tmp)
-        os.chmod(self.key, 0o600)
+    def _make_certificates(self):
+        for kind, (certificate, key) in self.certificates.items():
+            self.procs.run(["openssl", "req", "-x509", "-newkey", *_KEYS[kind], "-nodes", "-days", "2", "-subj",
+                            "/CN=localhost", "-keyout", key, "-out", certificate], unprivileged=True, cwd=self.tmp)
+            os.chmod(key, 0o600)
 
     def start(self, users):
-        self._make_certificate()
+        self._make_certificates()
         data = os.path.join(self.tmp, "data")
         self.procs.run([self.tool("initdb"), "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8",
                         "--locale=C", "--no-sync"], unprivileged=True, cwd=self.tmp)
@@ -58,7 +63,7 @@ class Server:
         with open(os.path.join(data, "postgresql.auto.conf"), "a") as f:
             for name, value in _SETTINGS.items():
                 f.write("%s = %s\n" % (name, value))
-            f.write("ssl = on\nssl_cert_file = '%s'\nssl_key_file = '%s'\n" % (self.certificate, self.key))
+            f.write("ssl = on\nssl_cert_file = '%s'\nssl_key_file = '%s'\n" % self.certificates["rsa"])
             f.write("port = %d\nmax_connections = %d\nunix_socket_directories = '%s'\n"
                     % (self.port, self.max_connections, self.tmp))
         self.log = open(os.path.join(self.tmp, "postgres.log"), "wb")

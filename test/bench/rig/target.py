@@ -17,7 +17,7 @@ POOL_SIZE = 20
 MAX_CLIENTS = 12000
 
 
-def scram_secret(password, iterations=4096):
+def scram_secret(password, iterations):
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     client = hmac.digest(salted, b"Client Key", "sha256")
@@ -32,6 +32,8 @@ class Target:
     ends_tls = True     # speaks TLS itself when asked
     judged_as = ()      # which goals of a scenario are its own
     auth = None         # of its clients; None: as everywhere in the run
+    iterations = 4096   # of its secrets, with SCRAM
+    certificate = "rsa" # its key's kind: of rig/server.py's certificates
     pid = None          # of the process between client and server; None for direct
 
     def __init__(self, bench, spec, number):
@@ -127,19 +129,20 @@ class Pooler(Target):
     def _users(self):
         """With SCRAM of its own a target has the secret as PostgreSQL stores it: from a password PgBouncer would derive the
         keys anew at each login."""
-        secret = scram_secret(PASSWORD) if self.auth == "scram-sha-256" else PASSWORD
+        secret = scram_secret(PASSWORD, self.iterations) if self.auth == "scram-sha-256" else PASSWORD
         return '"%s" "%s"\n' % (self.user, secret)
 
     def ini(self, own):
         """`own` are the keys in which the poolers differ; all else is the same for both."""
         bench = self.bench
+        certificate, key = bench.server.certificates[self.certificate]
         keys = {
             "listen_addr": "127.0.0.1", "listen_port": self.port, "unix_socket_dir": self.dir,
             "auth_type": self.auth or bench.auth, "auth_file": self.write("userlist.txt", self._users()),
             "admin_users": "bench_admin", "pool_mode": "transaction", "max_client_conn": MAX_CLIENTS,
             "logfile": os.path.join(self.dir, "log"), "pidfile": os.path.join(self.dir, "pid"),
-            "client_tls_sslmode": "allow", "client_tls_cert_file": bench.server.certificate,
-            "client_tls_key_file": bench.server.key, "server_tls_sslmode": "disable",
+            "client_tls_sslmode": "allow", "client_tls_cert_file": certificate,
+            "client_tls_key_file": key, "server_tls_sslmode": "disable",
         }
         keys.update(own)
         keys.update(self.settings)
