@@ -211,6 +211,7 @@ void mem_usage_get(enum mem_kind kind, struct mem_usage *out)
 	}
 }
 
+/* what to add; less than nothing is taken off */
 static void mem_library(struct mem_slot *slot, size_t calls, size_t blocks, size_t cost)
 {
 	mem_bump(slot, &slot->calls, calls);

@@ -86,9 +86,9 @@ static inline bool stock_keep(struct stock *s, void *p, size_t class)
 {
 	struct stock_block *b = p;
 
-	if (class >= STOCK_CLASSES || s->bytes + stock_cost(class) > STOCK_BYTES ||
-		(s->count[class] >= STOCK_CLASS_MIN &&
-			(s->count[class] + 1u) * stock_cost(class) > STOCK_CLASS_BYTES))
+	if (class >= STOCK_CLASSES || s->bytes + stock_cost(class) > STOCK_BYTES)
+		return false;
+	if (s->count[class] >= STOCK_CLASS_MIN && (s->count[class] + 1u) * stock_cost(class) > STOCK_CLASS_BYTES)
 		return false;
 	b->next = s->top[class];
 	s->top[class] = b;

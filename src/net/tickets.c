@@ -106,7 +106,6 @@ static int tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_
 {
 	struct tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	uint64_t hour = (uint64_t)time(NULL) / TICKETS_HOUR;
-
 	int rc;
 
 	if (!tickets_keys(t, hour, &t->now))
