@@ -211,6 +211,11 @@ void mem_usage_get(enum mem_kind kind, struct mem_usage *out)
 	}
 }
 
+static size_t mem_class(void *p)
+{
+	return stock_class_of(malloc_usable_size(p));
+}
+
 /* what to add; less than nothing is taken off */
 static void mem_library(struct mem_slot *slot, size_t calls, size_t blocks, size_t cost)
 {
@@ -235,7 +240,7 @@ void *mem_library_alloc(size_t size)
 		p = malloc(stock_room(class));
 		if (p == NULL)
 			return NULL;
-		class = stock_class_of(malloc_usable_size(p));
+		class = mem_class(p);
 	}
 	mem_library(slot, 1, 1, stock_cost(class));
 	return p;
@@ -249,10 +254,10 @@ void *mem_library_realloc(void *p, size_t size)
 
 	if (p == NULL)
 		return mem_library_alloc(size);
-	former = stock_class_of(malloc_usable_size(p));
+	former = mem_class(p);
 	q = size <= PTRDIFF_MAX ? realloc(p, stock_room(stock_class_for(size))) : NULL;
 	if (q != NULL)
-		mem_library(slot, 1, 0, stock_cost(stock_class_of(malloc_usable_size(q))) - stock_cost(former));
+		mem_library(slot, 1, 0, stock_cost(mem_class(q)) - stock_cost(former));
 	return q;
 }
 
@@ -263,7 +268,7 @@ void mem_library_free(void *p)
 
 	if (p == NULL)
 		return;
-	class = stock_class_of(malloc_usable_size(p));
+	class = mem_class(p);
 	mem_library(slot, 0, (size_t)-1, 0 - stock_cost(class));
 	if (!slot->has_stock || !stock_keep(&slot->stock, p, class))
 		free(p);

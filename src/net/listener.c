@@ -45,6 +45,11 @@ static void listener_error(char *error, size_t size, const char *what, const cha
 	snprintf(error, size, "cannot %s %s: %s", what, where, strerrordesc_np(err));
 }
 
+static void listener_set_defer(int fd, int seconds)
+{
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
+
 struct listener *listener_new_tcp(const struct addr *at, const struct listener_options *o, char *error, size_t size)
 {
 	struct sockaddr_storage ss;
@@ -67,8 +72,7 @@ struct listener *listener_new_tcp(const struct addr *at, const struct listener_o
 	/* the connections have it from here */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	listener_tune(fd, &o->tuning);
-	if (o->defer_seconds > 0)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &o->defer_seconds, sizeof(o->defer_seconds));
+	listener_set_defer(fd, o->defer_seconds);
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, o->backlog) < 0) {
 		err = errno;
 		listener_error(error, size, "listen on", where, err);
@@ -231,7 +235,7 @@ void listener_stop(struct listener *l)
 void listener_defer(struct listener *l, int seconds)
 {
 	if (!l->is_unix)
-		(void)setsockopt(l->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+		listener_set_defer(l->fd, seconds);
 }
 
 static void listener_peer(int fd, const struct sockaddr_storage *ss, struct addr *peer)

@@ -25,11 +25,11 @@
 struct tlsctx {
 	_Atomic unsigned refs;
 	struct tlsload from;
-	struct secret tickets; /* what their keys are derived from */
+	struct secret ticket_secret; /* of a server's; what the keys of tickets are derived from */
 	BIO_METHOD *method;
 	/* each touched by its own thread */
 	SSL_CTX *ctx[TLSCTX_LOOPS];
-	struct tickets *keys[TLSCTX_LOOPS];
+	struct tickets *tickets[TLSCTX_LOOPS];
 };
 
 void tlsctx_error(char *out, size_t size)
@@ -116,7 +116,7 @@ static void tlsctx_free(struct tlsctx *t)
 
 	for (size_t i = 0; i < TLSCTX_LOOPS; i++) {
 		SSL_CTX_free(t->ctx[i]);
-		tickets_free(t->keys[i]);
+		tickets_free(t->tickets[i]);
 	}
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
 		mem_free((void *)(uintptr_t)text[i]);
@@ -125,7 +125,7 @@ static void tlsctx_free(struct tlsctx *t)
 	buf_fini(&t->from.ca);
 	buf_fini(&t->from.crl);
 	BIO_meth_free(t->method);
-	secret_drop(&t->tickets);
+	secret_drop(&t->ticket_secret);
 	mem_free(t);
 }
 
@@ -185,20 +185,25 @@ static SSL_CTX *tlsctx_make(struct tlsctx *t, unsigned index, char *error)
 	if (ctx == NULL || !t->from.spec.is_server)
 		return ctx;
 	tls_install_alpn(ctx);
-	t->keys[index] = tickets_new(ctx, t->tickets.data);
-	if (t->keys[index] != NULL)
+	t->tickets[index] = tickets_new(ctx, t->ticket_secret.data);
+	if (t->tickets[index] != NULL)
 		return ctx;
 	snprintf(error, TLSCTX_ERROR_MAX, "cannot use AES-256-CBC, which session tickets need");
 	SSL_CTX_free(ctx);
 	return NULL;
 }
 
-static void tlsctx_draw(struct tlsctx *t)
+/* whoever resumes a session knows nothing of our reload */
+static void tlsctx_take_secret(struct tlsctx *t, const struct tlsctx *old)
 {
 	uint8_t fresh[TICKETS_SECRET_LEN];
 
+	if (old != NULL && old->from.spec.is_server && tlsctx_same_trust(&old->from, &t->from)) {
+		secret_set(&t->ticket_secret, old->ticket_secret.data, old->ticket_secret.len);
+		return;
+	}
 	rnd_secure(fresh, sizeof(fresh));
-	secret_set(&t->tickets, fresh, sizeof(fresh));
+	secret_set(&t->ticket_secret, fresh, sizeof(fresh));
 	secret_wipe(fresh, sizeof(fresh));
 }
 
@@ -220,11 +225,8 @@ struct tlsctx *tlsctx_load(const struct tlsctx_spec *spec, struct tlsctx *old, s
 		tlsctx_free(t);
 		return tlsctx_ref(same);
 	}
-	/* whoever resumes a session knows nothing of our reload */
-	if (old != NULL && old->from.spec.is_server && tlsctx_same_trust(&old->from, &t->from))
-		secret_set(&t->tickets, old->tickets.data, old->tickets.len);
-	else
-		tlsctx_draw(t);
+	if (spec->is_server)
+		tlsctx_take_secret(t, old);
 	t->method = tls_method();
 	/* this proves that the others can be made */
 	t->ctx[0] = t->method != NULL ? tlsctx_make(t, 0, error) : NULL;

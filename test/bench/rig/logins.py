@@ -3,6 +3,7 @@ from load import Helper
 from window import Window
 
 CLIENTS = 16
+OF_TARGET = {"auth", "iterations", "certificate"}   # options of a scenario that are the target's as long as it lasts
 
 
 class _Turns:
@@ -11,9 +12,8 @@ class _Turns:
     def __init__(self, bench, target, scenario):
         self.bench, self.target, self.count = bench, target, scenario.opt["count"]
         target.stop()
-        target.auth = scenario.opt["auth"]
-        target.iterations = scenario.opt.get("iterations", 4096)
-        target.certificate = scenario.opt.get("certificate", "rsa")
+        for name in OF_TARGET & set(scenario.opt):
+            setattr(target, name, scenario.opt[name])
         target.start()
         # a server connection must have been there once before anybody can be welcomed
         self.helper = Helper(bench, "logins", target.conninfo(scenario.tls), CLIENTS, self.count)
@@ -32,7 +32,8 @@ class _Turns:
     def end(self):
         self.helper.finish()
         self.target.stop()
-        del self.target.auth, self.target.iterations, self.target.certificate
+        for name in OF_TARGET & set(vars(self.target)):
+            delattr(self.target, name)
         self.target.start()
 
 

@@ -3,6 +3,9 @@
 #include "base/weight.h"
 #include "test/unit/base/suite.h"
 
+#ifdef FX_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
 #include <pthread.h>
 #include <string.h>
 
@@ -147,6 +150,10 @@ START_TEST(test_what_a_library_gives_back_is_kept)
 	cost = account;
 	ck_assert_uint_eq(cost, mem_cost(p));
 	mem_library_free(p);
+#ifdef FX_ADDRESS_SANITIZER
+	/* whoever uses it now is found out */
+	ck_assert(__asan_address_is_poisoned(p) && __asan_address_is_poisoned(p + 99));
+#endif
 	ck_assert_uint_eq(account, 0);
 	ck_assert_uint_eq(totals().kept_blocks, 1);
 	ck_assert_uint_eq(totals().kept_bytes, cost);
